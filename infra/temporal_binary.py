@@ -118,3 +118,15 @@ def _one_at_a_time(target: Path, progress: Progress) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         lock.write(str(os.getpid()))
         yield
+
+
+def main() -> None:
+    """`python -m infra.temporal_binary`: get it now, so that later starts need not wait."""
+    try:
+        print(f"Temporal: {find_or_get()}")
+    except TemporalUnavailable as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

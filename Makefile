@@ -1,0 +1,38 @@
+# `make` alone lists what there is. Needs make and Python 3.11 or newer; everything else is fetched into .venv and the user's cache.
+
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install dev down test check bench faults
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) ## The .venv, with `hub` in it (made by itself where needed)
+
+$(INSTALLED): requirements.lock pyproject.toml infra/setup.sh
+	@sh infra/setup.sh
+	@touch $@
+
+dev: $(INSTALLED) ## Everything running, with demo tenants; Ctrl-C stops it [DATA=.hub] [PORT=8000]
+	@$(BIN)/hub dev $(if $(DATA),--data "$(DATA)") $(if $(PORT),--port $(PORT)) $(ARGS)
+
+down: $(INSTALLED) ## Clean up after a `make dev` that was killed [DATA=.hub]
+	@$(BIN)/hub down $(if $(DATA),--data "$(DATA)")
+
+test: check ## Style, types, import rules, then the tests on real servers [ARGS="-k name"]
+	@$(BIN)/python -m infra.temporal_binary
+	$(BIN)/pytest $(ARGS)
+
+check: $(INSTALLED) ## Style, types and import rules only
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(INSTALLED) ## Speed and memory, beside plain Temporal, as a table
+	$(BIN)/pytest -m bench -s $(ARGS)
+
+faults: $(INSTALLED) ## Processes killed at random moments, then the books are checked
+	$(BIN)/pytest -m faults $(ARGS)
