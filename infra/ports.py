@@ -33,11 +33,18 @@ def free_port(preferred: int | None = None) -> int:
     if preferred and is_free(preferred):
         return preferred
     for _ in range(200):
-        port = random.choice(CANDIDATES)  # a port is no secret
+        port = random.choice(CANDIDATES)  # noqa: S311 - a port is no secret
         if is_free(port):
             return port
     message = f"no free port on {HOST} between {CANDIDATES.start} and {CANDIDATES.stop}"
     raise OSError(message)
+
+
+class PortTaken(OSError):
+    """Something else listens on a port that was asked for by number."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"port {port} is in use by another program")
 
 
 class PortBook:
@@ -45,14 +52,23 @@ class PortBook:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._ports: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        self._noted: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
+        self._given: dict[str, int] = {}
 
     def port(self, name: str, preferred: int | None = None) -> int:
-        """The port of `name`: as noted, else `preferred`, else any; noted for the next time."""
-        taken = {port for other, port in self._ports.items() if other != name}
-        chosen = free_port(self._ports.get(name, preferred))
-        while chosen in taken:
-            chosen = free_port()
-        self._ports[name] = chosen
-        self._file.write_text(json.dumps(self._ports, indent=2))
-        return chosen
+        """Give `name` its port: as noted, else `preferred`, else any; noted for the next time."""
+        if name not in self._given:
+            port = free_port(self._noted.get(name, preferred))
+            while port in self._given.values():
+                port = free_port()
+            self._given[name] = port
+            self._noted[name] = port
+            self._file.write_text(json.dumps(self._noted, indent=2))
+        return self._given[name]
+
+
+def exactly(port: int) -> int:
+    """Return `port` if it is free, any for 0; raises PortTaken."""
+    if port and not is_free(port):
+        raise PortTaken(port)
+    return port or free_port()

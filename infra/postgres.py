@@ -1,6 +1,7 @@
 """An embedded PostgreSQL: its program found, its data made, its server described. Hides root, locks and passwords."""
 
 import os
+import pwd
 import shutil
 import signal
 import subprocess
@@ -105,7 +106,7 @@ def service(cluster: Cluster, binaries: Path, **settings: str) -> Service:
 
 
 def clear_leftovers(cluster: Cluster) -> None:
-    """After a kill: end what still runs on the directory, then drop the lock, which may name anybody's process by now."""
+    """After a kill: end what still runs on the directory, then drop the lock, which may name any process by now."""
     family = _processes_in(cluster.directory)
     for process in family:
         process.send_signal(signal.SIGINT)
@@ -130,7 +131,7 @@ def as_server_user(*command: str) -> tuple[str, ...]:
 
     That user keeps the right to walk through private folders, which spares opening `/root` and the like to everybody.
     """
-    if not _is_root():
+    if not is_root():
         return command
     setpriv = shutil.which("setpriv")
     if setpriv is None:
@@ -189,13 +190,12 @@ def _processes_in(directory: Path) -> list[psutil.Process]:
     return found
 
 
-def _is_root() -> bool:
+def is_root() -> bool:
+    """Whether this is the user that PostgreSQL refuses."""
     return sys.platform != "win32" and os.geteuid() == 0
 
 
 def _server_user() -> tuple[int, int]:
-    import pwd
-
     for name in ("postgres", "nobody"):
         try:
             entry = pwd.getpwnam(name)
@@ -206,5 +206,5 @@ def _server_user() -> tuple[int, int]:
 
 
 def _give_to_server_user(path: Path) -> None:
-    if _is_root():
+    if is_root():
         os.chown(path, *_server_user())

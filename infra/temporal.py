@@ -1,13 +1,12 @@
-"""A Temporal development server: its flags, search attributes and readiness. `infra.temporal_binary` finds its program."""
+"""A Temporal development server: flags, search attributes, readiness. `infra.temporal_binary` finds its program."""
 
-import json
 import subprocess
-import urllib.request
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Final
 
+from infra import http
 from infra.ports import HOST
 from infra.processes import Service
 
@@ -23,7 +22,7 @@ SEARCH_ATTRIBUTES: Final = {
     "HubDialAt": "Datetime",
 }
 
-# The dev server has one history shard and paces its queues for laptops: these take a one-activity workflow from 150 to 34 ms.
+# The dev server has one history shard, paced for laptops: these take a one-activity workflow from 150 to 34 ms.
 DYNAMIC_CONFIG: Final = {
     "history.transferProcessorMaxPollRPS": 1000,
     "history.timerProcessorMaxPollRPS": 1000,
@@ -67,12 +66,8 @@ def service(server: DevServer, binary: Path) -> Service:
 def is_ready(server: DevServer) -> bool:
     """Whether the namespace is there with all search attributes."""
     url = f"{server.ui}/api/v1/namespaces/{NAMESPACE}/search-attributes"
-    try:
-        with urllib.request.urlopen(url, timeout=2.0) as answer:  # a URL of our own making
-            known = json.load(answer).get("customAttributes", {})
-    except (OSError, ValueError):
-        return False
-    return SEARCH_ATTRIBUTES.keys() <= known.keys()
+    known = http.get_json(url).get("customAttributes")
+    return isinstance(known, dict) and SEARCH_ATTRIBUTES.keys() <= known.keys()
 
 
 def keep_histories(server: DevServer, binary: Path) -> None:

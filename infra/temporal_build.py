@@ -9,7 +9,6 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from infra.cache import cache_folder
 from infra.progress import Progress, Ticker
@@ -23,7 +22,7 @@ class BuildFailed(RuntimeError):
 
 
 def build(version: str, target: Path, progress: Progress) -> None:
-    """Leave the program at `target`: 2 to 4 minutes, some 2 GB of scratch in the cache, removed afterwards; raises BuildFailed."""
+    """Leave the program at `target`: 2 to 4 minutes, 2 GB of scratch, removed afterwards; raises BuildFailed."""
     problems = []
     for go in _gos(progress):
         problem = _install(go, version, target, progress)
@@ -87,17 +86,8 @@ def _install(go: str, version: str, target: Path, progress: Progress) -> str | N
 
 def _run(command: tuple[str, ...], env: dict[str, str], ticker: Ticker) -> tuple[int, str]:
     """Its exit code and last line; meanwhile the ticker counts modules fetched and packages compiled."""
-    process = subprocess.Popen(
-        command,
-        env={**os.environ, **env},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    assert process.stdout is not None
-    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
-    threading.Thread(target=_pump, args=(process.stdout, lines), daemon=True).start()
+    lines: queue.SimpleQueue[str | int] = queue.SimpleQueue()
+    threading.Thread(target=_pump, args=(command, env, lines), daemon=True).start()
     fetched = compiled = 0
     last = "no output"
     while True:
@@ -105,8 +95,8 @@ def _run(command: tuple[str, ...], env: dict[str, str], ticker: Ticker) -> tuple
             line = lines.get(timeout=1.0)
         except queue.Empty:
             line = ""
-        if line is None:
-            return process.wait(), last
+        if isinstance(line, int):
+            return line, last
         if line.startswith("go: downloading"):
             fetched += 1
         elif line:
@@ -115,10 +105,13 @@ def _run(command: tuple[str, ...], env: dict[str, str], ticker: Ticker) -> tuple
         ticker.tick(f"{fetched} modules fetched, {compiled} packages compiled" if fetched or compiled else "")
 
 
-def _pump(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
-    for line in stream:
-        lines.put(line)
-    lines.put(None)
+def _pump(command: tuple[str, ...], env: dict[str, str], lines: queue.SimpleQueue[str | int]) -> None:
+    """Run it, each line of output into the queue and its exit code at the end."""
+    full = {**os.environ, **env}
+    with subprocess.Popen(command, env=full, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            lines.put(line)
+        lines.put(process.wait())
 
 
 def _scratch() -> Path:

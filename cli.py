@@ -1,0 +1,61 @@
+"""The `hub` command. Its parts are imported only when they are called, so that help and completion are quick."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import typer
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One word after `hub`: where its function, or its group of further words, is found."""
+
+    module: str
+    name: str
+    summary: str
+
+    def load(self) -> typer.Typer | Callable[..., Any]:
+        """Import it."""
+        found: typer.Typer | Callable[..., Any] = getattr(import_module(self.module), self.name)
+        return found
+
+
+PARTS: Mapping[str, Part] = {
+    "dev": Part("commands.dev", "dev", "Run everything on this machine, with demo tenants."),
+    "down": Part("commands.dev", "down", "Stop `hub dev`, or clean up after one that was killed."),
+    "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),
+}
+
+
+def build(words: Sequence[str]) -> typer.Typer:
+    """Make the command for one call: the part that `words` ask for in full, of the others their summaries."""
+    app = typer.Typer(
+        name="hub",
+        help="Leads and discount requests from partners, as durable workflows.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+    )
+    wanted = next((word for word in words if not word.startswith("-")), None)
+    for word, part in PARTS.items():
+        loaded = part.load() if word == wanted else _summary
+        if isinstance(loaded, typer.Typer):
+            app.add_typer(loaded, name=word, help=part.summary)
+        else:
+            app.command(word, help=part.summary)(loaded)
+    return app
+
+
+def main() -> None:
+    """Run the command line."""
+    build(sys.argv[1:])(prog_name="hub")
+
+
+def _summary() -> None:
+    """Stand in for a part that is only listed."""
+
+
+if __name__ == "__main__":
+    main()

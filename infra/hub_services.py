@@ -1,0 +1,49 @@
+"""The hub's own processes as `hub dev` runs them: their commands, ports and signs of readiness."""
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from infra import http
+from infra.ports import HOST, PortBook, is_open
+from infra.processes import Service
+
+
+@dataclass(frozen=True, slots=True)
+class HubServices:
+    """Made for one environment: database, Temporal, secrets."""
+
+    env: Mapping[str, str]
+    ports: PortBook
+
+    def api(self, port: int, workers: int) -> Service:
+        """`hub api`; ready when it says so itself."""
+        url = f"http://{HOST}:{port}"
+        command = ("api", "--host", HOST, "--port", str(port), "--workers", str(workers))
+        return self._service("api", ("cli", *command), partial(http.answers, f"{url}/readyz"), HUB_PUBLIC_URL=url)
+
+    def worker(self, role: str, processes: int = 1) -> Service:
+        """`hub worker`; ready when its metrics can be read."""
+        port = self.ports.port(f"worker-{role}")
+        command = ("worker", "--role", role, "--processes", str(processes), "--metrics-port", str(port))
+        return self._service(f"worker-{role}", ("cli", *command), partial(is_open, port))
+
+    def mail_catcher(self) -> Service:
+        """Takes all mail, shows it in the browser and sends none on."""
+        smtp, web = self.ports.port("smtp"), self.ports.port("mail")
+        command = ("infra.mailcatcher", "--smtp-port", str(smtp), "--http-port", str(web))
+        return self._service("mail", command, lambda: is_open(smtp) and is_open(web))
+
+    def demo_dialer(self, api: str, tenants: Mapping[str, object]) -> Service:
+        """A first client of the pull dialer's API; it waits for the API by itself."""
+        dialer = tenants.get("dialer")
+        key = str(dialer.get("key", "")) if isinstance(dialer, Mapping) else ""
+        return self._service("dialer", ("infra.demo_dialer",), _at_once, HUB_API_URL=api, HUB_DIALER_KEY=key)
+
+    def _service(self, name: str, module: tuple[str, ...], ready: Callable[[], bool], **env: str) -> Service:
+        return Service(name=name, argv=(sys.executable, "-m", *module), ready=ready, env={**self.env, **env})
+
+
+def _at_once() -> bool:
+    return True

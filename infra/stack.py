@@ -1,0 +1,143 @@
+"""Brings up `hub dev`: the databases, then what needs them, then the hub itself."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from infra import postgres, temporal
+from infra.data_directory import DataDirectory
+from infra.hub_services import HubServices
+from infra.ports import HOST, exactly
+from infra.processes import Service, ServiceFailed
+from infra.supervisor import Supervisor
+from infra.temporal_binary import find_or_get
+
+API_PORT, UI_PORT, MAIL_PORT = 8000, 8233, 8025  # where they are free
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says; without a port the usual or any, a port of 0 is any."""
+
+    port: int | None = None
+    api_workers: int = 1
+    lead_processes: int = max(1, min(4, (os.cpu_count() or 2) // 2))
+    demo_dialer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """What `dev.json` says: addresses, and the demo tenants with their keys."""
+
+    api: str
+    temporal: str
+    temporal_ui: str | None
+    database_url: str
+    mail_ui: str
+    tenants: Mapping[str, object]
+
+    def as_json(self) -> dict[str, object]:
+        """The document itself."""
+        return {name: getattr(self, name) for name in Running.__slots__}
+
+
+class Stack:
+    """One data directory's servers, kept by one supervisor."""
+
+    def __init__(self, directory: DataDirectory, options: Options, supervisor: Supervisor) -> None:
+        self._directory = directory
+        self._options = options
+        self._supervisor = supervisor
+        self._ports = directory.ports()
+        secrets = directory.secrets()
+        self._env = {
+            "HUB_ENV": "development",
+            "HUB_DATA": str(directory.path),
+            "HUB_MASTER_KEY": secrets.master_key,
+            "HUB_PEPPER": secrets.pepper,
+            "HUB_SMTP_HOST": HOST,
+            "HUB_SMTP_PORT": str(self._ports.port("smtp")),
+        }
+
+    def bring_up(self, say: Callable[[str], None]) -> Running:
+        """Start all, in order.
+
+        Raises ServiceFailed, StopRequested, PortTaken, PostgresUnavailable or TemporalUnavailable.
+        """
+        port = self._ports.port("api", API_PORT) if self._options.port is None else exactly(self._options.port)
+        ui = self._start_databases(say)
+        say("Bringing the database up to date")
+        running = Running(
+            api=f"http://{HOST}:{port}",
+            temporal=self._env["TEMPORAL_ADDRESS"],
+            temporal_ui=ui,
+            database_url=self._env["DATABASE_URL"],
+            mail_ui=f"http://{HOST}:{self._ports.port('mail', MAIL_PORT)}",
+            tenants=self._prepare_database(),
+        )
+        say("Starting the mail catcher, workers and API")
+        self._start_hub(running, port)
+        return running
+
+    def _start_databases(self, say: Callable[[str], None]) -> str | None:
+        """PostgreSQL and Temporal side by side, unless the environment names others; the URL of Temporal's UI."""
+        services: list[Service] = []
+        ui, afterwards = None, None
+        if url := os.environ.get("DATABASE_URL"):
+            self._env["DATABASE_URL"] = url
+        else:
+            services.append(self._postgres(say))
+        if address := os.environ.get("TEMPORAL_ADDRESS"):
+            self._env["TEMPORAL_ADDRESS"] = address
+        else:
+            server, binary = self._temporal_server(), find_or_get()
+            ui, afterwards = server.ui, partial(temporal.keep_histories, server, binary)
+            self._env["TEMPORAL_ADDRESS"] = server.address
+            services.append(temporal.service(server, binary))
+        say("Starting " + (" and ".join(service.name for service in services) or "with servers of your own"))
+        self._supervisor.start(*([service] for service in services))
+        if afterwards:
+            afterwards()
+        return ui
+
+    def _postgres(self, say: Callable[[str], None]) -> Service:
+        password = self._directory.secrets().database_password
+        cluster = postgres.Cluster(self._directory.postgres, self._ports.port("postgres"), password)
+        binaries = postgres.find_binaries()
+        if postgres.create(cluster, binaries):
+            say(f"Made an empty database in {cluster.directory}")
+        self._env["DATABASE_URL"] = cluster.url().replace("+asyncpg", "")
+        return postgres.service(cluster, binaries)
+
+    def _temporal_server(self) -> temporal.DevServer:
+        port, metrics = self._ports.port("temporal"), self._ports.port("temporal-metrics")
+        return temporal.DevServer(port, self._ports.port("temporal-ui", UI_PORT), metrics, self._directory.temporal)
+
+    def _prepare_database(self) -> dict[str, object]:
+        """Migrations and demo tenants, by a process of its own: the supervisor stays small."""
+        log = self._directory.log("prepare")
+        with log.open("ab") as errors:
+            done = subprocess.run(
+                (sys.executable, "-m", "infra.prepare"),
+                env={**os.environ, **self._env},
+                input=json.dumps(self._directory.tenants()).encode(),
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                check=False,
+            )
+        if done.returncode != 0:
+            raise ServiceFailed("Bringing the database up to date", f"ended with code {done.returncode}", log)
+        tenants: dict[str, object] = json.loads(done.stdout)
+        self._directory.write_tenants(tenants)
+        return tenants
+
+    def _start_hub(self, running: Running, port: int) -> None:
+        hub = HubServices(self._env, self._ports)
+        dialer = [hub.demo_dialer(running.api, running.tenants)] if self._options.demo_dialer else []
+        workers = [hub.worker("intake"), hub.worker("leads", self._options.lead_processes), hub.worker("webhooks")]
+        api = hub.api(port, self._options.api_workers)
+        self._supervisor.start([hub.mail_catcher()], dialer, workers, [api])
