@@ -1,0 +1,242 @@
+"""The one way out for HTTP to addresses that others chose: each connection is judged by the number it goes to.
+
+Hides aiohttp. Its resolver drops forbidden answers, its socket factory refuses forbidden addresses however they were
+written, and nothing that a server sends (redirects, compression, cookies, endless bodies) leads further.
+"""
+
+import asyncio
+import errno
+import socket
+import ssl
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Self
+
+import aiohttp
+from aiohttp import AddrInfoType
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.connector import Connection
+
+from hub.egress_rules import EgressDenied, Rules, check_url, is_loopback
+from hub.webhooks import FailureKind
+
+MAX_ANSWER_BYTES: Final = 64 * 1024
+TIMEOUT_SECONDS: Final = 15.0
+_RETRY_AFTER_CHARS: Final = 100
+_CONNECTIONS_PER_HOST: Final = 8
+# Lookups block a thread for as long as the system's resolver tries: names that time out must leave threads to others.
+_LOOKUP_THREADS: Final = 32
+# Common servers close idle connections after 5 s; a POST that meets such a close is a failed attempt.
+_KEEPALIVE_SECONDS: Final = 2.0
+
+Lookup = Callable[[str, int], Sequence[AddrInfoType]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said. `body`: its first 64 KiB at most, undecoded. `address`: the number connected to."""
+
+    status: int
+    body: bytes
+    address: str
+    retry_after: str | None
+    duration_ms: int
+
+
+class EgressFailure(Exception):  # noqa: N818 - reads as what it is where it is raised
+    """No answer. `address` is the last number tried, None before any; the text holds neither URL nor content."""
+
+    def __init__(self, kind: FailureKind, detail: str, address: str | None, duration_ms: int) -> None:
+        super().__init__(f"{kind}: {detail}")
+        self.kind: Final = kind
+        self.address: Final = address
+        self.duration_ms: Final = duration_ms
+
+
+class Egress:
+    """One process's client: `async with Egress(rules) as egress`.
+
+    A host gets at most 8 connections and there is no limit over all hosts, so that one that hangs holds up only
+    itself; the time spent waiting for a connection counts as its own.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        *,
+        tls: ssl.SSLContext | None = None,
+        lookup: Lookup | None = None,
+        timeout: float = TIMEOUT_SECONDS,
+    ) -> None:
+        self._rules = rules
+        self._tls = tls or ssl.create_default_context()
+        self._lookup = lookup or _getaddrinfo
+        self._timeout = timeout
+
+    async def __aenter__(self) -> Self:
+        self._resolver = _Resolver(self._rules, self._lookup)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=0,
+                limit_per_host=_CONNECTIONS_PER_HOST,
+                keepalive_timeout=_KEEPALIVE_SECONDS,
+                resolver=self._resolver,
+                socket_factory=self._open_socket,
+                ssl=self._tls,
+            ),
+            response_class=_Response,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept-Encoding": "identity", "User-Agent": "integration-hub"},
+            # Their timeouts end a silence, not a drip: the only clock is asyncio.timeout around the whole attempt.
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
+            auto_decompress=False,
+            trust_env=False,
+        )
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._session.close()
+        await self._resolver.close()
+
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+        """Make one attempt of at most 15 s, the answer's body included; every status is an answer.
+
+        Raises EgressFailure for all that gives none.
+        """
+        attempt = _Attempt(time.monotonic())
+        _ATTEMPT.set(attempt)
+        try:
+            check_url(url, self._rules)
+            async with (
+                asyncio.timeout(self._timeout),
+                self._session.post(url, data=body, headers=headers, allow_redirects=False) as response,
+            ):
+                answer = await _first_bytes(response)
+                retry_after = response.headers.get("Retry-After")
+        except (EgressDenied, aiohttp.ClientError, TimeoutError) as error:
+            # Not chained: the client's errors quote the URL and what the server wrote.
+            detail = str(error) if isinstance(error, EgressDenied) else type(error).__name__
+            raise EgressFailure(_kind(error), detail, attempt.address, attempt.duration_ms) from None
+        return Answer(
+            status=response.status,
+            body=answer,
+            address=attempt.address or "",
+            retry_after=retry_after[:_RETRY_AFTER_CHARS] if retry_after else None,
+            duration_ms=attempt.duration_ms,
+        )
+
+    def _open_socket(self, info: AddrInfoType) -> socket.socket:
+        family, kind, protocol, _, address = info
+        number = str(address[0])
+        # Loopback is let through here as an address; a name that resolves to it has not passed the resolver.
+        if not self._rules.permits(number, loopback=True):
+            raise _AddressDeniedError
+        _ATTEMPT.get().address = number
+        return socket.socket(family, kind, protocol)
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """What becomes known of an attempt on its way, wherever it fails."""
+
+    started: float
+    address: str | None = None
+
+    @property
+    def duration_ms(self) -> int:
+        return round((time.monotonic() - self.started) * 1000)
+
+
+_ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
+
+
+class _AddressDeniedError(OSError):
+    """An OSError, so that the client goes on to the name's next address."""
+
+    def __init__(self) -> None:
+        super().__init__(errno.EACCES, "address not allowed")
+
+
+class _Response(aiohttp.ClientResponse):
+    """Notes the address also where a kept connection is used again."""
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        peer = connection.transport.get_extra_info("peername") if connection.transport else None
+        if peer:
+            _ATTEMPT.get().address = str(peer[0])
+        return await super().start(connection)
+
+
+class _Resolver(AbstractResolver):
+    """Looks names up in threads of its own and forgets every address that the rules forbid."""
+
+    def __init__(self, rules: Rules, lookup: Lookup) -> None:
+        self._rules = rules
+        self._lookup = lookup
+        self._threads = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        try:
+            infos = await asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
+        except UnicodeError as error:  # a name that IDNA has no form for
+            raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
+        results = [_resolved(host, port, info) for info in infos if family in (socket.AF_UNSPEC, info[0])]
+        loopback = is_loopback(host)
+        permitted = [result for result in results if self._rules.permits(result["host"], loopback=loopback)]
+        if not results:
+            raise socket.gaierror(socket.EAI_NONAME, "no address")
+        if not permitted:
+            raise _AddressDeniedError
+        return permitted
+
+    async def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _getaddrinfo(host: str, port: int) -> Sequence[AddrInfoType]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+
+
+def _resolved(host: str, port: int, info: AddrInfoType) -> ResolveResult:
+    return ResolveResult(
+        hostname=host,
+        host=str(info[4][0]),
+        port=port,
+        family=info[0],
+        proto=info[2],
+        flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+    )
+
+
+async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) >= MAX_ANSWER_BYTES:
+            response.close()
+            break
+    return bytes(body[:MAX_ANSWER_BYTES])
+
+
+def _kind(error: Exception) -> FailureKind:
+    match error:
+        case EgressDenied() | aiohttp.InvalidURL() | aiohttp.ClientConnectorError(os_error=_AddressDeniedError()):
+            return "denied"
+        case TimeoutError():
+            return "timeout"
+        case aiohttp.ClientSSLError():
+            return "tls"
+        case aiohttp.ClientConnectorDNSError():
+            return "dns"
+        case aiohttp.ClientConnectorError():
+            return "connect"
+        case _:
+            return "protocol"
