@@ -1,0 +1,161 @@
+"""The affiliate API's wire format: a discount request, the order in which it is judged, and the answers.
+
+The tables of codes, messages and character sets are the seed's (leanpub-discount, sections "Request" and "Response").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from email_validator import EmailNotValidError, validate_email
+
+ROUTE = "/api/v2/PartnerDiscountRequest"
+
+LONGEST = 255
+"""Characters in a name or a transactionId; the seed names no limit, headers and indexes need one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a request is not taken. `code` and `message` are the seed's; malformed requests have only the HTTP status."""
+
+    code: int
+    http_status: int
+    message: str
+
+    def body(self, request_id: str) -> dict[str, int | str]:
+        """The JSON answer: `{"code", "message", "requestId"}` with HTTP 200, else `{"message"}`."""
+        if self.http_status != 200:  # noqa: PLR2004 - HTTP's own number
+            return {"message": self.message}
+        return {"code": self.code, "message": self.message, "requestId": request_id}
+
+
+INVALID_PARTNER = Refusal(401, 200, "Invalid partner ID")
+MISSING_PARTNER = Refusal(402, 200, "Missing partner ID")
+INVALID_API_KEY = Refusal(403, 200, "Invalid API key")
+INVALID_ORIGIN = Refusal(404, 200, "Invalid origin")
+INVALID_PRODUCT = Refusal(405, 200, "Invalid product ID")
+INVALID_RECIPIENT = Refusal(406, 200, "Invalid recipient(s)")
+PERMISSION_DENIED = Refusal(407, 200, "Permission denied")
+NOT_SCHEDULED = Refusal(501, 200, "Failed to schedule job")
+
+NOT_POST = Refusal(403, 403, "Missing Authentication Token")
+NOT_AN_OBJECT = Refusal(400, 400, "The body must be a JSON object")
+BAD_TRANSACTION = Refusal(400, 400, f"transactionId must be a string of at most {LONGEST} printable ASCII characters")
+BAD_SANDBOX_MODE = Refusal(400, 400, "sandboxMode must be true or false")
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerFacts:
+    """What the hub knows of the partner whose API key came with the request."""
+
+    partner_id: str
+    origins: frozenset[str]
+    product_ids: frozenset[str]
+    production_ready: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """The buyer. `email` is normalised (NFC, lower-case domain) and may need SMTPUTF8."""
+
+    first_name: str
+    last_name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountRequest:
+    """A request that passed every check. `sandbox` is false only for a partner who is ready and asked so."""
+
+    partner_id: str
+    origin: str
+    product_id: str
+    transaction_id: str | None
+    sandbox: bool
+    recipient: Recipient
+
+
+def acknowledged(request_id: str) -> dict[str, int | str]:
+    """The answer to a request that was taken."""
+    return {"code": 0, "message": "OK", "requestId": request_id}
+
+
+def judge(body: object, partner: PartnerFacts) -> DiscountRequest | Refusal:
+    """The request in `body` (decoded JSON), or its first fault; the API key has been judged before.
+
+    What is malformed comes first (HTTP 400), then the seed's codes as 402, 401, 404, 405, 406, 407.
+    """
+    if not isinstance(body, dict):
+        return NOT_AN_OBJECT
+    return _malformed(body) or _not_allowed(body, partner) or _request(body, partner)
+
+
+def _malformed(body: Mapping[str, Any]) -> Refusal | None:
+    if not isinstance(body.get("sandboxMode", True), bool):
+        return BAD_SANDBOX_MODE
+    transaction = body.get("transactionId", "")
+    return None if _is_text(transaction, "ascii") and len(transaction) <= LONGEST else BAD_TRANSACTION
+
+
+def _not_allowed(body: Mapping[str, Any], partner: PartnerFacts) -> Refusal | None:
+    named = body.get("partnerId")
+    if named is None or (isinstance(named, str) and not named.strip()):
+        return MISSING_PARTNER
+    if not _is_text(named, "latin-1") or named != partner.partner_id:
+        return INVALID_PARTNER
+    if not _is_one_of(body.get("origin"), partner.origins):
+        return INVALID_ORIGIN
+    return None if _is_one_of(body.get("productId"), partner.product_ids) else INVALID_PRODUCT
+
+
+def _request(body: Mapping[str, Any], partner: PartnerFacts) -> DiscountRequest | Refusal:
+    recipient = _recipient(body.get("recipient"))
+    if recipient is None:
+        return INVALID_RECIPIENT
+    leaves_sandbox = body.get("sandboxMode", True) is False
+    if leaves_sandbox and not partner.production_ready:
+        return PERMISSION_DENIED
+    return DiscountRequest(
+        partner_id=partner.partner_id,
+        origin=body["origin"],
+        product_id=body["productId"],
+        transaction_id=body.get("transactionId") or None,
+        sandbox=not leaves_sandbox,
+        recipient=recipient,
+    )
+
+
+def _recipient(value: object) -> Recipient | None:
+    if not isinstance(value, dict):
+        return None
+    first, last = _name(value.get("firstName")), _name(value.get("lastName"))
+    email = _email(value.get("email"))
+    return Recipient(first, last, email) if first and last and email else None
+
+
+def _name(value: object) -> str | None:
+    if not isinstance(value, str) or not _is_text(value, "latin-1") or len(value) > LONGEST:
+        return None
+    return value.strip() or None
+
+
+def _email(value: object) -> str | None:
+    if not isinstance(value, str) or not _is_text(value, "latin-1"):
+        return None
+    try:
+        return validate_email(value, check_deliverability=False).normalized
+    except EmailNotValidError:
+        return None
+
+
+def _is_one_of(value: object, known: frozenset[str]) -> bool:
+    return isinstance(value, str) and _is_text(value, "ascii") and value in known
+
+
+def _is_text(value: object, charset: Literal["ascii", "latin-1"]) -> bool:
+    """Whether every character is printable in the charset: U+0020-7E, in Latin-1 also U+00A0-FF."""
+    if not isinstance(value, str):
+        return False
+    high = "\xa0", "\xff"
+    return all(" " <= c <= "~" or (charset == "latin-1" and high[0] <= c <= high[1]) for c in value)

@@ -1,0 +1,17 @@
+"""The coupon e-mail: rendered by `render`, put into an envelope by `build_message`."""
+
+from hub.mail.message import Mailbox, build_message, needs_smtputf8, serialise, stable_message_id
+from hub.mail.rendering import CouponMail, Rendered, preview, redeem_link, render
+
+__all__ = [
+    "CouponMail",
+    "Mailbox",
+    "Rendered",
+    "build_message",
+    "needs_smtputf8",
+    "preview",
+    "redeem_link",
+    "render",
+    "serialise",
+    "stable_message_id",
+]

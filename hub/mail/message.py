@@ -1,0 +1,107 @@
+"""The coupon e-mail as a message: headers that nobody can inject into, and the bytes that go over the wire."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address, AddressHeader
+from email.message import EmailMessage
+from email.policy import SMTP, SMTPUTF8
+from email.utils import format_datetime, parseaddr
+from typing import Self
+
+from email_validator import EmailNotValidError, validate_email
+
+from hub.mail.rendering import Rendered
+
+_LONGEST_NAME = 64
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f()<>\[\]:;@\\,"=?]+')
+_MESSAGE_ID = re.compile(r"<[!-~]+@[!-~]+>")
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """An address, with the name shown beside it. The address may be non-ASCII; its domain is then IDNA on the wire."""
+
+    address: str
+    name: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From `Name <address>` or a bare address, as it stands in the settings. Raises ValueError."""
+        name, address = parseaddr(text)
+        if "@" not in address:
+            message = f"not a mailbox: {text!r}"
+            raise ValueError(message)
+        return cls(address, name)
+
+    @property
+    def domain(self) -> str:
+        return self.address.rpartition("@")[2]
+
+
+def stable_message_id(public_id: str, sender: Mailbox) -> str:
+    """The Message-ID (RFC 5322, 3.6.4) of one discount's mail, the same whenever it is sent again."""
+    return f"<discount.{public_id}@{_wire_address(sender.address).rpartition('@')[2]}>"
+
+
+def build_message(
+    rendered: Rendered,
+    *,
+    to: Mailbox,
+    sender: Mailbox,
+    message_id: str,
+    date: datetime,
+    reply_to: Mailbox | None = None,
+) -> EmailMessage:
+    """Text and HTML as alternatives. `message_id` (`<left@right>`) and `date` stay the same over retries.
+
+    Raises ValueError for a message id that is none.
+    """
+    if not _MESSAGE_ID.fullmatch(message_id):
+        raise ValueError("a Message-ID has the form <left@right>")
+    message = EmailMessage(policy=SMTP)
+    message["From"] = _header_address(sender)
+    message["To"] = _header_address(to)
+    if reply_to:
+        message["Reply-To"] = _header_address(reply_to)
+    message["Subject"] = rendered.subject
+    message["Date"] = format_datetime(date)
+    message["Message-ID"] = message_id
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
+    # Quoted-printable, so that servers without 8BITMIME and with short lines change nothing.
+    message.set_content(rendered.text, cte="quoted-printable")
+    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    message["Content-Language"] = rendered.language  # Last: making alternatives moves Content headers into a part.
+    return message
+
+
+def needs_smtputf8(message: EmailMessage) -> bool:
+    """Whether an address, not merely a name, has characters that only RFC 6531 can carry."""
+    headers = [message[name] for name in ("From", "To", "Reply-To")]
+    addresses = [a.addr_spec for header in headers if isinstance(header, AddressHeader) for a in header.addresses]
+    return not all(address.isascii() for address in addresses)
+
+
+def serialise(message: EmailMessage) -> bytes:
+    """The message with CRLF line ends; headers in UTF-8 where an address needs it, else as RFC 2047 has them."""
+    return message.as_bytes(policy=SMTPUTF8 if needs_smtputf8(message) else SMTP)
+
+
+def _header_address(mailbox: Mailbox) -> Address:
+    local, _, domain = _wire_address(mailbox.address).rpartition("@")
+    return Address(_display_name(mailbox.name), local, domain)
+
+
+def _display_name(name: str) -> str:
+    """Without what would need quoting: the standard library drops quotes from names too long for one line."""
+    return " ".join(_NOT_IN_NAMES.sub(" ", name).split())[:_LONGEST_NAME].strip()
+
+
+def _wire_address(address: str) -> str:
+    """With its domain in IDNA, if that makes it ASCII: `anna@münchen.de` needs no SMTPUTF8."""
+    if address.isascii():
+        return address
+    try:
+        return validate_email(address, check_deliverability=False).ascii_email or address
+    except EmailNotValidError:
+        return address
