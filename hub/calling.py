@@ -11,7 +11,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from hub.leads import Outcome
-from hub.phones import Grade, Phone, refused
+from hub.phones import Grade
 from hub.windows.hours import Week, written
 from hub.windows.policy import CallingPolicy, Rules, Spacing, policy_for
 
@@ -98,14 +98,12 @@ def decide(
     return NotYet(opens, _why_not(earliest, opens, zones, rules) if opens > earliest else f"due {_moment(opens)}")
 
 
-def barred(phone: Phone, policy: CallingPolicy) -> str | None:
-    """Why this campaign may not dial this number at any hour, None when it may."""
-    if refusal := refused(phone):
-        return f"number refused: {refusal}"
-    if phone.grade is Grade.UNVERIFIED and not policy.dial_unverified:
+def barred(grade: Grade, region: str | None, policy: CallingPolicy) -> str | None:
+    """Why this campaign may not dial a number of this grade and region at any hour, None when it may."""
+    if grade is Grade.UNVERIFIED and not policy.dial_unverified:
         return "number unverified"
-    if policy.regions is not None and phone.region not in policy.regions:
-        return f"region {phone.region or 'unknown'} not allowed"
+    if policy.regions is not None and region not in policy.regions:
+        return f"region {region or 'unknown'} not allowed"
     return None
 
 
@@ -216,7 +214,7 @@ def _holiday(day: date, calendars: _Calendars) -> str | None:
 @lru_cache(maxsize=512)
 def _holidays(region: str, division: str | None, year: int) -> Mapping[date, str]:
     """Empty for places without a calendar. The library takes a second and 35 MB to load, so only who asks has it."""
-    import holidays  # noqa: PLC0415
+    import holidays
 
     try:
         return dict(holidays.country_holidays(region, subdiv=division, years=year))

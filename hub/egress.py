@@ -47,7 +47,7 @@ class Answer:
     duration_ms: int
 
 
-class EgressFailure(Exception):  # noqa: N818 - reads as what it is where it is raised
+class EgressFailure(Exception):
     """No answer. `address` is the last number tried, None before any; the text holds neither URL nor content."""
 
     def __init__(self, kind: FailureKind, detail: str, address: str | None, duration_ms: int) -> None:
@@ -221,8 +221,7 @@ async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) >= MAX_ANSWER_BYTES:
-            response.close()
-            break
+            break  # what was not read closes the connection
     return bytes(body[:MAX_ANSWER_BYTES])
 
 

@@ -54,7 +54,7 @@ _DENIED: Final[tuple[Network, ...]] = tuple(
 )
 
 
-class EgressDenied(Exception):  # noqa: N818 - reads as what it is where it is raised
+class EgressDenied(Exception):
     """The rules forbid this URL; the text says what about `url` and may be shown to who gave it."""
 
 

@@ -18,7 +18,7 @@ _HARMLESS: Final = re.compile(r"\\\\|\\u[dD][89abAB]..\\u[dD][c-fC-F]..")
 _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class BadJson(Exception):  # noqa: N818 - reads as what it is where it is raised
+class BadJson(Exception):
     """The body is refused; the text says why and may be shown to the sender."""
 
 

@@ -1,0 +1,76 @@
+"""Taking a submission in: register its leads, then start a workflow for each."""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDReusePolicy
+from temporalio.exceptions import WorkflowAlreadyStartedError
+
+from activities.leads import LeadRef
+from hub import temporal
+from hub.ids import WorkflowIds
+from hub.seal import Vault
+from hub.settings import DedupeScope
+from hub.store import intake
+from hub.store.engine import Database
+from hub.store.intake import Registered, Unstarted
+
+AT_ONCE = 20  # starts under way per activity: enough to keep Temporal busy, too few to starve the leads being worked on
+
+
+class IntakeActivities:
+    def __init__(self, database: Database, vault: Vault, scope: DedupeScope) -> None:
+        self._database, self._vault, self._scope = database, vault, scope
+
+    @activity.defn
+    async def register(self, submission_id: int) -> Registered:
+        """Store the submission's leads and its answer, once."""
+        async with self._database.begin() as tx:
+            return await intake.register(tx, self._vault, submission_id, self._scope)
+
+
+class LeadStarter:
+    """Runs where leads are worked on, so that Temporal can hand a started workflow straight back (eager start)."""
+
+    def __init__(self, client: Client, database: Database, ids: WorkflowIds) -> None:
+        self._client, self._database, self._ids = client, database, ids
+        self._slots = asyncio.Semaphore(AT_ONCE)
+
+    @activity.defn
+    async def start_leads(self, submission_id: int) -> int:
+        """Start a workflow for each lead of the submission that has none; returns how many."""
+        async with self._database.begin() as tx:
+            leads = await intake.unstarted(tx, submission_id)
+        await asyncio.gather(*(self._start(lead) for lead in leads))
+        async with self._database.begin() as tx:
+            await intake.mark_started(tx, [lead.lead_id for lead in leads])
+        return len(leads)
+
+    async def _start(self, lead: Unstarted) -> None:
+        attributes: list[SearchAttributePair[Any]] = [
+            SearchAttributePair(temporal.PARTNER, str(lead.partner_id)),
+            SearchAttributePair(temporal.API, lead.api),
+            SearchAttributePair(temporal.STAGE, "scheduled"),
+            SearchAttributePair(temporal.LEAD_ID, lead.lead_id),
+            SearchAttributePair(temporal.DIAL_AT, lead.due_at),
+        ]
+        if lead.campaign:
+            attributes.append(SearchAttributePair(temporal.CAMPAIGN, lead.campaign))
+        async with self._slots:
+            try:
+                await self._client.start_workflow(
+                    "LeadWorkflow",
+                    LeadRef(lead.lead_id, lead.due_at),
+                    id=self._ids.lead(lead.lead_id),
+                    task_queue=temporal.LEADS,
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    search_attributes=TypedSearchAttributes(attributes),
+                    static_summary=f"Lead {lead.lead_id} by {lead.api}",
+                    request_eager_start=True,
+                    rpc_timeout=timedelta(seconds=10),
+                )
+            except WorkflowAlreadyStartedError:
+                return  # by an earlier try of this very activity: the id holds this database's own random part

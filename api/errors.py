@@ -1,0 +1,64 @@
+"""Every failure becomes one JSON answer in the form of its API; nothing unexpected shows its inside."""
+
+from http import HTTPStatus
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from starlette.exceptions import HTTPException
+
+from api.envelopes import envelope
+from hub.errors import HubError, Unavailable
+from hub.strictjson import BadJson
+
+log = structlog.get_logger()
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(HubError, _hub_error)
+    app.add_exception_handler(BadJson, _bad_json)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(SQLAlchemyError, _database_error)
+    app.add_exception_handler(OSError, _database_error)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def render(request: Request, error: HubError) -> JSONResponse:
+    """The answer to `error` in the form of the request's API."""
+    return JSONResponse(envelope(request.url.path, error.message), error.status, error.headers)
+
+
+async def _hub_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HubError)  # noqa: S101 - Starlette types handlers by the root exception
+    return render(request, error)
+
+
+async def _bad_json(request: Request, error: Exception) -> JSONResponse:
+    return JSONResponse(envelope(request.url.path, f"The body is refused: {error}."), HTTPStatus.BAD_REQUEST)
+
+
+async def _http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    return JSONResponse(envelope(request.url.path, str(error.detail)), error.status_code, error.headers)
+
+
+async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    problems = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
+    return JSONResponse(envelope(request.url.path, problems), HTTPStatus.BAD_REQUEST)
+
+
+async def _database_error(request: Request, error: Exception) -> JSONResponse:
+    """The database can't be reached or can't take more; its message may quote values, so only its kind is logged."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    log.error("database", failure=type(cause).__name__, path=request.url.path)
+    return render(request, Unavailable("The hub's database can't take this request now. Please try again."))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    log.error("unexpected", failure=type(error).__name__, path=request.url.path)
+    body = envelope(request.url.path, "Something went wrong here. Please report it with the X-Request-Id.")
+    return JSONResponse(body, HTTPStatus.INTERNAL_SERVER_ERROR)

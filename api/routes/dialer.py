@@ -1,0 +1,153 @@
+"""The hub's own API for pull dialers: lease due calls, keep them, report how they ended."""
+
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from api import openapi
+from api.auth import authenticate
+from api.envelopes import DETAIL
+from api.services import Services, services
+from hub.leads import Outcome
+from hub.store import leases
+
+router = APIRouter(prefix="/v1/dialer", tags=["Dialer"])
+bearer = HTTPBearer(auto_error=False, description="The dialer's key")
+ERRORS = openapi.errors(DETAIL, 400, 401, 403, 503)
+Hub = Annotated[Services, Depends(services)]
+
+
+async def dialer_id(
+    request: Request,
+    hub: Hub,
+    token: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> int:
+    """The dialer whose key this is."""
+    holder = await authenticate(request, hub, token.credentials if token else None, "dialer")
+    assert holder.dialer_id is not None  # noqa: S101 - a dialer's key, by its scope
+    return holder.dialer_id
+
+
+class LeaseRequest(BaseModel):
+    """How many calls to take, for how long, and how long to wait for the first (long poll), in seconds."""
+
+    model_config = ConfigDict(extra="forbid")
+    max: int = Field(1, ge=1, le=500)
+    lease_seconds: int = Field(60, ge=1, le=3600)
+    wait_seconds: float = Field(0, ge=0, le=30)
+
+
+class Person(BaseModel):
+    """Who to call. `phone` is E.164; `given` is everything that the partner sent of the lead."""
+
+    phone: str
+    name: str | None
+    given: dict[str, Any]
+
+
+class LeasedCall(BaseModel):
+    """A call to be made before `lease_until`. `token` must come with each heartbeat and with the outcome."""
+
+    id: int
+    token: int
+    lead_id: int
+    campaign: str
+    attempt: int
+    language: str | None
+    lease_until: AwareDatetime
+    person: Person
+
+
+class Leased(BaseModel):
+    calls: list[LeasedCall]
+
+
+class Held(BaseModel):
+    """A call that the dialer still works on."""
+
+    id: int
+    token: int
+
+
+class Heartbeat(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    calls: list[Held] = Field(min_length=1, max_length=500)
+    lease_seconds: int = Field(60, ge=1, le=3600)
+
+
+class Heartbeaten(BaseModel):
+    """Which calls are still the dialer's; hang up the lost ones, somebody else has them or they were withdrawn."""
+
+    held: list[int]
+    lost: list[int]
+
+
+class OutcomeReport(BaseModel):
+    """How a call ended. `callback` needs `callback_at`; times carry their zone."""
+
+    model_config = ConfigDict(extra="forbid")
+    token: int
+    outcome: Outcome
+    callback_at: AwareDatetime | None = None
+    meeting_at: AwareDatetime | None = None
+    recording_url: str | None = Field(None, max_length=2048, pattern=r"^https?://")
+    responses: dict[str, Any] = Field(default_factory=dict)
+
+
+class Taken(BaseModel):
+    """The outcome is stored; `lead_state` is what became of the lead."""
+
+    status: Literal["ok"] = "ok"
+    lead_state: str
+
+
+@router.post("/calls:lease", responses=ERRORS)
+async def lease_calls(hub: Hub, dialer: Annotated[int, Depends(dialer_id)], wanted: LeaseRequest) -> Leased:
+    """Take due calls, oldest first. Each is this dialer's alone until its lease ends."""
+    hold = timedelta(seconds=wanted.lease_seconds)
+    async with hub.wakeups.waiting(dialer) as called:
+        taken = await _lease(hub, dialer, wanted.max, hold)
+        if not taken and wanted.wait_seconds and await called(wanted.wait_seconds):
+            taken = await _lease(hub, dialer, wanted.max, hold)
+    return Leased(calls=[_leased(lease) for lease in taken])
+
+
+async def _lease(hub: Services, dialer: int, most: int, hold: timedelta) -> list[leases.Lease]:
+    async with hub.database.begin() as tx:
+        return await leases.lease(tx, hub.vault, dialer, most, hold)
+
+
+def _leased(lease: leases.Lease) -> LeasedCall:
+    return LeasedCall(
+        id=lease.call_id,
+        token=lease.token,
+        lead_id=lease.lead_id,
+        campaign=lease.campaign,
+        attempt=lease.attempt,
+        language=lease.language,
+        lease_until=lease.until,
+        person=Person(phone=lease.person["phone"], name=lease.person.get("name"), given=lease.person),
+    )
+
+
+@router.post("/calls:heartbeat", responses=ERRORS)
+async def keep_calls(hub: Hub, dialer: Annotated[int, Depends(dialer_id)], beat: Heartbeat) -> Heartbeaten:
+    """Prolong leases of calls under way."""
+    pairs = [(call.id, call.token) for call in beat.calls]
+    async with hub.database.begin() as tx:
+        held = await leases.heartbeat(tx, dialer, pairs, timedelta(seconds=beat.lease_seconds))
+    return Heartbeaten(held=sorted(held), lost=[call.id for call in beat.calls if call.id not in held])
+
+
+@router.post("/calls/{call_id}/outcome", responses=openapi.errors(DETAIL, 400, 401, 403, 404, 409, 503))
+async def report_outcome(
+    hub: Hub, dialer: Annotated[int, Depends(dialer_id)], call_id: int, said: OutcomeReport
+) -> Taken:
+    """Report how a call ended. Saying it again changes nothing; a lost lease is refused with 409."""
+    report = leases.Report(said.outcome, said.callback_at, said.meeting_at, said.recording_url, said.responses)
+    async with hub.database.begin() as tx:
+        state = await leases.report(tx, hub.vault, dialer, call_id, said.token, report)
+    return Taken(lead_state=state)

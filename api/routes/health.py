@@ -1,0 +1,53 @@
+"""Is the process up, can it work, and how is it doing."""
+
+import asyncio
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
+
+from api.services import Services, services
+
+router = APIRouter(tags=["Health"])
+PATIENCE_SECONDS = 3
+
+
+@router.get("/healthz")
+async def alive() -> dict[str, str]:
+    """This process answers."""
+    return {"status": "ok"}
+
+
+@router.get("/readyz", responses={503: {"description": "Says which of them does not answer"}})
+async def ready(hub: Annotated[Services, Depends(services)]) -> JSONResponse:
+    """The database and Temporal answer too."""
+    found = {"database": await _database(hub), "temporal": await _temporal(hub)}
+    return JSONResponse(found, 200 if set(found.values()) == {"ok"} else 503)
+
+
+async def _database(hub: Services) -> str:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS), hub.database.begin() as tx:
+            await tx.execute(text("SELECT 1"))
+    except (SQLAlchemyError, OSError, TimeoutError) as error:
+        return type(error).__name__
+    return "ok"
+
+
+async def _temporal(hub: Services) -> str:
+    try:
+        healthy = await hub.temporal.service_client.check_health(timeout=timedelta(seconds=PATIENCE_SECONDS))
+    except (RPCError, RuntimeError, TimeoutError) as error:
+        return type(error).__name__
+    return "ok" if healthy else "unhealthy"
+
+
+@router.get("/metrics", response_class=Response)
+async def metrics() -> Response:
+    """Prometheus' text format, of this process."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

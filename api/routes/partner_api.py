@@ -1,0 +1,41 @@
+"""Partner API: POST /api/leads/partner-transfer."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.security import APIKeyHeader
+
+from api import openapi, start
+from api.auth import authenticate
+from api.body import read_json
+from api.envelopes import DETAIL
+from api.services import Services, services
+from hub.contracts.partner_api import Transfer, Transferred, rows_of
+
+router = APIRouter(tags=["Partner API"])
+api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="The partner's key")
+EXAMPLE = {
+    "leads": [
+        {"name": "John Doe", "phone": "+1234567890", "email": "john@example.com"},
+        {"name": "Jane Smith", "phone": "+1987654321", "email": "jane@example.com"},
+    ]
+}
+
+
+@router.post(
+    "/api/leads/partner-transfer",
+    response_model=Transferred,
+    responses=openapi.errors(DETAIL),
+    openapi_extra=openapi.body(Transfer, EXAMPLE),
+)
+@router.post("/api/leads/partner-transfer/", include_in_schema=False)
+async def transfer_leads(
+    request: Request,
+    hub: Annotated[Services, Depends(services)],
+    key: Annotated[str | None, Security(api_key)],
+) -> Response:
+    """Submit leads in bulk. Each row is created, skipped (its phone number exists) or failed; see `errors`."""
+    holder = await authenticate(request, hub, key, "partner_api")
+    body, value = await read_json(request)
+    weight = max(1, len(rows_of(value)))
+    return await start.take_in(hub, start.describe(request, hub, holder, body, weight))

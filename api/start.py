@@ -1,0 +1,106 @@
+"""The one door to Temporal: a request becomes a submission and its intake workflow, and waits for the stored answer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+from fastapi import Request, Response
+from temporalio.client import RPCError, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
+from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+
+from api.services import Services
+from hub import temporal
+from hub.errors import Invalid, Unavailable
+from hub.leads import Answer
+from hub.store import submissions
+from hub.store.engine import Tx
+from hub.store.submissions import Admitted, Replayed
+from hub.store.tenants import KeyHolder
+
+log = structlog.get_logger()
+
+
+def describe(
+    request: Request, services: Services, holder: KeyHolder, body: bytes, weight: int, campaign_id: int | None = None
+) -> submissions.Request:
+    """The call as admission needs it. Raises Invalid for an Idempotency-Key that is none."""
+    assert holder.partner_id is not None and holder.api is not None  # noqa: S101, PT018 - a partner's key, by its scope
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004
+        raise Invalid("Idempotency-Key: must be 1 to 255 printable ASCII characters.")
+    return submissions.Request(
+        partner_id=holder.partner_id,
+        key_id=holder.key_id,
+        api=holder.api,
+        route=f"{request.method} {request.url.path.rstrip('/')}",
+        request_id=request.state.request_id,
+        body=body,
+        weight=weight,
+        limit=holder.rate_limit,
+        hold=services.settings.answer_timeout * 1.5,
+        idempotency_key=key,
+        campaign_id=campaign_id,
+    )
+
+
+async def take_in(services: Services, call: submissions.Request) -> Response:
+    """Admit the call, run its intake, and give the answer that the intake stored.
+
+    Raises what `submissions.admit` raises, and Unavailable when the answer does not come in time; then the intake goes
+    on by itself, and the client's repeat joins it.
+    """
+    async with services.database.begin() as tx:
+        admitted = await submissions.admit(tx, services.vault, call)
+    if isinstance(admitted, Replayed):
+        return _response(admitted)
+    try:
+        async with asyncio.timeout(services.settings.answer_timeout.total_seconds()):
+            await _run_intake(services, call, admitted)
+            async with services.database.begin() as tx:
+                answer = await submissions.answer_of(tx, services.vault, admitted.id)
+    except (TimeoutError, RPCError, UpdateTimeout, WorkflowUpdateFailedError) as error:
+        log.warning("late", submission=admitted.id, failure=type(error).__name__)
+        answer = None
+    if answer is None:
+        async with services.database.begin() as tx:
+            await submissions.mark_late(tx, admitted.id)
+        raise Unavailable("This can't be answered in time. Please send the same request again.")
+    return _response(answer)
+
+
+async def _run_intake(services: Services, call: submissions.Request, admitted: Admitted) -> None:
+    workflow_id = services.ids.intake(admitted.id)
+    start = WithStartWorkflowOperation[object, object](
+        "IntakeWorkflow",
+        admitted.id,
+        id=workflow_id,
+        task_queue=temporal.INTAKE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+        search_attributes=TypedSearchAttributes(
+            [SearchAttributePair(temporal.PARTNER, str(call.partner_id)), SearchAttributePair(temporal.API, call.api)]
+        ),
+        static_summary=f"Submission {admitted.id} by {call.api}, request {call.request_id}",
+    )
+    await services.temporal.execute_update_with_start_workflow(
+        "answered", start_workflow_operation=start, id=f"answer-{admitted.id}"
+    )
+
+
+async def act(services: Services, call: submissions.Request, action: Callable[[Tx], Awaitable[Answer]]) -> Response:
+    """Admit the call and carry it out in the same transaction: for changes that are one row's and start no workflow."""
+    async with services.database.begin() as tx:
+        admitted = await submissions.admit(tx, services.vault, call)
+        if isinstance(admitted, Replayed):
+            return _response(admitted)
+        submission = await submissions.take(tx, services.vault, admitted.id)
+        if submission is not None:
+            await submissions.settle(tx, services.vault, submission, await action(tx))
+        answer = await submissions.answer_of(tx, services.vault, admitted.id)
+    if answer is None:
+        raise Unavailable("This can't be answered now. Please send the same request again.")
+    return _response(answer)
+
+
+def _response(answer: Replayed) -> Response:
+    return Response(answer.body, answer.status, media_type="application/json")

@@ -1,0 +1,25 @@
+"""One file per partner API: its wire models and their translation. What each file offers is LeadContract.
+
+A contract reads one request's rows and words the answer; what lies between, storing and deduping, is the same for all.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from hub.contracts import partner_api
+from hub.leads import Answer, Result, Row, Tenant
+
+
+class LeadContract(Protocol):
+    """What the intake needs of a lead API. Both functions are pure."""
+
+    def read(self, body: Any, tenant: Tenant, campaign_id: int | None, /) -> list[Row]:
+        """Translate a decoded body that the route found well-formed into rows, in order."""
+
+    def answer(self, body: Any, results: Sequence[Result], /) -> Answer:
+        """Word what became of the rows."""
+
+
+LEAD_CONTRACTS: dict[str, LeadContract] = {
+    "partner_api": partner_api,
+}

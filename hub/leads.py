@@ -1,0 +1,124 @@
+"""The words of a lead's life: its states, a call's outcomes, and what a contract makes of one submitted row."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+from hub.phones import Phone
+
+
+class State(StrEnum):
+    """Where a lead stands. SCHEDULED and CALLING are open; all others end its workflow."""
+
+    SCHEDULED = "scheduled"
+    CALLING = "calling"
+    DONE = "done"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+    DISABLED = "disabled"
+    ERASED = "erased"
+
+    @property
+    def open(self) -> bool:
+        return self in {State.SCHEDULED, State.CALLING}
+
+
+class Outcome(StrEnum):
+    """How a call ended, as dialers report it."""
+
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    FAILED = "failed"
+    VOICEMAIL = "voicemail"
+    WRONG_NUMBER = "wrong_number"
+    DO_NOT_CALL = "do_not_call"
+    INTERESTED = "interested"
+    NOT_INTERESTED = "not_interested"
+    MEETING_BOOKED = "meeting_booked"
+    CALLBACK = "callback"
+
+    @property
+    def redial(self) -> bool:
+        """Nobody was spoken to, so that another attempt makes sense."""
+        return self in {Outcome.NO_ANSWER, Outcome.BUSY, Outcome.FAILED, Outcome.VOICEMAIL}
+
+    @property
+    def final(self) -> bool:
+        return not self.redial and self is not Outcome.CALLBACK
+
+
+@dataclass(frozen=True, slots=True)
+class NewLead:
+    """A row that its contract accepts.
+
+    `person` is everything personal, as JSON, to be sealed. `identity` is what makes the lead unique in its API
+    (None: nothing does). A lead that shall be kept but not called says so by `refused`, and gets no workflow. `zones`
+    and `states` are hub.places', where the lead tells more than its number.
+    """
+
+    person: dict[str, Any]
+    phone: Phone | None
+    identity: str | None
+    campaign_id: int | None
+    language: str | None = None
+    delay: timedelta = timedelta()
+    refused: str | None = None
+    zones: tuple[str, ...] = ()
+    states: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that its contract turns down, with the reason in the API's own words."""
+
+    reason: str
+
+
+Row = NewLead | BadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    lead_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Existing:
+    """Another lead has this identity already; `state` is the other's."""
+
+    lead_id: int
+    state: State
+
+
+Result = Created | Existing | BadRow
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """A tenant's campaign, as contracts need it. `public_id` is SquadIQ's campaign id, Comunik8's type name."""
+
+    id: int
+    public_id: str
+    language: str | None
+    required_fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tenant:
+    """The partner whose request is being read."""
+
+    id: int
+    api: str
+    region: str | None
+    shared_identity: bool
+    campaigns: dict[str, Campaign] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the client gets: HTTP status and the JSON body."""
+
+    status: int
+    body: Any

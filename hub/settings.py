@@ -1,0 +1,72 @@
+"""All settings, read from the environment (`HUB_...`; the database also as `DATABASE_URL`) when a process starts."""
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from hub.egress_rules import Rules
+from hub.keys import networks
+from hub.seal import Vault, load_master_keys
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+
+
+class DedupeScope(StrEnum):
+    """Among whose leads a Partner API phone number must be new: the whole hub's (the seed's rule) or the partner's."""
+
+    HUB = "hub"
+    PARTNER = "partner"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+
+    env: Environment = Environment.PRODUCTION
+    database_url: str = Field(validation_alias=AliasChoices("DATABASE_URL", "HUB_DATABASE_URL"))
+    database_pool: int = 10
+    master_key: SecretStr
+    pepper: SecretStr
+    public_url: str = "http://127.0.0.1:8000"
+    trusted_proxies: Annotated[list[str], NoDecode] = []
+
+    dedupe_scope: DedupeScope = DedupeScope.HUB
+    default_rate_limit: int = 600
+    answer_timeout: timedelta = timedelta(seconds=10)
+    windows_open: bool = False
+
+    egress_ports: Annotated[list[int], NoDecode] = [443, 8443]
+    egress_cidrs: Annotated[list[str], NoDecode] = []
+
+    smtp_host: str = "127.0.0.1"
+    smtp_port: int = 25
+    smtp_tls: str = "none"
+    smtp_user: str | None = None
+    smtp_password: SecretStr | None = None
+    mail_from: str = "Discounts <discounts@example.com>"
+    sandbox_mail: str = "sandbox@example.com"
+    leanpub_url: str = "https://leanpub.com"
+    leanpub_api_key: SecretStr | None = None
+
+    @field_validator("trusted_proxies", "egress_ports", "egress_cidrs", mode="before")
+    @classmethod
+    def _comma_separated(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    def vault(self) -> Vault:
+        """The vault over the settings' keys. Raises SealError when they are unusable."""
+        keys = load_master_keys(self.master_key.get_secret_value())
+        return Vault(keys, self.pepper.get_secret_value().encode())
+
+    def egress_rules(self) -> Rules:
+        """Where webhooks may go. Raises ValueError for a CIDR that is none."""
+        return Rules(self.development, frozenset(self.egress_ports), networks(self.egress_cidrs))
+
+    @property
+    def development(self) -> bool:
+        return self.env is Environment.DEVELOPMENT

@@ -1,0 +1,184 @@
+"""A lead's calls as its workflow sees them: placed when it is allowed, taken back when it is not any more.
+
+Whoever changes a lead or its call locks the lead first, so that claims, cancels and outcomes take turns.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from hub import calling
+from hub.leads import State
+from hub.phones import Grade
+from hub.seal import Vault
+from hub.store import events, outbox
+from hub.store.engine import Tx
+from hub.store.tables import Call, Campaign, Lead, Partner, Suppression
+
+DAY = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A call is with its dialer, who may start it until `until`."""
+
+    call_id: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """No call before `at`; `why` in plain words, without personal data."""
+
+    at: datetime
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """No call ever again: the lead is in a final state."""
+
+    state: State
+    why: str
+
+
+Standing = Placed | Waiting | Closed
+
+
+async def advance(tx: Tx, vault: Vault, lead_id: int, *, always_open: bool = False) -> Standing:
+    """Give the lead's next call to its dialer, if the lead is due and the call allowed now; say how the lead stands.
+
+    A call that no dialer took in its time is taken back first. Safe to run twice: an open call stays as it is.
+    """
+    lead = await _locked(tx, lead_id)
+    if lead.state == State.CALLING and await withdraw(tx, lead_id, expired_at=lead.now) is None:
+        return await _placed(tx, lead_id)
+    if not State(lead.state).open:
+        return Closed(State(lead.state), lead.outcome or lead.why or "")
+    verdict = await _judge(tx, lead, always_open=always_open)
+    if isinstance(verdict, calling.Allowed):
+        return await _place(tx, vault, lead, verdict.until)
+    if isinstance(verdict, calling.NotYet):
+        if (State.SCHEDULED, verdict.at, verdict.why) != (lead.state, lead.dial_at, lead.why):
+            await _set(tx, lead_id, state=State.SCHEDULED, dial_at=verdict.at, why=verdict.why)
+        return Waiting(verdict.at, verdict.why)
+    return await _refuse(tx, vault, lead, verdict.why)
+
+
+async def withdraw(tx: Tx, lead_id: int, *, expired_at: datetime | None = None) -> bool | None:
+    """Take back the lead's open call. None: there was none (left); else whether a dialer had it already.
+
+    With `expired_at` only a call that may not start any more, and that no dialer holds.
+    """
+    mine = update(Call).where(Call.lead_id == lead_id, Call.ended_at.is_(None))
+    if expired_at is not None:
+        held = (Call.state == "leased") & (Call.lease_until > expired_at)
+        mine = mine.where(Call.closes_at <= expired_at, ~held)
+    ended = mine.values(state="withdrawn", ended_at=func.clock_timestamp(), token=Call.token + 1)
+    row = (await tx.execute(ended.returning(Call.leased_at))).first()
+    return None if row is None else row.leased_at is not None
+
+
+_LEAD = (
+    *Lead.__table__.columns,
+    func.clock_timestamp().label("now"),
+    Campaign.policy,
+    Campaign.dialer_id,
+    Campaign.public_id.label("campaign"),
+    Partner.disabled_at,
+    Partner.daily_calls,
+)
+
+
+async def _locked(tx: Tx, lead_id: int) -> Row[Any]:
+    lead = (
+        select(*_LEAD)
+        .join(Partner, Partner.id == Lead.partner_id)
+        .outerjoin(Campaign, Campaign.id == Lead.campaign_id)
+        .where(Lead.id == lead_id)
+        .with_for_update(of=Lead)
+    )
+    return (await tx.execute(lead)).one()
+
+
+async def _placed(tx: Tx, lead_id: int) -> Placed:
+    until = func.greatest(Call.closes_at, Call.lease_until)
+    call = select(Call.id, until.label("until")).where(Call.lead_id == lead_id, Call.ended_at.is_(None))
+    row = (await tx.execute(call)).one()
+    return Placed(row.id, row.until)
+
+
+async def _judge(tx: Tx, lead: Row[Any], *, always_open: bool) -> calling.Decision:
+    """Everything that can forbid or delay a call, cheapest first."""
+    if lead.disabled_at is not None:
+        return calling.NotYet(lead.now + timedelta(minutes=5), "the partner is disabled")
+    if lead.phone_hash is None or lead.dialer_id is None:
+        return calling.Never("there is no number, or no campaign to call it for")
+    overrides = {**lead.policy, "open_always": True} if always_open else lead.policy
+    rules = calling.policy_for(lead.region, frozenset(lead.states), overrides)
+    if barred := calling.barred(Grade(lead.grade), lead.region, rules.policy):
+        return calling.Never(barred)
+    not_after = lead.created_at + rules.policy.expires_after if rules.policy.expires_after else None
+    when = calling.decide(lead.now, zones=tuple(lead.zones), rules=rules, not_before=lead.dial_at, not_after=not_after)
+    return await _judge_number(tx, lead, rules) or when if isinstance(when, calling.Allowed) else when
+
+
+async def _judge_number(tx: Tx, lead: Row[Any], rules: calling.Rules) -> calling.NotYet | calling.Never | None:
+    """Do-not-call, and the caps that count other calls: one judgement at a time for a number."""
+    number = int.from_bytes(lead.phone_hash[:8], "big", signed=True)
+    await tx.execute(select(func.pg_advisory_xact_lock(number)))
+    started = Call.leased_at.is_not(None) | Call.ended_at.is_(None)
+    recent = Call.placed_at > func.clock_timestamp() - DAY
+    of_number = select(func.array_agg(Call.placed_at)).where(Call.phone_hash == lead.phone_hash, recent, started)
+    facts = select(suppressed(lead.phone_hash, lead.partner_id).label("suppressed"), of_number.scalar_subquery())
+    is_suppressed, calls = (await tx.execute(facts)).one()
+    if is_suppressed:
+        return calling.Never("the number is on the do-not-call list")
+    if capped := calling.capped_until(lead.now, calls or (), rules):
+        return calling.NotYet(capped, f"the number was called {len(calls)} times within 24 hours")
+    if lead.daily_calls is None:
+        return None
+    of_partner = select(func.count()).where(Call.partner_id == lead.partner_id, recent, started)
+    if (await tx.execute(of_partner)).scalar_one() < lead.daily_calls:
+        return None
+    return calling.NotYet(lead.now + timedelta(minutes=15), "the partner's budget of calls for 24 hours is used up")
+
+
+def suppressed(phone_hash: Any, partner_id: Any) -> ColumnElement[bool]:
+    """Whether the number is on the do-not-call list of this partner, or of all."""
+    of_partner = Suppression.partner_id.is_(None) | (Suppression.partner_id == partner_id)
+    return select(Suppression.id).where(Suppression.phone_hash == phone_hash, of_partner).exists()
+
+
+async def _refuse(tx: Tx, vault: Vault, lead: Row[Any], why: str) -> Closed:
+    await _set(tx, lead.id, state=State.REFUSED, why=why, processed_at=func.clock_timestamp())
+    data = {"lead_id": lead.id, "api": lead.api, "campaign": lead.campaign, "outcome": None, "refused": why}
+    await events.record(tx, vault, lead.partner_id, [events.Happening("lead.processed", data, lead_id=lead.id)])
+    return Closed(State.REFUSED, why)
+
+
+async def _place(tx: Tx, vault: Vault, lead: Row[Any], until: datetime) -> Placed:
+    call = insert(Call).values(
+        lead_id=lead.id,
+        partner_id=lead.partner_id,
+        dialer_id=lead.dialer_id,
+        attempt=lead.attempts + 1,
+        state="ready",
+        phone_hash=lead.phone_hash,
+        due_at=lead.dial_at,
+        closes_at=until,
+    )
+    call_id = int((await tx.execute(call.returning(Call.id))).scalar_one())
+    await _set(tx, lead.id, state=State.CALLING, why=None)
+    data = {"lead_id": lead.id, "campaign": lead.campaign, "call_id": call_id, "attempt": lead.attempts + 1}
+    scheduled = events.Happening("call.scheduled", data | {"due_at": lead.dial_at.isoformat()}, lead_id=lead.id)
+    await events.record(tx, vault, lead.partner_id, [scheduled])
+    await outbox.notify(tx, outbox.CALLS_CHANNEL, str(lead.dialer_id))
+    return Placed(call_id, until)
+
+
+async def _set(tx: Tx, lead_id: int, **values: object) -> None:
+    await tx.execute(update(Lead).where(Lead.id == lead_id).values(updated_at=func.clock_timestamp(), **values))

@@ -1,0 +1,120 @@
+"""Deliveries of events to endpoints: what an attempt needs, and what it left behind."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from hub.seal import Vault
+from hub.store.engine import Tx
+from hub.store.events import BODY
+from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event
+from hub.webhooks import Verdict
+
+ANSWER = "delivery_attempt.answer"
+SECRET = "endpoint.secret"
+OLD_SECRET = "endpoint.old_secret"
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One delivery, ready to be posted. `subject_key` seals what the endpoint answers."""
+
+    delivery_id: int
+    endpoint_id: int
+    url: str
+    message_id: str
+    body: bytes
+    secrets: tuple[str, ...]
+    attempt: int
+    own_payload: bool
+    subject_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """How one attempt went. `outcome`: an HTTP status or a failure class; `next_in`: None when there is no next."""
+
+    outcome: int | str
+    verdict: Verdict
+    duration_ms: int
+    address: str | None
+    answer: bytes
+    next_in: timedelta | None
+
+
+async def load(tx: Tx, vault: Vault, delivery_id: int) -> Parcel | None:
+    """The delivery, or None when it is over: delivered, its subject erased, its endpoint disabled or deleted."""
+    row = (await tx.execute(_PARCEL.where(Delivery.id == delivery_id))).one()
+    over = row.state != "pending" or row.disabled_at is not None or row.deleted_at is not None
+    if over or row.wrapped_key is None or row.body is None:
+        return None
+    secrets = [vault.open_secret(row.secret, row=str(row.endpoint_id), column=SECRET)]
+    if row.old_secret is not None and row.old_secret_until > row.now:
+        secrets.append(vault.open_secret(row.old_secret, row=str(row.endpoint_id), column=OLD_SECRET))
+    return Parcel(
+        delivery_id=delivery_id,
+        endpoint_id=row.endpoint_id,
+        url=row.url,
+        message_id=row.public_id,
+        body=vault.unwrap(row.wrapped_key).open(row.body, row=row.public_id, column=BODY),
+        secrets=tuple(secret.decode() for secret in secrets),
+        attempt=row.attempts + 1,
+        own_payload=row.campaign_id is not None,
+        subject_key=row.wrapped_key,
+    )
+
+
+_PARCEL = (
+    select(
+        Delivery.state,
+        Delivery.attempts,
+        Delivery.endpoint_id,
+        Event.public_id,
+        Event.body,
+        Endpoint.url,
+        Endpoint.secret,
+        Endpoint.old_secret,
+        Endpoint.old_secret_until,
+        Endpoint.campaign_id,
+        Endpoint.disabled_at,
+        Endpoint.deleted_at,
+        func.coalesce(Contact.wrapped_key, Discount.wrapped_key).label("wrapped_key"),
+        func.clock_timestamp().label("now"),
+    )
+    .join(Event, Event.id == Delivery.event_id)
+    .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
+    .outerjoin(Contact, Contact.lead_id == Event.lead_id)
+    .outerjoin(Discount, Discount.id == Event.discount_id)
+)
+
+
+async def note(tx: Tx, vault: Vault, parcel: Parcel, attempted: Attempted) -> None:
+    """Write the attempt down, and what follows for its delivery and endpoint. Run again it changes nothing."""
+    now = func.clock_timestamp()
+    next_at = None if attempted.next_in is None else now + attempted.next_in
+    row = f"{parcel.delivery_id}.{parcel.attempt}"
+    status = attempted.outcome if isinstance(attempted.outcome, int) else None
+    written = insert(DeliveryAttempt).values(
+        delivery_id=parcel.delivery_id,
+        number=parcel.attempt,
+        status=status,
+        failure=None if status is not None else attempted.outcome,
+        duration_ms=attempted.duration_ms,
+        address=attempted.address,
+        answer=vault.unwrap(parcel.subject_key).seal(attempted.answer, row=row, column=ANSWER),
+        next_at=next_at,
+    )
+    await tx.execute(written.on_conflict_do_nothing())
+    delivered = attempted.verdict is Verdict.DELIVERED
+    state = "delivered" if delivered else "pending" if attempted.next_in is not None else "failed"
+    mine = update(Delivery).where(Delivery.id == parcel.delivery_id)
+    await tx.execute(mine.values(state=state, attempts=parcel.attempt, next_at=next_at))
+    endpoint = update(Endpoint).where(Endpoint.id == parcel.endpoint_id)
+    if delivered:
+        await tx.execute(endpoint.where(Endpoint.failing_since.is_not(None)).values(failing_since=None))
+    else:
+        await tx.execute(endpoint.where(Endpoint.failing_since.is_(None)).values(failing_since=now))
+    if attempted.verdict is Verdict.DISABLE:
+        await tx.execute(endpoint.values(disabled_at=now, disabled_why="it answered 410 Gone"))

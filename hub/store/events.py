@@ -1,0 +1,87 @@
+"""Events: what a partner's endpoints are told, written with the change that they report."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from hub import strictjson
+from hub.seal import Vault
+from hub.store import outbox
+from hub.store.engine import Tx
+from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event
+
+BODY = "event.body"
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """Something to tell. `data` is the webhook's `data`; `own` builds the campaign's own payload, where it has one."""
+
+    type: str
+    data: dict[str, Any]
+    lead_id: int | None = None
+    discount_id: int | None = None
+    campaign_id: int | None = None
+    own: Callable[[], dict[str, Any]] | None = None
+
+
+async def record(tx: Tx, vault: Vault, partner_id: int, happenings: Sequence[Happening]) -> None:
+    """Write each happening once per kind of body, and a delivery for each endpoint that wants it."""
+    live = Endpoint.deleted_at.is_(None) & Endpoint.disabled_at.is_(None)
+    wanted = select(Endpoint.id, Endpoint.types, Endpoint.campaign_id).where(Endpoint.partner_id == partner_id, live)
+    endpoints = (await tx.execute(wanted)).all()
+    if not endpoints:
+        return
+    bodies: list[tuple[Happening, dict[str, Any], list[int]]] = []
+    now = datetime.now(UTC)
+    for happening in happenings:
+        plain = [e.id for e in endpoints if e.campaign_id is None and (not e.types or happening.type in e.types)]
+        own = [e.id for e in endpoints if happening.own and e.campaign_id == happening.campaign_id is not None]
+        if plain:
+            envelope = {"type": happening.type, "timestamp": now.isoformat(), "data": happening.data}
+            bodies.append((happening, envelope, plain))
+        if own and happening.own:
+            bodies.append((happening, happening.own(), own))
+    if bodies:
+        await _write(tx, vault, partner_id, bodies)
+
+
+async def _write(
+    tx: Tx, vault: Vault, partner_id: int, bodies: list[tuple[Happening, dict[str, Any], list[int]]]
+) -> None:
+    keys = await _subject_keys(tx, [happening for happening, _, _ in bodies])
+    rows = []
+    for happening, body, _ in bodies:
+        public_id = f"evt_{uuid4().hex}"
+        key = vault.unwrap(keys[happening.lead_id, happening.discount_id])
+        sealed = key.seal(strictjson.dumps(body), row=public_id, column=BODY)
+        subject = {"lead_id": happening.lead_id, "discount_id": happening.discount_id}
+        rows.append(
+            {"public_id": public_id, "partner_id": partner_id, "type": happening.type, "body": sealed, **subject}
+        )
+    ids = (await tx.execute(insert(Event).returning(Event.id, sort_by_parameter_order=True), rows)).scalars().all()
+    deliveries = [
+        {"event_id": event_id, "endpoint_id": endpoint_id}
+        for event_id, (_, _, endpoint_ids) in zip(ids, bodies, strict=True)
+        for endpoint_id in endpoint_ids
+    ]
+    made = (await tx.execute(insert(Delivery).returning(Delivery.id), deliveries)).scalars().all()
+    await outbox.put(tx, outbox.Kind.DELIVER, made)
+
+
+async def _subject_keys(tx: Tx, happenings: Sequence[Happening]) -> dict[tuple[int | None, int | None], bytes]:
+    leads = {h.lead_id for h in happenings if h.lead_id is not None}
+    discounts = {h.discount_id for h in happenings if h.discount_id is not None}
+    keys: dict[tuple[int | None, int | None], bytes] = {}
+    if leads:
+        of_leads = select(Contact.lead_id, Contact.wrapped_key).where(Contact.lead_id.in_(leads))
+        keys |= {(lead_id, None): key for lead_id, key in await tx.execute(of_leads) if key}
+    if discounts:
+        of_discounts = select(Discount.id, Discount.wrapped_key).where(Discount.id.in_(discounts))
+        keys |= {(None, discount_id): key for discount_id, key in await tx.execute(of_discounts) if key}
+    return keys

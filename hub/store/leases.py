@@ -1,0 +1,211 @@
+"""Calls as a pull dialer sees them: lease, heartbeat, report. Each lease has a token that fences out the one before."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.dialects.postgresql import insert
+
+from hub import calling, strictjson
+from hub.errors import Conflict, NotFound
+from hub.leads import Outcome, State
+from hub.seal import Vault
+from hub.store import events, outbox
+from hub.store.calls import suppressed
+from hub.store.engine import Tx
+from hub.store.registry import PERSON, RESPONSES
+from hub.store.tables import Call, Campaign, Contact, Lead, Partner, Suppression
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A call that its dialer may start now. `person` is who to call; `token` must come with every word about it."""
+
+    call_id: int
+    lead_id: int
+    attempt: int
+    token: int
+    until: datetime
+    campaign: str
+    language: str | None
+    person: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a dialer says of a finished call. Times are aware; `responses` are the dialer's own words and values."""
+
+    outcome: Outcome
+    callback_at: datetime | None = None
+    meeting_at: datetime | None = None
+    recording_url: str | None = None
+    responses: dict[str, Any] = field(default_factory=dict)
+
+
+async def lease(tx: Tx, vault: Vault, dialer_id: int, most: int, hold: timedelta) -> list[Lease]:
+    """Hand out up to `most` due calls, oldest first, each to one dialer only, for `hold`."""
+    now = func.clock_timestamp()
+    lapsed = (Call.state == "leased") & (Call.lease_until < now)
+    disabled = select(Partner.id).where(Partner.id == Call.partner_id, Partner.disabled_at.is_not(None))
+    due = (
+        select(Call.id)
+        .where(Call.dialer_id == dialer_id, Call.due_at <= now, Call.closes_at > now)
+        .where((Call.state == "ready") | lapsed, ~suppressed(Call.phone_hash, Call.partner_id), ~disabled.exists())
+        .order_by(Call.due_at, Call.id)
+        .limit(most)
+        .with_for_update(skip_locked=True, of=Call)
+    )
+    taken = (
+        update(Call)
+        .where(Call.id.in_(due.scalar_subquery()))
+        .values(
+            state="leased",
+            token=Call.token + 1,
+            leased_at=func.coalesce(Call.leased_at, now),
+            lease_until=now + hold,
+        )
+        .returning(Call.id, Call.lead_id, Call.attempt, Call.token, Call.lease_until)
+    )
+    rows = (await tx.execute(taken)).all()
+    if not rows:
+        return []
+    people = await _people(tx, vault, [row.lead_id for row in rows])
+    return [Lease(row.id, row.lead_id, row.attempt, row.token, row.lease_until, *people[row.lead_id]) for row in rows]
+
+
+async def _people(tx: Tx, vault: Vault, lead_ids: Sequence[int]) -> dict[int, tuple[str, str | None, dict[str, Any]]]:
+    people = (
+        select(Lead.id, Lead.language, Campaign.public_id, Contact.wrapped_key, Contact.sealed)
+        .join(Contact, Contact.lead_id == Lead.id)
+        .join(Campaign, Campaign.id == Lead.campaign_id)
+        .where(Lead.id.in_(lead_ids))
+    )
+    return {
+        row.id: (row.public_id, row.language, opened(vault, row.id, row.wrapped_key, row.sealed, PERSON))
+        for row in await tx.execute(people)
+    }
+
+
+def opened(vault: Vault, lead_id: int, wrapped_key: bytes, sealed: bytes | None, column: str) -> dict[str, Any]:
+    """Open a contact's column; empty when nothing was stored."""
+    if sealed is None:
+        return {}
+    value = strictjson.loads(vault.unwrap(wrapped_key).open(sealed, row=str(lead_id), column=column))
+    return value if isinstance(value, dict) else {}
+
+
+async def heartbeat(tx: Tx, dialer_id: int, held: Sequence[tuple[int, int]], hold: timedelta) -> set[int]:
+    """Prolong the leases given as (call id, token); returns the ids still held, the others are lost."""
+    prolonged = (
+        update(Call)
+        .where(Call.dialer_id == dialer_id, Call.state == "leased", tuple_(Call.id, Call.token).in_(list(held)))
+        .values(lease_until=func.clock_timestamp() + hold)
+    )
+    return set((await tx.execute(prolonged.returning(Call.id))).scalars())
+
+
+async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int, said: Report) -> State:
+    """Take the outcome of a leased call; the lead moves on, and all that follows is owed from this commit on.
+
+    The same report again changes nothing. Raises NotFound (no such call of this dialer), Conflict (lease lost).
+    """
+    row = await _locked(tx, dialer_id, call_id)
+    if row.call_state == "ended" and row.token == token and row.call_outcome == said.outcome:
+        return State(row.state)
+    if row.call_state != "leased" or row.token != token:
+        raise Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
+    ended = update(Call).where(Call.id == call_id)
+    await tx.execute(
+        ended.values(state="ended", ended_at=func.clock_timestamp(), outcome=said.outcome, callback_at=said.callback_at)
+    )
+    await _keep_responses(tx, vault, row, said)
+    if said.outcome is Outcome.DO_NOT_CALL:
+        await suppress(tx, row.partner_id, row.phone_hash, "said so on a call")
+    state = await _move_on(tx, row, said)
+    await events.record(tx, vault, row.partner_id, _happenings(row, call_id, said, state))
+    await outbox.put(tx, outbox.Kind.WAKE_LEAD, [row.id])
+    return state
+
+
+async def _locked(tx: Tx, dialer_id: int, call_id: int) -> Any:
+    lead_id = (await tx.execute(select(Call.lead_id).where(Call.id == call_id, Call.dialer_id == dialer_id))).scalar()
+    if lead_id is None:
+        raise NotFound("There is no such call.")
+    locked = (
+        select(
+            *Lead.__table__.columns,
+            func.clock_timestamp().label("now"),
+            Call.state.label("call_state"),
+            Call.outcome.label("call_outcome"),
+            Call.token,
+            Call.attempt,
+            Call.leased_at,
+            Campaign.policy,
+            Campaign.public_id.label("campaign"),
+            Contact.wrapped_key,
+            Contact.responses,
+        )
+        .join(Call, Call.lead_id == Lead.id)
+        .join(Campaign, Campaign.id == Lead.campaign_id)
+        .join(Contact, Contact.lead_id == Lead.id)
+        .where(Call.id == call_id)
+        .with_for_update(of=(Lead, Call))
+    )
+    await tx.execute(select(Lead.id).where(Lead.id == lead_id).with_for_update())
+    return (await tx.execute(locked)).one()
+
+
+async def _keep_responses(tx: Tx, vault: Vault, row: Any, said: Report) -> None:
+    if row.wrapped_key is None:
+        return
+    kept = opened(vault, row.id, row.wrapped_key, row.responses, RESPONSES)
+    kept["responses"] = {**kept.get("responses", {}), **said.responses}
+    if said.recording_url:
+        kept["recording_url"] = said.recording_url
+    if said.meeting_at:
+        kept["meeting_at"] = said.meeting_at.isoformat()
+    sealed = vault.unwrap(row.wrapped_key).seal(strictjson.dumps(kept), row=str(row.id), column=RESPONSES)
+    await tx.execute(update(Contact).where(Contact.lead_id == row.id).values(responses=sealed))
+
+
+async def suppress(tx: Tx, partner_id: int | None, phone_hash: bytes, reason: str) -> None:
+    """Never call this number again, for one partner or for all (None)."""
+    row = insert(Suppression).values(partner_id=partner_id, phone_hash=phone_hash, reason=reason)
+    await tx.execute(row.on_conflict_do_nothing())
+
+
+async def _move_on(tx: Tx, row: Any, said: Report) -> State:
+    """The lead's next state, by the call's outcome and the campaign's policy."""
+    policy = calling.CallingPolicy.model_validate(row.policy)
+    values: dict[str, Any] = {"attempts": row.attempt, "called_at": row.leased_at, "outcome": said.outcome}
+    if said.outcome is Outcome.CALLBACK and said.callback_at:
+        values |= {"state": State.SCHEDULED, "dial_at": said.callback_at, "why": "asked to be called back"}
+    elif said.outcome.redial and row.attempt < policy.max_attempts:
+        at = calling.retry_at(row.now, said.outcome, policy)
+        values |= {"state": State.SCHEDULED, "dial_at": at, "why": f"redial after {said.outcome}"}
+    else:
+        values |= {"state": State.DONE, "processed_at": func.clock_timestamp(), "why": None}
+    await tx.execute(update(Lead).where(Lead.id == row.id).values(updated_at=func.clock_timestamp(), **values))
+    return State(values["state"])
+
+
+def _happenings(row: Any, call_id: int, said: Report, state: State) -> list[events.Happening]:
+    lead = {"lead_id": row.id, "api": row.api, "campaign": row.campaign, "outcome": said.outcome}
+    call = lead | {
+        "call_id": call_id,
+        "attempt": row.attempt,
+        "called_at": row.leased_at.isoformat(),
+        "recording_url": said.recording_url,
+        "responses": said.responses,
+    }
+    said_of = [("call.completed", call)]
+    if said.outcome in {Outcome.INTERESTED, Outcome.MEETING_BOOKED}:
+        said_of.append(("lead.interested", lead))
+    if said.outcome is Outcome.MEETING_BOOKED:
+        meeting_at = said.meeting_at.isoformat() if said.meeting_at else None
+        said_of.append(("meeting.booked", lead | {"meeting_at": meeting_at}))
+    if state is State.DONE:
+        said_of.append(("lead.processed", lead | {"attempts": row.attempt}))
+    return [events.Happening(kind, data, lead_id=row.id) for kind, data in said_of]

@@ -1,0 +1,215 @@
+"""Requests as rows: admission (idempotency, joining, rate limit) and the answer that can be given again.
+
+Everything about one partner's admissions is serialised by a lock that lasts one short transaction, so that the rows of
+the last 60 s are an exact rate limit over any number of API processes.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from http import HTTPStatus
+from math import ceil
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from hub import strictjson
+from hub.errors import Conflict, KeyReused, RateLimited, TooLarge
+from hub.leads import Answer
+from hub.seal import Vault
+from hub.store.engine import Tx
+from hub.store.tables import Submission
+
+KEPT = timedelta(hours=24)
+WINDOW = timedelta(seconds=60)
+LOCK_CLASS = 0x485542  # advisory locks of this kind: one per partner
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call, as admission needs it. `weight` counts against the limit; its client waits for at most `hold`."""
+
+    partner_id: int
+    key_id: str
+    api: str
+    route: str
+    request_id: str
+    body: bytes
+    weight: int
+    limit: int
+    hold: timedelta
+    idempotency_key: str | None = None
+    campaign_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """Go on: a new submission, or (`joined`) an earlier one whose client has not had its answer yet."""
+
+    id: int
+    joined: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """Already answered: give the stored bytes again."""
+
+    status: int
+    body: bytes
+
+
+async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
+    """Write the submission, unless it is a repeat.
+
+    Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
+    RateLimited.
+    """
+    await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, request.partner_id)))
+    fingerprint = vault.index("fingerprint", f"{request.route} {sha256(request.body).hexdigest()}")
+    earlier = await _earlier(tx, vault, request, fingerprint)
+    if isinstance(earlier, Replayed):
+        return earlier
+    if earlier is not None:
+        return await _join(tx, request, earlier)
+    await _check_limit(tx, request)
+    return Admitted(await _insert(tx, vault, request, fingerprint), joined=False)
+
+
+def _key_hash(vault: Vault, request: Request) -> bytes | None:
+    key = request.idempotency_key
+    return None if key is None else vault.index("idempotency", f"{request.partner_id} {key}")
+
+
+async def _earlier(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -> int | Replayed | None:
+    """The id of an unanswered submission that `request` may join, its stored answer, or nothing."""
+    recent = Submission.created_at > func.clock_timestamp() - KEPT
+    if (key_hash := _key_hash(vault, request)) is None:
+        late = select(Submission.id).where(
+            Submission.partner_id == request.partner_id, Submission.fingerprint == fingerprint, Submission.late, recent
+        )
+        return (await tx.execute(late.order_by(Submission.id).limit(1))).scalar()
+    keyed = (Submission.partner_id == request.partner_id) & (Submission.idempotency_hash == key_hash)
+    waiting = Submission.held_until > func.clock_timestamp()
+    row = (
+        await tx.execute(select(*_ANSWER, Submission.fingerprint, waiting.label("waiting"), recent).where(keyed))
+    ).first()
+    if row is None:
+        return None
+    if not row[-1]:
+        await tx.execute(update(Submission).where(Submission.id == row.id).values(idempotency_hash=None))
+        return None
+    if row.fingerprint != fingerprint:
+        raise KeyReused("Idempotency-Key was used with another body before. Send a new key with a new request.")
+    if row.status is not None:
+        return _opened(vault, row)
+    if row.waiting:
+        raise Conflict("A request with this Idempotency-Key is still under way. Try again in a second.")
+    return int(row.id)
+
+
+async def _join(tx: Tx, request: Request, submission_id: int) -> Admitted:
+    mine = update(Submission).where(Submission.id == submission_id)
+    await tx.execute(mine.values(late=False, held_until=func.clock_timestamp() + request.hold))
+    return Admitted(submission_id, joined=True)
+
+
+async def _check_limit(tx: Tx, request: Request) -> None:
+    """The weights of the last 60 s, newest first, tell how much fits and when the rest will."""
+    if request.weight > request.limit:
+        raise TooLarge(f"{request.weight} in one request can never pass a limit of {request.limit} per 60 seconds.")
+    age = func.extract("epoch", func.clock_timestamp() - Submission.created_at)
+    log = select(Submission.weight, age).where(
+        Submission.partner_id == request.partner_id,
+        Submission.created_at > func.clock_timestamp() - WINDOW,
+        Submission.weight > 0,
+    )
+    used, wait = 0, 0.0
+    for weight, seconds in await tx.execute(log.order_by(Submission.created_at.desc())):
+        used += weight
+        if wait == 0 and used + request.weight > request.limit:
+            wait = WINDOW.total_seconds() - float(seconds)
+    if used + request.weight > request.limit:
+        raise RateLimited(request.limit, used, max(1, ceil(wait)))
+
+
+async def _insert(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -> int:
+    key, wrapped = vault.new_key()
+    row = insert(Submission).values(
+        partner_id=request.partner_id,
+        key_id=request.key_id,
+        api=request.api,
+        route=request.route,
+        campaign_id=request.campaign_id,
+        request_id=request.request_id,
+        idempotency_hash=_key_hash(vault, request),
+        fingerprint=fingerprint,
+        weight=request.weight,
+        held_until=func.clock_timestamp() + request.hold,
+        wrapped_key=wrapped,
+        body=key.seal(request.body, row=fingerprint.hex(), column="submission.body"),
+    )
+    return int((await tx.execute(row.returning(Submission.id))).scalar_one())
+
+
+_ANSWER = (Submission.id, Submission.status, Submission.answer, Submission.wrapped_key, Submission.fingerprint)
+
+
+def _opened(vault: Vault, row: Any) -> Replayed:
+    key = vault.unwrap(row.wrapped_key)
+    return Replayed(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
+
+
+async def answer_of(tx: Tx, vault: Vault, submission_id: int) -> Replayed | None:
+    """The stored answer, or None while there is none."""
+    row = (await tx.execute(select(*_ANSWER).where(Submission.id == submission_id))).one()
+    return None if row.status is None else _opened(vault, row)
+
+
+async def mark_late(tx: Tx, submission_id: int) -> None:
+    """Its client was told 503: let the client's repeat join it."""
+    released = update(Submission).where(Submission.id == submission_id)
+    await tx.execute(released.values(late=True, held_until=func.clock_timestamp()))
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """A submission that is being worked on, its body unsealed."""
+
+    id: int
+    partner_id: int
+    api: str
+    route: str
+    campaign_id: int | None
+    body: bytes
+    fingerprint: bytes
+    wrapped_key: bytes
+
+
+async def take(tx: Tx, vault: Vault, submission_id: int) -> Open | None:
+    """Lock a submission that has no answer yet and open its body; None when it has been answered."""
+    row = (await tx.execute(select(Submission).where(Submission.id == submission_id).with_for_update())).one()
+    if row.status is not None or row.wrapped_key is None:
+        return None
+    body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
+    return Open(row.id, row.partner_id, row.api, row.route, row.campaign_id, body, row.fingerprint, row.wrapped_key)
+
+
+async def settle(tx: Tx, vault: Vault, submission: Open, answer: Answer) -> None:
+    """Store the answer with the effects it reports, in one transaction. A 4xx is not replayed and counts nothing."""
+    refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
+    text_ = strictjson.dumps(answer.body)
+    sealed = vault.unwrap(submission.wrapped_key).seal(
+        text_, row=submission.fingerprint.hex(), column="submission.answer"
+    )
+    values: dict[str, Any] = {"status": answer.status, "answer": sealed, "state": "rejected" if refused else "done"}
+    if refused:
+        values |= {"idempotency_hash": None, "weight": 0}
+    await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
+
+
+async def forget_old(tx: Tx) -> int:
+    """Destroy the keys of answered submissions after 24 h; returns how many. Their metadata stays as the audit log."""
+    old = Submission.wrapped_key.is_not(None) & (Submission.created_at < func.clock_timestamp() - KEPT)
+    gone = await tx.execute(update(Submission).where(old).values(wrapped_key=None, body=None, answer=None, late=False))
+    return int(gone.rowcount)

@@ -1,0 +1,43 @@
+"""The tables, by what they are about: tenants, leads, traffic, discounts."""
+
+from hub.store.tables.base import Base
+from hub.store.tables.discounts import Coupon, Discount
+from hub.store.tables.leads import Call, Contact, Lead
+from hub.store.tables.tenants import (
+    Agent,
+    ApiKey,
+    Campaign,
+    Deployment,
+    Dialer,
+    Origin,
+    Partner,
+    Product,
+    Suppression,
+    Tombstone,
+)
+from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
+
+__all__ = [
+    "Agent",
+    "ApiKey",
+    "Base",
+    "Call",
+    "Campaign",
+    "Contact",
+    "Coupon",
+    "Delivery",
+    "DeliveryAttempt",
+    "Deployment",
+    "Dialer",
+    "Discount",
+    "Endpoint",
+    "Event",
+    "Lead",
+    "Origin",
+    "Outbox",
+    "Partner",
+    "Product",
+    "Submission",
+    "Suppression",
+    "Tombstone",
+]

@@ -1,0 +1,138 @@
+"""Who uses the hub: partners with their keys, and what they bring: dialers, campaigns, agents, origins, products."""
+
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.store.tables.base import Base, Id, Moment, Now
+
+
+class Deployment(Base):
+    """One row: the random id that every workflow id of this database starts with."""
+
+    __tablename__ = "deployment"
+    only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    id: Mapped[str]
+
+
+class Dialer(Base):
+    """Where calls go. `secret` is sealed by the master key (a push endpoint's or a VICIdial's password)."""
+
+    __tablename__ = "dialer"
+    id: Mapped[Id]
+    name: Mapped[str] = mapped_column(unique=True)
+    kind: Mapped[str]
+    config: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    secret: Mapped[bytes | None]
+    created_at: Mapped[Now]
+
+
+class Partner(Base):
+    """A tenant: whoever submits by one of the five APIs. `public_id` is Leanpub's `partnerId`."""
+
+    __tablename__ = "partner"
+    id: Mapped[Id]
+    name: Mapped[str]
+    api: Mapped[str]
+    public_id: Mapped[str | None] = mapped_column(unique=True)
+    rate_limit: Mapped[int]
+    region: Mapped[str | None]
+    production_ready: Mapped[bool] = mapped_column(server_default=text("false"))
+    daily_calls: Mapped[int | None]
+    dialer_id: Mapped[int | None] = mapped_column(ForeignKey("dialer.id"))
+    disabled_at: Mapped[Moment | None]
+    created_at: Mapped[Now]
+
+
+class ApiKey(Base):
+    """A key: its public half and the keyed digest of the whole. Exactly one of partner, dialer, or neither (admin)."""
+
+    __tablename__ = "api_key"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    digest: Mapped[bytes]
+    partner_id: Mapped[int | None] = mapped_column(ForeignKey("partner.id"), index=True)
+    dialer_id: Mapped[int | None] = mapped_column(ForeignKey("dialer.id"), index=True)
+    scopes: Mapped[list[str]]
+    cidrs: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[Now]
+    expires_at: Mapped[Moment | None]
+    revoked_at: Mapped[Moment | None]
+    last_used_at: Mapped[Moment | None]
+
+
+class Campaign(Base):
+    """How a partner's leads are called. `public_id` is SquadIQ's campaign id and Comunik8's type name."""
+
+    __tablename__ = "campaign"
+    __table_args__ = (UniqueConstraint("partner_id", "public_id"),)
+    id: Mapped[Id]
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
+    public_id: Mapped[str]
+    dialer_id: Mapped[int] = mapped_column(ForeignKey("dialer.id"))
+    language: Mapped[str | None]
+    policy: Mapped[dict[str, Any]] = mapped_column(server_default=text("'{}'"))
+    required_fields: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
+    created_at: Mapped[Now]
+
+
+class Agent(Base):
+    """A person at a Margav dialer who reports leads; `dialer_user_id` is the dialer's own id for them."""
+
+    __tablename__ = "agent"
+    __table_args__ = (UniqueConstraint("partner_id", "username"), UniqueConstraint("partner_id", "dialer_user_id"))
+    id: Mapped[Id]
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
+    username: Mapped[str]
+    name: Mapped[str]
+    dialer_user_id: Mapped[str | None]
+    password_digest: Mapped[bytes | None]
+    created_at: Mapped[Now]
+
+
+class Origin(Base):
+    """A system from which a Leanpub partner may send discount requests."""
+
+    __tablename__ = "origin"
+    __table_args__ = (UniqueConstraint("partner_id", "name"),)
+    id: Mapped[Id]
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
+    name: Mapped[str]
+
+
+class Product(Base):
+    """What a Leanpub partner may discount: the book's slug and title, its coupon's price, validity and uses."""
+
+    __tablename__ = "product"
+    __table_args__ = (UniqueConstraint("partner_id", "public_id"),)
+    id: Mapped[Id]
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
+    public_id: Mapped[str]
+    slug: Mapped[str]
+    title: Mapped[str]
+    language: Mapped[str] = mapped_column(server_default="en")
+    package: Mapped[str] = mapped_column(server_default="book")
+    price_cents: Mapped[int]
+    valid_days: Mapped[int] = mapped_column(server_default=text("30"))
+    max_uses: Mapped[int] = mapped_column(server_default=text("1"))
+
+
+class Suppression(Base):
+    """Do not call: the keyed hash of an E.164, for one partner or (no partner) for all. Survives erasure."""
+
+    __tablename__ = "suppression"
+    __table_args__ = (Index("uq_suppression", text("coalesce(partner_id, 0)"), "phone_hash", unique=True),)
+    id: Mapped[Id]
+    partner_id: Mapped[int | None] = mapped_column(ForeignKey("partner.id"))
+    phone_hash: Mapped[bytes] = mapped_column(index=True)
+    reason: Mapped[str]
+    created_at: Mapped[Now]
+
+
+class Tombstone(Base):
+    """That somebody was erased: keyed hash of whom, so that a restored backup can forget them again."""
+
+    __tablename__ = "tombstone"
+    hash: Mapped[bytes] = mapped_column(primary_key=True)
+    erased_at: Mapped[Now]

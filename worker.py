@@ -1,0 +1,134 @@
+"""Worker processes. A role says which queues one works on; every role can run in any number, on any machine."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+import structlog
+from temporalio.client import Client
+from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
+
+from activities.intake import IntakeActivities, LeadStarter
+from activities.leads import LeadActivities
+from activities.webhooks import WebhookActivities
+from hub import calling, temporal
+from hub.egress import Egress
+from hub.ids import WorkflowIds
+from hub.logs import configure
+from hub.settings import Settings
+from hub.store.engine import Database
+from hub.store.outbox import Kind
+from hub.store.tenants import deployment_id
+from workflows.intake import IntakeWorkflow
+from workflows.lead import LeadWorkflow
+from workflows.relay import Relay
+from workflows.webhook import WebhookWorkflow
+
+log = structlog.get_logger()
+GRACE = timedelta(seconds=5)
+
+
+class Role(StrEnum):
+    INTAKE = "intake"
+    LEADS = "leads"
+    WEBHOOKS = "webhooks"
+    ALL = "all"
+
+
+# A workflow module is imported afresh for every run; all that it imports is harmless there and comes from outside.
+RUNNER = SandboxedWorkflowRunner(
+    restrictions=SandboxRestrictions.default.with_passthrough_modules(
+        "activities", "hub", "workflows.steps", "sqlalchemy"
+    )
+)
+
+
+def build_worker(
+    client: Client,
+    task_queue: str,
+    *,
+    workflows: Sequence[type] = (),
+    activities: Sequence[Callable[..., Any]] = (),
+    **limits: Any,
+) -> Worker:
+    """A worker as everything here runs them, tests and replays too."""
+    return Worker(
+        client,
+        task_queue=task_queue,
+        workflows=workflows,
+        activities=activities,
+        workflow_runner=RUNNER,
+        graceful_shutdown_timeout=GRACE,
+        **limits,
+    )
+
+
+@asynccontextmanager
+async def running(role: Role, settings: Settings, client: Client) -> AsyncIterator[None]:
+    """The role's workers and relays, at work until the block ends."""
+    database = Database(settings.database_url, settings.database_pool)
+    vault = settings.vault()
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(database.close)
+        async with database.begin() as tx:
+            ids = WorkflowIds(await deployment_id(tx))
+        workers: list[Worker] = []
+        owed: list[Kind] = []
+        if role in {Role.INTAKE, Role.ALL}:
+            intake = IntakeActivities(database, vault, settings.dedupe_scope)
+            workers.append(
+                build_worker(client, temporal.INTAKE, workflows=[IntakeWorkflow], activities=[intake.register])
+            )
+        if role in {Role.LEADS, Role.ALL}:
+            await asyncio.to_thread(calling.load_calendars)
+            leads = LeadActivities(database, vault, always_open=settings.windows_open)
+            starter = LeadStarter(client, database, ids)
+            workers.append(
+                build_worker(
+                    client,
+                    temporal.LEADS,
+                    workflows=[LeadWorkflow],
+                    activities=[leads.advance, starter.start_leads],
+                    max_concurrent_activities=4,
+                )
+            )
+            owed.append(Kind.WAKE_LEAD)
+        if role in {Role.WEBHOOKS, Role.ALL}:
+            egress = await stack.enter_async_context(Egress(settings.egress_rules()))
+            webhooks = WebhookActivities(database, vault, egress)
+            first = build_worker(client, temporal.WEBHOOKS, workflows=[WebhookWorkflow], activities=[webhooks.deliver])
+            workers += [first, build_worker(client, temporal.WEBHOOK_RETRIES, activities=[webhooks.deliver])]
+            owed.append(Kind.DELIVER)
+        for worker in workers:
+            await stack.enter_async_context(worker)
+        if owed:
+            relay = asyncio.create_task(Relay(client, database, ids, owed).run(), name="relay")
+            stack.push_async_callback(_cancelled, relay)
+        yield
+
+
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
+
+
+async def main(role: Role, metrics: str | None = None) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is under way. `metrics`: `host:port` for Prometheus."""
+    configure()
+    telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics)) if metrics else TelemetryConfig()
+    client = await temporal.connect(Runtime(telemetry=telemetry))
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with running(role, Settings(), client):
+        log.info("working", role=role)
+        await stop.wait()
+    log.info("stopped", role=role)
+    await asyncio.sleep(0)

@@ -1,0 +1,32 @@
+"""One submission: register its leads, let the waiting client have its answer, then start a workflow per lead."""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from activities.intake import IntakeActivities, LeadStarter
+    from hub import temporal
+    from hub.store.intake import Registered
+    from workflows.steps import DATABASE, START
+
+
+@workflow.defn
+class IntakeWorkflow:
+    def __init__(self) -> None:
+        self._registered: Registered | None = None
+
+    @workflow.run
+    async def run(self, submission_id: int) -> Registered:
+        registered = await workflow.execute_local_activity_method(IntakeActivities.register, submission_id, **DATABASE)
+        self._registered = registered
+        told = f"{registered.created} created, {registered.known} known already, {registered.refused} turned down"
+        workflow.set_current_details(told)
+        if registered.created:
+            await workflow.execute_activity_method(
+                LeadStarter.start_leads, submission_id, task_queue=temporal.LEADS, summary=told, **START
+            )
+        return registered
+
+    @workflow.update
+    async def answered(self) -> None:
+        """Returns as soon as the answer is stored."""
+        await workflow.wait_condition(lambda: self._registered is not None)
