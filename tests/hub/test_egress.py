@@ -429,6 +429,15 @@ async def test_the_inside_written_as_a_number_or_name_is_denied(host: str) -> No
     assert inside.connections == 0
 
 
+async def test_each_attempt_is_held_to_scheme_port_and_user_again() -> None:
+    async with serving(OK) as server, Egress(reaching(server.port)) as narrower, Egress(DEVELOPMENT) as development:
+        assert (await failure_of(narrower, server.url)).kind == "denied"
+        assert (await failure_of(development, server.url.replace("//", "//user:password@"))).kind == "denied"
+        async with Egress(reaching(443)) as egress:
+            assert (await failure_of(egress, server.url.replace("http:", "https:"))).kind == "denied"
+    assert server.connections == 0
+
+
 async def test_the_last_gate_denies_by_number_whatever_came_before() -> None:
     async with Egress(Rules()) as egress:
         for address in ("127.0.0.1", "10.0.0.1", "169.254.169.254"):
