@@ -26,6 +26,9 @@ class Part:
 PARTS: Mapping[str, Part] = {
     "dev": Part("commands.dev", "dev", "Run everything on this machine, with demo tenants."),
     "down": Part("commands.dev", "down", "Stop `hub dev`, or clean up after one that was killed."),
+    "api": Part("commands.run", "api", "Serve the HTTP APIs."),
+    "worker": Part("commands.run", "worker", "Work on Temporal's queues."),
+    "migrate": Part("commands.run", "migrate", "Bring the database to this version's tables."),
     "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),
 }
 

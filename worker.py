@@ -87,7 +87,7 @@ async def running(role: Role, settings: Settings, client: Client) -> AsyncIterat
             )
         if role in {Role.LEADS, Role.ALL}:
             await asyncio.to_thread(calling.load_calendars)
-            leads = LeadActivities(database, vault, always_open=settings.windows_open)
+            leads = LeadActivities(database, vault, always_open=settings.always_open)
             starter = LeadStarter(client, database, ids)
             workers.append(
                 build_worker(

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import errors
-from api.observe import Observe
+from api.observe import Observe, TrailingSlash
 from api.routes import dialer, health, partner_api
 from api.services import close_services, open_services
 from hub.logs import configure
@@ -32,6 +32,7 @@ def create_app() -> FastAPI:
     for router in ROUTERS:
         app.include_router(router)
     errors.install(app)
+    app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)
     return app
 

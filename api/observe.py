@@ -19,6 +19,19 @@ SECONDS = Histogram(
 GIVEN_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
 
 
+class TrailingSlash:
+    """Every path answers with and without it, never by a redirect: many clients would lose their body."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "/")
+        if scope["type"] == "http" and path != "/" and path.endswith("/"):
+            scope["path"] = path.rstrip("/") or "/"
+        await self._app(scope, receive, send)
+
+
 class Observe:
     """Outermost middleware: gives each request its id (the caller's X-Request-Id if it is a plain one)."""
 

@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from time import monotonic, sleep
+from time import monotonic
 from typing import Annotated
 
 import psutil
@@ -16,7 +16,7 @@ from infra import postgres
 from infra.data_directory import AlreadyRunning, DataDirectory, write_private
 from infra.ports import PortTaken
 from infra.postgres import PostgresUnavailable
-from infra.processes import ServiceFailed
+from infra.processes import ServiceFailed, wait_until_ended
 from infra.runfile import RunFile
 from infra.stack import Options, Running, Stack
 from infra.supervisor import StopRequested, Supervisor
@@ -127,6 +127,4 @@ def _terminate(pid: int) -> None:
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
         process.terminate()
-        deadline = monotonic() + STOP_SECONDS
-        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE and monotonic() < deadline:
-            sleep(0.1)
+        wait_until_ended([process], STOP_SECONDS)

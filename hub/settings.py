@@ -38,7 +38,7 @@ class Settings(BaseSettings):
     dedupe_scope: DedupeScope = DedupeScope.HUB
     default_rate_limit: int = 600
     answer_timeout: timedelta = timedelta(seconds=10)
-    windows_open: bool = False
+    windows_open: bool | None = None
 
     egress_ports: Annotated[list[int], NoDecode] = [443, 8443]
     egress_cidrs: Annotated[list[str], NoDecode] = []
@@ -66,6 +66,11 @@ class Settings(BaseSettings):
     def egress_rules(self) -> Rules:
         """Where webhooks may go. Raises ValueError for a CIDR that is none."""
         return Rules(self.development, frozenset(self.egress_ports), networks(self.egress_cidrs))
+
+    @property
+    def always_open(self) -> bool:
+        """Whether calls may go out at any hour: in development, unless told otherwise."""
+        return self.development if self.windows_open is None else self.windows_open
 
     @property
     def development(self) -> bool:

@@ -2,7 +2,27 @@
 
 from collections.abc import Mapping
 
+from hub.settings import Settings
+from hub.store.admin import APIS, NewPartner, create_key, create_partner, default_dialer
+from hub.store.engine import Database
 
-async def seed_demo(url: str, known: Mapping[str, object]) -> dict[str, object]:
-    """Make the tenants that are not in `known` (as returned the last time), in the database at `url`; return all."""
-    return dict(known)
+
+async def seed_demo(settings: Settings, known: Mapping[str, object]) -> dict[str, object]:
+    """Make the tenants that are not in `known` (as returned the last time), in the settings' database; return all."""
+    pepper = settings.pepper.get_secret_value().encode()
+    database = Database(settings.database_url, size=1)
+    tenants = dict(known)
+    async with database.begin() as tx:
+        for api in APIS:
+            if api not in tenants:
+                new = NewPartner(f"Demo {api}", api, region="GB" if api == "comunik8" else None)
+                made = await create_partner(tx, pepper, new, settings.default_rate_limit)
+                tenants[api] = {name: value for name, value in made.items() if name != "id"}
+        if "dialer" not in tenants:
+            dialer_id = await default_dialer(tx)
+            key = await create_key(tx, pepper, "dialer", scope="dialer", dialer_id=dialer_id)
+            tenants["dialer"] = {"key": key.text}
+        if "admin" not in tenants:
+            tenants["admin"] = {"key": (await create_key(tx, pepper, "admin", scope="admin")).text}
+    await database.close()
+    return tenants

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 
 from infra.ports import HOST
-from infra.processes import Service
+from infra.processes import Service, wait_until_ended
 
 ROLE = "hub"
 STATUS_LINE = 8  # of postmaster.pid, where the server notes its state for pg_ctl
@@ -110,9 +110,9 @@ def clear_leftovers(cluster: Cluster) -> None:
     family = _processes_in(cluster.directory)
     for process in family:
         process.send_signal(signal.SIGINT)
-    for survivor in psutil.wait_procs(family, timeout=20.0)[1]:
+    for survivor in wait_until_ended(family, 20.0):
         survivor.kill()
-    psutil.wait_procs(family, timeout=5.0)
+    wait_until_ended(family, 5.0)
     # Only now: while one old session lives, this file is what keeps a second server off the same data.
     cluster.pid_file.unlink(missing_ok=True)
 

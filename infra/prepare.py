@@ -2,18 +2,18 @@
 
 import asyncio
 import json
-import os
 import sys
 
+from hub.settings import Settings
 from infra.demo import seed_demo
 from infra.migrations import upgrade
 
 
 def main() -> None:
     """Safe to run at every start."""
-    url = os.environ["DATABASE_URL"]
-    upgrade(url)
-    tenants = asyncio.run(seed_demo(url, json.load(sys.stdin)))
+    settings = Settings()
+    upgrade(settings.database_url)
+    tenants = asyncio.run(seed_demo(settings, json.load(sys.stdin)))
     json.dump(tenants, sys.stdout)
 
 

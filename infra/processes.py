@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 POLL_SECONDS = 0.05
 
@@ -82,6 +84,25 @@ def stop(process: subprocess.Popen[bytes], service: Service) -> None:
             kill_group(process.pid)
             process.wait()
     kill_group(process.pid)
+
+
+def wait_until_ended(processes: Iterable[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait for processes that may be nobody's children any more; those that still run afterwards."""
+    running = list(processes)
+    deadline = time.monotonic() + seconds
+    while running := [process for process in running if is_running(process)]:
+        if time.monotonic() > deadline:
+            break
+        time.sleep(POLL_SECONDS)
+    return running
+
+
+def is_running(process: psutil.Process) -> bool:
+    """Whether it still runs; one that has ended but is not yet reaped (in containers perhaps never) does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def kill_group(pid: int) -> None:

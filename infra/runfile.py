@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from infra.data_directory import write_private
+from infra.processes import wait_until_ended
 
 RUN_VARIABLE = "HUB_RUN"  # in the environment of everything one `hub dev` starts, and of what these start
 GRACE = 8.0
@@ -69,8 +70,8 @@ class RunFile:
             if process := child.process():
                 found.append(child.name)
                 _end(process, child.stop_signal)
-        for process in _carrying(run):
-            found.append(process.name())
+        for name, process in _carrying(run):
+            found.append(name)
             _end(process, signal.SIGTERM)
         self.clear()
         return found
@@ -86,19 +87,21 @@ class RunFile:
         return content["run"], [Child(**child) for child in content["children"]]
 
 
-def _carrying(run: str) -> list[psutil.Process]:
+def _carrying(run: str) -> list[tuple[str, psutil.Process]]:
     """Processes with the run's word in their environment: grandchildren, or children killed before they were noted."""
     found = []
     for process in psutil.process_iter() if run else ():
         with suppress(psutil.Error, OSError):
             if process.environ().get(RUN_VARIABLE) == run:
-                found.append(process)
+                found.append((process.name(), process))
     return found
 
 
 def _end(process: psutil.Process, how: int) -> None:
     with suppress(psutil.NoSuchProcess):
-        family = [process, *process.children(recursive=True)]
+        family = process.children(recursive=True)
         process.send_signal(how)
-        for survivor in psutil.wait_procs(family, timeout=GRACE)[1]:
-            survivor.kill()
+        wait_until_ended([process], GRACE)
+        for survivor in (process, *family):
+            with suppress(psutil.NoSuchProcess):
+                survivor.kill()

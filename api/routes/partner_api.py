@@ -28,7 +28,6 @@ EXAMPLE = {
     responses=openapi.errors(DETAIL),
     openapi_extra=openapi.body(Transfer, EXAMPLE),
 )
-@router.post("/api/leads/partner-transfer/", include_in_schema=False)
 async def transfer_leads(
     request: Request,
     hub: Annotated[Services, Depends(services)],

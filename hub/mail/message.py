@@ -15,6 +15,7 @@ from hub.mail.rendering import Rendered
 
 _LONGEST_NAME = 64
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f()<>\[\]:;@\\,"=?]+')
+_ENCODED_WORD = re.compile(r"=\?|\?=|[\x00-\x1f\x7f-\x9f]")
 _MESSAGE_ID = re.compile(r"<[!-~]+@[!-~]+>")
 
 
@@ -64,7 +65,7 @@ def build_message(
     message["To"] = _header_address(to)
     if reply_to:
         message["Reply-To"] = _header_address(reply_to)
-    message["Subject"] = rendered.subject
+    message["Subject"] = _ENCODED_WORD.sub(" ", " ".join(rendered.subject.split()))
     message["Date"] = format_datetime(date)
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
@@ -93,7 +94,10 @@ def _header_address(mailbox: Mailbox) -> Address:
 
 
 def _display_name(name: str) -> str:
-    """Without what would need quoting: the standard library drops quotes from names too long for one line."""
+    """Without quoted characters and encoded words.
+
+    The standard library drops the quotes of long names, and decodes `=?utf-8?q?=0D=0ABcc:...?=` into a header.
+    """
     return " ".join(_NOT_IN_NAMES.sub(" ", name).split())[:_LONGEST_NAME].strip()
 
 

@@ -114,6 +114,15 @@ def test_names_that_would_need_quoting_leave_one_recipient(name: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("address", ["john@example.com", "jörg@example.com"])
+def test_an_encoded_line_break_in_a_name_or_subject_never_makes_a_header(address: str) -> None:
+    """Printable ASCII, so it passes every check of a first name."""
+    sly = "=?utf-8?q?a=0D=0ABcc:_eve@example.com?="
+    for name in (sly, f"<', {sly};ü", f"J {sly} Ö"):
+        sent = built(to=Mailbox(address, name), rendered=Rendered(f"For {name}", "t", "<p>", "en"))
+        assert received(sent).keys() == received(built()).keys()
+
+
 @pytest.mark.parametrize("field", ["to", "sender", "reply_to"])
 def test_line_breaks_in_a_name_or_address_never_make_a_header(field: str) -> None:
     mail = received(built(**{field: Mailbox("john@example.com", "John\r\nBcc: eve@example.com")}))
