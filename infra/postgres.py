@@ -109,9 +109,11 @@ def clear_leftovers(cluster: Cluster) -> None:
     """After a kill: end what still runs on the directory, then drop the lock, which may name any process by now."""
     family = _processes_in(cluster.directory)
     for process in family:
-        process.send_signal(signal.SIGINT)
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGINT)
     for survivor in wait_until_ended(family, 20.0):
-        survivor.kill()
+        with suppress(psutil.NoSuchProcess):
+            survivor.kill()
     wait_until_ended(family, 5.0)
     # Only now: while one old session lives, this file is what keeps a second server off the same data.
     cluster.pid_file.unlink(missing_ok=True)
