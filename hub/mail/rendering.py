@@ -133,7 +133,7 @@ def _part(own_templates: Path | None, *, html: bool) -> Environment:
     folders = [folder for folder in (own_templates, _TEMPLATES) if folder]
     return Environment(
         loader=_MjmlLoader(folders),
-        autoescape=html,
+        autoescape=html,  # noqa: S701 - only the text part is not escaped
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )

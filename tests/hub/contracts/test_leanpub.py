@@ -145,7 +145,8 @@ def test_a_recipient_that_is_no_object_is_invalid(recipient: Any) -> None:
 
 
 @pytest.mark.parametrize("name", [..., None, "", "  ", "\xa0", 5, ["John"], "a\r\nBcc: x@example.com", "a\nb", "a\tb",
-                                  "a\x00", "a\x7f", "a\x85b", "a\x9f", "Łukasz", "\u674e", "a\u2028b", "x" * 256])  # fmt: skip
+                                  "a\x00", "a\x7f", "a\x85b", "a\x9f", "Łukasz", "\u674e", "a\u2028b",
+                                  "x" * 256])  # fmt: skip
 def test_a_name_outside_printable_latin_1_is_invalid(name: Any) -> None:
     assert code(to(firstName=name)) == (200, 406)
     assert code(to(lastName=name)) == (200, 406)
