@@ -42,7 +42,7 @@ async def open_services(settings: Settings) -> Services:
         settings=settings,
         database=database,
         vault=settings.vault(),
-        temporal=await temporal.connect(),
+        temporal=await temporal.connect(lazy=True),
         ids=ids,
         wakeups=wakeups,
         proxies=networks(settings.trusted_proxies),

@@ -23,7 +23,7 @@ DIAL_AT = SearchAttributeKey.for_datetime("HubDialAt")
 RPC_TIMEOUT = timedelta(seconds=10)
 
 
-async def connect(runtime: Runtime | None = None) -> Client:
-    """A client by Temporal's own settings (`TEMPORAL_ADDRESS`, ...). It connects at its first call."""
+async def connect(runtime: Runtime | None = None, *, lazy: bool = False) -> Client:
+    """A client by Temporal's own settings (`TEMPORAL_ADDRESS`, ...). A lazy one connects at its first call."""
     config = ClientConfig.load_client_connect_config()
-    return await Client.connect(**config, lazy=True, runtime=runtime)
+    return await Client.connect(**config, lazy=lazy, runtime=runtime)
