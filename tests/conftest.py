@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.servers import Databases, running_postgres, running_temporal
+from tests.stack import Hub, running_hub
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,10 @@ def temporal_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """`host:port` of one Temporal for the session; tests keep apart by task queues and workflow ids."""
     with running_temporal(tmp_path_factory.mktemp("temporal")) as server:
         yield server.address
+
+
+@pytest.fixture(scope="session")
+def hub(postgres_url: str, temporal_address: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """The whole hub, shared by the session: each test makes its own tenants and numbers."""
+    with running_hub(postgres_url, temporal_address, tmp_path_factory.mktemp("hub")) as found:
+        yield found
