@@ -38,7 +38,7 @@ MAX_RETRY_AFTER: Final = timedelta(hours=24)
 # The seed lets a SquadIQ endpoint say "not authenticated" and "payload is wrong": a repeat would be no better.
 SQUADIQ_FINAL: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN})
 
-_SECRET_PREFIX: Final = "whsec_"
+_SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - what tells a secret, not one
 _SECRET_BYTES: Final = 32
 _JITTER: Final = 0.2
 _RELIEF: Final = timedelta(seconds=60)
