@@ -29,6 +29,17 @@ PARTS: Mapping[str, Part] = {
     "api": Part("commands.run", "api", "Serve the HTTP APIs."),
     "worker": Part("commands.run", "worker", "Work on Temporal's queues."),
     "migrate": Part("commands.run", "migrate", "Bring the database to this version's tables."),
+    "partner": Part("commands.partner", "app", "Tenants: create, disable, enable, set, list."),
+    "key": Part("commands.key", "app", "API keys: create, rotate, revoke, list."),
+    "endpoint": Part("commands.endpoint", "app", "Webhook receivers: create, rotate, enable, delete, list."),
+    "campaign": Part("commands.campaign", "app", "How leads are called: create, set, list."),
+    "agent": Part("commands.belongings", "agent", "Margav's agents: create, set, list."),
+    "origin": Part("commands.belongings", "origin", "Leanpub's origins: create, delete, list."),
+    "product": Part("commands.belongings", "product", "Leanpub's products: create, set, list."),
+    "dialer": Part("commands.belongings", "dialer", "Dialers: create, set, list."),
+    "suppression": Part("commands.suppression", "app", "Do-not-call lists: add, import, export, remove."),
+    "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
+    "email": Part("commands.email", "app", "Look at the mails that go out."),
     "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),
 }
 

@@ -89,6 +89,8 @@ def _run(directory: DataDirectory, options: Options, console: Console) -> None:
 
 def _show(running: Running, directory: DataDirectory, console: Console) -> None:
     table = Table(title="Integration Hub", show_header=False, title_justify="left")
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")  # a key is for copying: never cut
     for name, value in _rows(running, directory):
         table.add_row(name, value, style=None if name else "dim")
     console.print(table)

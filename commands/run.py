@@ -14,6 +14,7 @@ import uvicorn
 
 from hub.settings import Settings
 from infra.migrations import upgrade
+from infra.processes import dies_with_parent
 
 RESTART_SECONDS = 1.0
 
@@ -48,7 +49,9 @@ def api(
 def worker(
     role: Annotated[str, typer.Option(help="intake, leads, webhooks, discounts or all.")] = "all",
     processes: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
-    metrics_port: Annotated[int | None, typer.Option(help="Prometheus at this port, the next for the second, ...")] = None,
+    metrics_port: Annotated[
+        int | None, typer.Option(help="Prometheus at this port, the next for the second, ...")
+    ] = None,
     metrics_host: Annotated[str, typer.Option(help="The metrics' address.")] = "127.0.0.1",
 ) -> None:
     """Work on Temporal's queues."""
@@ -76,6 +79,7 @@ def _keep_running(commands: list[list[str]]) -> None:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
+    commands = [list(dies_with_parent(tuple(command), signal.SIGTERM)) for command in commands]
     running = [subprocess.Popen(command) for command in commands]
     while not stopping:
         time.sleep(0.2)

@@ -1,12 +1,14 @@
 """Is the process up, can it work, and how is it doing."""
 
 import asyncio
+import os
 from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
@@ -49,5 +51,9 @@ async def _temporal(hub: Services) -> str:
 
 @router.get("/metrics", response_class=Response)
 async def metrics() -> Response:
-    """Prometheus' text format, of this process."""
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    """Prometheus' text format: this process, or all that share its port."""
+    registry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has types but here
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)

@@ -25,7 +25,7 @@ async def create_endpoint(
     types: Sequence[str] = (),
     campaign: str | None = None,
 ) -> dict[str, Any]:
-    """An endpoint for the named event types (none: all), or for one campaign's own payload; its secret is in the answer.
+    """An endpoint for the named event types (none: all), or for one campaign's own payload; with its secret.
 
     Raises Invalid for a URL that the rules forbid, an unknown type, an unknown campaign.
     """

@@ -1,0 +1,83 @@
+"""`hub campaign`: how a partner's leads are called. A Comunik8 type and a SquadIQ campaign are campaigns."""
+
+import json
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+
+from commands.common import DATA, Data, Json, fail, run, show
+from hub.calling import CallingPolicy
+from hub.settings import Settings
+from hub.store import admin
+from hub.store.engine import Tx
+from hub.store.tables import Campaign
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="SquadIQ's campaign id, Comunik8's type.")],
+    partner: Annotated[int, typer.Option(help="The partner's id.")],
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Add a campaign on the default dialer."""
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        await admin.require_partner(tx, partner)
+        return {"id": await admin.create_campaign(tx, partner, name), "name": name}
+
+    show(run(data, work), as_json=as_json)
+
+
+@app.command("set")
+def set_(
+    campaign_id: Annotated[int, typer.Argument(help="The campaign's id.")],
+    policy: Annotated[str | None, typer.Option(help="JSON over the defaults, see docs/calling.md.")] = None,
+    max_attempts: Annotated[int | None, typer.Option(min=1)] = None,
+    language: Annotated[str | None, typer.Option(help="ISO 639, such as hi.")] = None,
+    dialer: Annotated[int | None, typer.Option(help="The dialer's id.")] = None,
+    required_field: Annotated[list[str] | None, typer.Option(help="SquadIQ: custom fields that must be sent.")] = None,
+    *,
+    dial_unverified: Annotated[bool | None, typer.Option(help="Call numbers that no numbering plan knows.")] = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Change what is given, leave the rest."""
+    given = {"language": language, "dialer_id": dialer, "required_fields": required_field}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    changes = _policy(policy, max_attempts=max_attempts, dial_unverified=dial_unverified)
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        before = await admin.change(tx, Campaign, campaign_id, {})
+        merged = {**before["policy"], **changes}
+        try:
+            CallingPolicy.model_validate(merged)
+        except ValidationError as error:
+            raise fail(f"--policy: {error}") from None
+        return await admin.change(tx, Campaign, campaign_id, {**values, "policy": merged})
+
+    show(run(data, work), as_json=as_json)
+
+
+def _policy(text: str | None, **options: object) -> dict[str, Any]:
+    try:
+        given = json.loads(text or "{}")
+    except ValueError:
+        given = None
+    if not isinstance(given, dict):
+        raise fail('--policy: must be a JSON object, such as {"max_attempts": 5}.')
+    return given | {name: value for name, value in options.items() if value is not None}
+
+
+@app.command("list")
+def list_(data: Data = DATA, *, as_json: Json = False) -> None:
+    """All campaigns."""
+
+    async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
+        return await admin.list_rows(tx, Campaign)
+
+    show(run(data, work), as_json=as_json)

@@ -1,0 +1,94 @@
+"""What every administrative command shares: finding the database, one transaction, one document as the answer."""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import asyncpg
+import typer
+from pydantic import ValidationError
+from rich.console import Console
+from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.errors import HubError
+from hub.seal import SealError
+from hub.settings import Settings
+from hub.store.engine import Database, Tx
+
+Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help="The data directory of a running `hub dev`.")]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
+DATA = Path(".hub")
+Work = Callable[[Tx, Settings], Awaitable[Any]]
+
+
+def fail(message: str) -> typer.Exit:
+    """Print why, and return the exit to raise."""
+    Console(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
+    return typer.Exit(2)
+
+
+def find_settings(data: Path) -> Settings:
+    """Of the environment (DATABASE_URL), else of the `hub dev` that runs in `data`. Exits when there is neither."""
+    with suppress(ValidationError):
+        return Settings()
+    try:
+        dev = json.loads((data / "dev.json").read_text())
+        secrets = json.loads((data / "secrets.json").read_text())
+    except (OSError, ValueError):
+        raise fail(
+            f"No hub found: nothing runs in {data} (start `hub dev`, or name its --data directory), and DATABASE_URL,"
+            " HUB_MASTER_KEY and HUB_PEPPER are not all set."
+        ) from None
+    found = {"master_key": secrets["master_key"], "pepper": secrets["pepper"], "env": "development"}
+    return Settings(DATABASE_URL=dev["database_url"], **found)
+
+
+def run(data: Path, work: Work) -> Any:
+    """Do `work` in one transaction and return what it returns. Exits with what is wrong, and nothing is half done."""
+    settings = find_settings(data)
+    try:
+        return asyncio.run(_in_transaction(settings, work))
+    except HubError as error:
+        raise fail(error.message) from None
+    except SealError as error:
+        raise fail(f"HUB_MASTER_KEY or HUB_PEPPER: {error}.") from None
+    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
+        raise fail(f"The database does not answer as it should ({type(error).__name__}).") from None
+
+
+async def _in_transaction(settings: Settings, work: Work) -> Any:
+    database = Database(settings.database_url, 1)
+    try:
+        async with database.begin() as tx:
+            return await work(tx, settings)
+    finally:
+        await database.close()
+
+
+def pepper(settings: Settings) -> bytes:
+    """The key of the keys' digests."""
+    return settings.pepper.get_secret_value().encode()
+
+
+def show(found: Any, *, as_json: bool) -> None:
+    """Print one document, or a table for people."""
+    if as_json:
+        typer.echo(json.dumps(found, default=_plain))
+        return
+    rows: Sequence[dict[str, Any]] = found if isinstance(found, list) else [found]
+    if not rows:
+        typer.echo("There is none.")
+        return
+    table = Table(*rows[0])
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row.values()))
+    Console(soft_wrap=True).print(table)
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, datetime | date) else str(value)

@@ -1,0 +1,90 @@
+"""`hub partner`: the tenants."""
+
+from typing import Annotated, Any
+
+import phonenumbers
+import typer
+
+from commands.common import DATA, Data, Json, fail, pepper, run, show
+from hub.settings import Settings
+from hub.store import admin
+from hub.store.admin import NewPartner
+from hub.store.engine import Tx
+from hub.store.tables import Partner
+
+app = typer.Typer(no_args_is_help=True)
+Id = Annotated[int, typer.Argument(help="The partner's id.")]
+
+
+@app.command()
+def create(
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    api: Annotated[str, typer.Option(help=", ".join(admin.APIS))],
+    rate_limit: Annotated[int | None, typer.Option(min=1, help="Requests (Partner API: leads) in 60 s.")] = None,
+    region: Annotated[str | None, typer.Option(help="Of numbers without a +: ISO 3166, such as GB.")] = None,
+    *,
+    production_ready: Annotated[
+        bool, typer.Option("--production-ready", help="Leanpub: may leave the sandbox.")
+    ] = False,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Create a tenant with its key (shown once) and what it needs to start."""
+    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise fail(f"--region: {region!r} is not a region of the numbering plans; give two capital letters such as GB.")
+    new = NewPartner(name, api, rate_limit, region, production_ready)
+
+    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+        return await admin.create_partner(tx, pepper(settings), new, settings.default_rate_limit)
+
+    show(run(data, work), as_json=as_json)
+
+
+def _switch(partner_id: int, data: Any, *, disabled: bool, as_json: bool) -> None:
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        await admin.set_disabled(tx, partner_id, disabled=disabled)
+        return {"id": partner_id, "disabled": disabled}
+
+    show(run(data, work), as_json=as_json)
+
+
+@app.command()
+def disable(partner_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
+    """Refuse its requests and hold its calls, within a second."""
+    _switch(partner_id, data, disabled=True, as_json=as_json)
+
+
+@app.command()
+def enable(partner_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
+    """Take its requests again."""
+    _switch(partner_id, data, disabled=False, as_json=as_json)
+
+
+@app.command("set")
+def set_(
+    partner_id: Id,
+    rate_limit: Annotated[int | None, typer.Option(min=1)] = None,
+    daily_calls: Annotated[int | None, typer.Option(min=1, help="At most so many calls in 24 h.")] = None,
+    *,
+    production_ready: Annotated[bool | None, typer.Option(help="Leanpub: may leave the sandbox.")] = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Change what is given, leave the rest."""
+    given = {"rate_limit": rate_limit, "daily_calls": daily_calls, "production_ready": production_ready}
+    values = {name: value for name, value in given.items() if value is not None}
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        return await admin.change(tx, Partner, partner_id, values)
+
+    show(run(data, work), as_json=as_json)
+
+
+@app.command("list")
+def list_(data: Data = DATA, *, as_json: Json = False) -> None:
+    """All partners."""
+
+    async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
+        return await admin.list_rows(tx, Partner)
+
+    show(run(data, work), as_json=as_json)

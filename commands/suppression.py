@@ -1,0 +1,106 @@
+"""`hub suppression`: the do-not-call lists, of one partner or of all. They hold keyed hashes, never numbers."""
+
+import csv
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from sqlalchemy import delete, select
+
+from commands.common import DATA, Data, Json, fail, run, show
+from hub import phones
+from hub.settings import Settings
+from hub.store.engine import Tx
+from hub.store.leases import suppress
+from hub.store.tables import Suppression
+
+app = typer.Typer(no_args_is_help=True)
+Partner = Annotated[int | None, typer.Option(help="For this partner only; otherwise for all.")]
+HASH_CHARS = 64
+
+
+def _hash(settings: Settings, text: str) -> bytes:
+    """Of a number in international form, or a hash as `export` writes it."""
+    if len(text) == HASH_CHARS and all(char in "0123456789abcdef" for char in text):
+        return bytes.fromhex(text)
+    return settings.vault().index("phone", phones.parse(text, None).e164)
+
+
+@app.command()
+def add(
+    phone: Annotated[str, typer.Argument(help="International form.")],
+    partner: Partner = None,
+    reason: Annotated[str, typer.Option()] = "asked for it",
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Never call this number again."""
+    _import(data, partner, [phone], reason, as_json=as_json)
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="CSV; the first column holds numbers or hashes.")],
+    partner: Partner = None,
+    reason: Annotated[str, typer.Option()] = "imported",
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Add a list; all of it or, when a line is bad, none."""
+    try:
+        with file.open(newline="") as lines:
+            column = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise fail(f"FILE: {type(error).__name__}: can't be read.") from None
+    _import(data, partner, [cell for cell in column if cell.lower() not in {"phone", "hash"}], reason, as_json=as_json)
+
+
+def _import(data: Path, partner: int | None, cells: list[str], reason: str, *, as_json: bool) -> None:
+    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+        for line, cell in enumerate(cells, 1):
+            try:
+                phone_hash = _hash(settings, cell)
+            except phones.InvalidPhone:
+                raise fail(f"Line {line}: not a phone number in international form, nor a hash.") from None
+            await suppress(tx, partner, phone_hash, reason)
+        return {"suppressed": len(cells)}
+
+    show(run(data, work), as_json=as_json)
+
+
+@app.command()
+def remove(
+    phone: Annotated[str, typer.Argument(help="International form, or a hash.")],
+    partner: Partner = None,
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Allow calls to this number again."""
+
+    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+        mine = Suppression.partner_id.is_not_distinct_from(partner)
+        gone = delete(Suppression).where(Suppression.phone_hash == _hash(settings, phone), mine)
+        return {"removed": len((await tx.execute(gone.returning(Suppression.id))).all())}
+
+    try:
+        show(run(data, work), as_json=as_json)
+    except phones.InvalidPhone:
+        raise fail("PHONE: not a phone number in international form, nor a hash.") from None
+
+
+@app.command()
+def export(partner: Partner = None, data: Data = DATA) -> None:
+    """Write hash, partner, reason and time as CSV to standard output."""
+
+    async def work(tx: Tx, _: Settings) -> list[tuple[str, int | None, str, str]]:
+        rows = select(Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
+        mine = rows if partner is None else rows.where(Suppression.partner_id == partner)
+        return [(h.hex(), p, r, at.isoformat()) for h, p, r, at in await tx.execute(mine.order_by(Suppression.id))]
+
+    writer = csv.writer(sys.stdout)
+    writer.writerow(("hash", "partner", "reason", "since"))
+    writer.writerows(run(data, work))

@@ -1,0 +1,122 @@
+"""`hub partner|key|endpoint|...`: run as an operator runs them, against a database of the test's own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.stack import environment
+
+Hub = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cli(database: str) -> Hub:
+    env = {**os.environ, **environment(database, "127.0.0.1:1")}
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            (sys.executable, "-m", "cli", *words), env=env, capture_output=True, text=True, check=False, timeout=60
+        )
+
+    return run
+
+
+def said(done: subprocess.CompletedProcess[str]) -> Any:
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("api", "fields"),
+    [
+        ("partner_api", {"id", "key"}),
+        ("margav", {"id", "key", "agents"}),
+        ("squadiq", {"id", "token", "campaign_id"}),
+        ("leanpub", {"id", "key", "partner_id", "origin", "product_id"}),
+        ("comunik8", {"id", "key", "type"}),
+    ],
+)
+def test_a_new_tenant_comes_with_what_its_api_needs(cli: Hub, api: str, fields: set[str]) -> None:
+    assert set(said(cli("partner", "create", "Acme", "--api", api, "--json"))) == fields
+
+
+@pytest.mark.parametrize(
+    ("words", "field"),
+    [
+        (("partner", "create", " ", "--api", "margav"), "NAME"),
+        (("partner", "create", "Acme", "--api", "fax"), "--api"),
+        (("partner", "create", "Acme", "--api", "margav", "--region", "XX"), "--region"),
+        (("partner", "disable", "99"), "ID"),
+        (("key", "revoke", "nothing"), "KEY_ID"),
+        (("endpoint", "create", "--partner", "99", "--url", "https://example.com"), "--partner"),
+        (("campaign", "create", "x", "--partner", "99"), "--partner"),
+    ],
+)
+def test_a_wrong_word_is_named_and_nothing_is_written(cli: Hub, words: tuple[str, ...], field: str) -> None:
+    done = cli(*words, "--json")
+    assert done.returncode == 2
+    assert field in done.stderr
+    assert "Traceback" not in done.stderr
+    assert said(cli("partner", "list", "--json")) == []
+
+
+def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_does_not(cli: Hub) -> None:
+    key = said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["key"]
+    old = key.split("_")[2]
+    new = said(cli("key", "rotate", old, "--overlap", "2", "--json"))
+    said(cli("key", "revoke", new["id"], "--json"))
+    rows = {row["id"]: row for row in said(cli("key", "list", "--json")) if row["partner_id"]}
+    assert rows[old]["revoked_at"] is None
+    assert rows[old]["expires_at"] is not None
+    assert rows[new["id"]]["revoked_at"] is not None
+    assert "digest" not in rows[old]
+
+
+def test_an_endpoint_shows_its_secret_once(cli: Hub) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
+    made = said(cli("endpoint", "create", "--partner", partner, "--url", "http://127.0.0.1:9/h", "--json"))
+    assert made["secret"].startswith("whsec_")
+    [listed] = said(cli("endpoint", "list", "--json"))
+    assert listed["url"] == "http://127.0.0.1:9/h"
+    assert "secret" not in listed
+    said(cli("endpoint", "delete", str(made["id"]), "--json"))
+    assert said(cli("endpoint", "list", "--json")) == []
+
+
+def test_an_endpoint_of_an_inside_address_is_refused(cli: Hub) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
+    done = cli("endpoint", "create", "--partner", partner, "--url", "https://10.0.0.1/h", "--json")
+    assert (done.returncode, "--url" in done.stderr) == (2, True)
+
+
+def test_a_campaigns_policy_is_changed_field_by_field(cli: Hub) -> None:
+    said(cli("partner", "create", "Acme", "--api", "comunik8", "--json"))
+    [campaign] = said(cli("campaign", "list", "--json"))
+    said(cli("campaign", "set", str(campaign["id"]), "--max-attempts", "5", "--json"))
+    changed = said(cli("campaign", "set", str(campaign["id"]), "--dial-unverified", "--json"))
+    assert changed["policy"] == {"max_attempts": 5, "dial_unverified": True}
+    refused = cli("campaign", "set", str(campaign["id"]), "--policy", '{"max_attempts": 0}')
+    assert (refused.returncode, "max_attempts" in refused.stderr) == (2, True)
+
+
+def test_suppressed_numbers_are_exported_as_hashes_that_can_be_imported(cli: Hub, tmp_path: Any) -> None:
+    said(cli("suppression", "add", "+442079460123", "--json"))
+    exported = tmp_path / "list.csv"
+    exported.write_text(cli("suppression", "export").stdout)
+    assert "2079460123" not in exported.read_text()
+    assert said(cli("suppression", "import", str(exported), "--json")) == {"suppressed": 1}
+    assert said(cli("suppression", "remove", "+442079460123", "--json")) == {"removed": 1}
+
+
+def test_without_a_hub_both_ways_to_name_one_are_told(tmp_path: Any) -> None:
+    env = {name: value for name, value in os.environ.items() if not name.startswith("HUB_") and name != "DATABASE_URL"}
+    words = (sys.executable, "-m", "cli", "partner", "list", "--data", str(tmp_path))
+    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert "hub dev" in done.stderr
+    assert "DATABASE_URL" in done.stderr
