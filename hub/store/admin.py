@@ -133,7 +133,7 @@ async def rotate_key(tx: Tx, pepper: bytes, key_id: str, overlap: timedelta) -> 
     old = (await tx.execute(select(*table.__table__.columns).where(table.id == key_id, live).with_for_update())).first()
     if old is None:
         raise NotFound(f"KEY_ID: there is no live key {key_id}.")
-    ends = func.least(func.coalesce(table.expires_at, "infinity"), func.clock_timestamp() + overlap)
+    ends = func.least(table.expires_at, func.clock_timestamp() + overlap)  # which passes over a null
     await tx.execute(update(table).where(table.id == key_id).values(expires_at=ends))
     return await create_key(
         tx,
