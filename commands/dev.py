@@ -1,6 +1,8 @@
 """`hub dev` and `hub down`: everything on this machine, in one process tree."""
 
+import re
 import shlex
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -23,6 +25,7 @@ from infra.supervisor import StopRequested, Supervisor
 from infra.temporal_binary import TemporalUnavailable
 
 STOP_SECONDS = 90.0
+WIDTH = 120  # where there is no terminal to ask
 
 Data = Annotated[Path, typer.Option(envvar="HUB_DATA", help="Where data, secrets and logs are kept.")]
 
@@ -36,7 +39,7 @@ def dev(
     lead_processes: Annotated[int, typer.Option(min=1, help="Worker processes for leads.")] = Options().lead_processes,
 ) -> None:
     """Run everything: database, Temporal, API, workers, mail catcher, demo dialer and tenants. Ctrl-C stops it."""
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
     directory = DataDirectory.at(data)
     try:
         with directory.locked():
@@ -105,13 +108,17 @@ def _rows(running: Running, directory: DataDirectory) -> list[tuple[str, str]]:
         ("API documentation", f"{running.api}/docs"),
         ("Temporal UI", running.temporal_ui or f"of your own server at {running.temporal}"),
         ("Mail", running.mail_ui),
-        ("Database", running.database_url),
+        ("Database", f"{_without_password(running.database_url)} (password in {directory.dev_json})"),
         ("Logs", str(directory.path / "logs")),
     ]
     for tenant in running.tenants:
         key = _entry(running.tenants, tenant, "key") or _entry(running.tenants, tenant, "token")
         rows.append((f"{tenant} key", key))
     return rows
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r":[^:/@]*@", "@", url)
 
 
 def _curl(api: str, key: str) -> str:

@@ -89,14 +89,15 @@ class DataDirectory:
         write_private(file, {name: getattr(made, name) for name in Secrets.__slots__})
         return made
 
-    def tenants(self) -> dict[str, object]:
-        """The demo tenants as last written: their keys are known nowhere else."""
+    def tenants(self, database: str) -> dict[str, object]:
+        """The demo tenants of that database as last written: their keys are known nowhere else."""
         file = self.path / "tenants.json"
-        return json.loads(file.read_text()) if file.exists() else {}
+        content = json.loads(file.read_text()) if file.exists() else {}
+        return dict(content["tenants"]) if content.get("database") == database else {}
 
-    def write_tenants(self, tenants: Mapping[str, object]) -> None:
+    def write_tenants(self, database: str, tenants: Mapping[str, object]) -> None:
         """Keep them for the next start."""
-        write_private(self.path / "tenants.json", tenants)
+        write_private(self.path / "tenants.json", {"database": database, "tenants": tenants})
 
     def running_pid(self) -> int | None:
         """The process id of the `hub dev` that has it now."""

@@ -24,10 +24,12 @@ class HubServices:
         return self._service("api", ("cli", *command), partial(http.answers, f"{url}/readyz"), HUB_PUBLIC_URL=url)
 
     def worker(self, role: str, processes: int = 1) -> Service:
-        """`hub worker`; ready when its metrics can be read."""
-        port = self.ports.port(f"worker-{role}")
+        """`hub worker`; ready when the metrics of all its processes can be read."""
+        port = self.ports.port(f"worker-{role}", span=processes)  # each process has the next one for its metrics
         command = ("worker", "--role", role, "--processes", str(processes), "--metrics-port", str(port))
-        return self._service(f"worker-{role}", ("cli", *command), partial(is_open, port))
+        return self._service(
+            f"worker-{role}", ("cli", *command), lambda: all(is_open(port + n) for n in range(processes))
+        )
 
     def mail_catcher(self) -> Service:
         """Takes all mail, shows it in the browser and sends none on."""

@@ -53,18 +53,23 @@ class PortBook:
     def __init__(self, file: Path) -> None:
         self._file = file
         self._noted: dict[str, int] = json.loads(file.read_text()) if file.exists() else {}
-        self._given: dict[str, int] = {}
+        self._given: dict[str, range] = {}
 
-    def port(self, name: str, preferred: int | None = None) -> int:
-        """Give `name` its port: as noted, else `preferred`, else any; noted for the next time."""
+    def port(self, name: str, preferred: int | None = None, span: int = 1) -> int:
+        """Give `name` its port: as noted, else `preferred`, else any; with a `span`, the first of so many in a row."""
         if name not in self._given:
             port = free_port(self._noted.get(name, preferred))
-            while port in self._given.values():
+            while not self._has_room(port, span):
                 port = free_port()
-            self._given[name] = port
+            self._given[name] = range(port, port + span)
             self._noted[name] = port
             self._file.write_text(json.dumps(self._noted, indent=2))
-        return self._given[name]
+        return self._given[name].start
+
+    def _has_room(self, port: int, span: int) -> bool:
+        wanted = range(port, port + span)
+        given = {taken for ports in self._given.values() for taken in ports}
+        return given.isdisjoint(wanted) and all(is_free(each) for each in wanted)
 
 
 def exactly(port: int) -> int:

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 
 from infra.data_directory import write_private
-from infra.processes import wait_until_ended
+from infra.processes import is_running, wait_until_ended
 
 RUN_VARIABLE = "HUB_RUN"  # in the environment of everything one `hub dev` starts, and of what these start
-GRACE = 8.0
+GRACE = 5.0  # seconds; nothing is lost by a kill, it only makes the next start repair more
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Child:
         """The process, if it still is the same one."""
         with suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            if abs(process.create_time() - self.started) < 1.0:
+            if abs(process.create_time() - self.started) < 1.0 and is_running(process):
                 return process
         return None
 
@@ -65,16 +65,18 @@ class RunFile:
     def end_leftovers(self) -> list[str]:
         """End what a killed supervisor left, last started first; the names of what was found running."""
         run, children = self._load()
-        found = []
-        for child in reversed(children):
-            if process := child.process():
-                found.append(child.name)
-                _end(process, child.stop_signal)
-        for name, process in _carrying(run):
-            found.append(name)
-            _end(process, signal.SIGTERM)
+        noted = [(child.name, process, child.stop_signal) for child in children if (process := child.process())]
+        known = {process.pid for _, process, _ in noted}
+        others = [(name, process, signal.SIGTERM) for name, process in _carrying(run) if process.pid not in known]
+        found = [*others, *reversed(noted)]
+        for _, process, how in found:
+            with suppress(psutil.NoSuchProcess):
+                process.send_signal(how)
+        for survivor in wait_until_ended((process for _, process, _ in found), GRACE):
+            with suppress(psutil.NoSuchProcess):
+                survivor.kill()
         self.clear()
-        return found
+        return [name for name, _, _ in found]
 
     def _save(self) -> None:
         children = [{name: getattr(child, name) for name in Child.__slots__} for child in self._children.values()]
@@ -95,13 +97,3 @@ def _carrying(run: str) -> list[tuple[str, psutil.Process]]:
             if process.environ().get(RUN_VARIABLE) == run:
                 found.append((process.name(), process))
     return found
-
-
-def _end(process: psutil.Process, how: int) -> None:
-    with suppress(psutil.NoSuchProcess):
-        family = process.children(recursive=True)
-        process.send_signal(how)
-        wait_until_ended([process], GRACE)
-        for survivor in (process, *family):
-            with suppress(psutil.NoSuchProcess):
-                survivor.kill()

@@ -40,13 +40,14 @@ HINT
     return 1
 }
 
+# Compiled at once: where Python may not write bytecode, every start of every process would take three times as long.
 install_packages() {
     if command -v uv >/dev/null; then
-        uv pip install --python .venv --require-hashes -r requirements.lock &&
+        uv pip install --python .venv --compile-bytecode --require-hashes -r requirements.lock &&
             uv pip install --python .venv --no-deps --no-build-isolation -e . && return
         echo "uv could not install the packages; trying pip." >&2
     fi
-    .venv/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements.lock
+    .venv/bin/python -m pip install --disable-pip-version-check --quiet --compile --require-hashes -r requirements.lock
     .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
 }
 

@@ -53,6 +53,7 @@ class Stack:
         self._options = options
         self._supervisor = supervisor
         self._ports = directory.ports()
+        self._database = "embedded"  # or the URL of a server that is not ours
         secrets = directory.secrets()
         self._env = {
             "HUB_ENV": "development",
@@ -88,7 +89,7 @@ class Stack:
         services: list[Service] = []
         ui, afterwards = None, None
         if url := os.environ.get("DATABASE_URL"):
-            self._env["DATABASE_URL"] = url
+            self._env["DATABASE_URL"] = self._database = url
         else:
             services.append(self._postgres(say))
         if address := os.environ.get("TEMPORAL_ADDRESS"):
@@ -110,6 +111,7 @@ class Stack:
         binaries = postgres.find_binaries()
         if postgres.create(cluster, binaries):
             say(f"Made an empty database in {cluster.directory}")
+            self._directory.write_tenants(self._database, {})  # of a database that is gone
         self._env["DATABASE_URL"] = cluster.url().replace("+asyncpg", "")
         return postgres.service(cluster, binaries)
 
@@ -124,7 +126,7 @@ class Stack:
             done = subprocess.run(
                 (sys.executable, "-m", "infra.prepare"),
                 env={**os.environ, **self._env},
-                input=json.dumps(self._directory.tenants()).encode(),
+                input=json.dumps(self._directory.tenants(self._database)).encode(),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 check=False,
@@ -132,7 +134,7 @@ class Stack:
         if done.returncode != 0:
             raise ServiceFailed("Bringing the database up to date", f"ended with code {done.returncode}", log)
         tenants: dict[str, object] = json.loads(done.stdout)
-        self._directory.write_tenants(tenants)
+        self._directory.write_tenants(self._database, tenants)
         return tenants
 
     def _start_hub(self, running: Running, port: int) -> None:
@@ -140,4 +142,5 @@ class Stack:
         dialer = [hub.demo_dialer(running.api, running.tenants)] if self._options.demo_dialer else []
         workers = [hub.worker("intake"), hub.worker("leads", self._options.lead_processes), hub.worker("webhooks")]
         api = hub.api(port, self._options.api_workers)
-        self._supervisor.start([hub.mail_catcher()], dialer, workers, [api])
+        # The dialer stops together with the API: its waiting call would hold the API up.
+        self._supervisor.start([hub.mail_catcher()], workers, [*dialer, api])

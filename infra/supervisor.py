@@ -66,8 +66,12 @@ class Supervisor:
                 # At once: stop() must know each, also when the next one fails.
                 self._batches[-1].append(running)
                 fresh.append(running)
-        for running in fresh:
-            self._wait_for(running)
+        waiting = fresh
+        while waiting:
+            self.check()
+            self._hold_to_start(fresh, waiting)
+            time.sleep(POLL_SECONDS)
+            waiting = [running for running in waiting if not running.service.ready()]
 
     def watch(self) -> None:
         """Restart what dies, until a signal comes."""
@@ -100,15 +104,16 @@ class Supervisor:
             self._run_file.add(child)
         return Running(service, process, started=time.monotonic())
 
-    def _wait_for(self, running: Running) -> None:
-        service, log = running.service, self._directory.log(running.service.name)
-        while not service.ready():
-            self.check()
-            if running.process.poll() is not None:
-                raise ServiceFailed(service.name, f"ended with {ending(running.process.returncode)}", log)
-            if time.monotonic() - running.started > service.start_timeout:
-                raise ServiceFailed(service.name, f"was not ready within {service.start_timeout:.0f} s", log)
-            time.sleep(POLL_SECONDS)
+    def _hold_to_start(self, fresh: Sequence[Running], waiting: Sequence[Running]) -> None:
+        for running in fresh:
+            if (code := running.process.poll()) is not None:
+                raise self._failed(running, f"ended with {ending(code)}")
+        for running in waiting:
+            if time.monotonic() - running.started > running.service.start_timeout:
+                raise self._failed(running, f"was not ready within {running.service.start_timeout:.0f} s")
+
+    def _failed(self, running: Running, why: str) -> ServiceFailed:
+        return ServiceFailed(running.service.name, why, self._directory.log(running.service.name))
 
     def _look_after(self, running: Running, now: float) -> None:
         if running.restart_at is None:
@@ -127,7 +132,12 @@ class Supervisor:
         running.pause = min(running.pause * 2, LONGEST_PAUSE)
 
     def _restart(self, running: Running, now: float) -> None:
-        running.process = self._spawn(running.service).process
+        try:
+            running.process = self._spawn(running.service).process
+        except OSError as problem:
+            self._say(f"{running.service.name} can't be started: {problem}")
+            running.restart_at, running.pause = now + running.pause, min(running.pause * 2, LONGEST_PAUSE)
+            return
         running.started, running.restart_at = now, None
         self._say(f"{running.service.name} started again (process {running.process.pid})")
 
