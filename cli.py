@@ -26,9 +26,9 @@ class Part:
 PARTS: Mapping[str, Part] = {
     "dev": Part("commands.dev", "dev", "Run everything on this machine, with demo tenants."),
     "down": Part("commands.dev", "down", "Stop `hub dev`, or clean up after one that was killed."),
-    "api": Part("commands.run", "api", "Serve the HTTP APIs."),
-    "worker": Part("commands.run", "worker", "Work on Temporal's queues."),
-    "migrate": Part("commands.run", "migrate", "Bring the database to this version's tables."),
+    "api": Part("commands.api", "api", "Serve the HTTP APIs."),
+    "worker": Part("commands.worker", "worker", "Work on Temporal's queues."),
+    "migrate": Part("commands.migrate", "migrate", "Bring the database to this version's tables."),
     "partner": Part("commands.partner", "app", "Tenants: create, disable, enable, set, list."),
     "key": Part("commands.key", "app", "API keys: create, rotate, revoke, list."),
     "endpoint": Part("commands.endpoint", "app", "Webhook receivers: create, rotate, enable, delete, list."),

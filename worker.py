@@ -25,6 +25,7 @@ from hub.settings import Settings
 from hub.store.engine import Database
 from hub.store.outbox import Kind
 from hub.store.tenants import deployment_id
+from workflows.housekeeping import keep_house
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
 from workflows.relay import Relay
@@ -86,7 +87,8 @@ async def running(role: Role, settings: Settings, client: Client) -> AsyncIterat
                 build_worker(client, temporal.INTAKE, workflows=[IntakeWorkflow], activities=[intake.register])
             )
         if role in {Role.LEADS, Role.ALL}:
-            await asyncio.to_thread(calling.load_calendars)
+            if not settings.always_open:
+                await asyncio.to_thread(calling.load_calendars)
             leads = LeadActivities(database, vault, always_open=settings.always_open)
             starter = LeadStarter(client, database, ids)
             workers.append(
@@ -110,6 +112,9 @@ async def running(role: Role, settings: Settings, client: Client) -> AsyncIterat
         if owed:
             relay = asyncio.create_task(Relay(client, database, ids, owed).run(), name="relay")
             stack.push_async_callback(_cancelled, relay)
+        if role in {Role.INTAKE, Role.ALL}:
+            house = asyncio.create_task(keep_house(database), name="housekeeping")
+            stack.push_async_callback(_cancelled, house)
         yield
 
 

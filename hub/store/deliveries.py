@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.seal import Vault
@@ -13,6 +13,7 @@ from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpo
 from hub.webhooks import Verdict
 
 ANSWER = "delivery_attempt.answer"
+KEPT = timedelta(days=30)
 SECRET = "endpoint.secret"
 OLD_SECRET = "endpoint.old_secret"
 
@@ -118,3 +119,9 @@ async def note(tx: Tx, vault: Vault, parcel: Parcel, attempted: Attempted) -> No
         await tx.execute(endpoint.where(Endpoint.failing_since.is_(None)).values(failing_since=now))
     if attempted.verdict is Verdict.DISABLE:
         await tx.execute(endpoint.values(disabled_at=now, disabled_why="it answered 410 Gone"))
+
+
+async def forget_old(tx: Tx) -> int:
+    """Remove attempts after 30 days; returns how many."""
+    old = delete(DeliveryAttempt).where(DeliveryAttempt.created_at < func.clock_timestamp() - KEPT)
+    return (await tx.execute(old)).rowcount

@@ -1,49 +1,17 @@
-"""`hub api`, `hub worker`, `hub migrate`: the processes of a production installation."""
+"""`hub worker`: the worker processes of a production installation. The parent of several imports none of their work."""
 
 import asyncio
-import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from typing import Annotated
 
 import typer
-import uvicorn
 
-from hub.settings import Settings
-from infra.migrations import upgrade
 from infra.processes import dies_with_parent
 
 RESTART_SECONDS = 1.0
-
-
-def api(
-    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
-    workers: Annotated[int, typer.Option(min=1, help="Processes that share the port.")] = 1,
-) -> None:
-    """Serve the partners', the dialers' and the hub's own HTTP APIs."""
-    with tempfile.TemporaryDirectory(prefix="hub-metrics-") as shared:
-        if workers > 1:
-            os.environ["PROMETHEUS_MULTIPROC_DIR"] = shared
-        uvicorn.run(
-            "api.app:create_app",
-            factory=True,
-            host=host,
-            port=port,
-            workers=workers,
-            loop="auto",
-            http="httptools",
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=65,
-            timeout_graceful_shutdown=10,
-            limit_concurrency=2000,
-        )
 
 
 def worker(
@@ -91,9 +59,3 @@ def _keep_running(commands: list[list[str]]) -> None:
         process.terminate()
     for process in running:
         process.wait()
-
-
-def migrate() -> None:
-    """Bring the database at DATABASE_URL to the tables of this version."""
-    upgrade(Settings().database_url)
-    typer.echo("The database is up to date.")

@@ -1,0 +1,26 @@
+"""What is due by the clock: bodies of answered submissions are destroyed after a day, attempts of webhooks after thirty."""
+
+import asyncio
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.store import deliveries, submissions
+from hub.store.engine import Database
+
+log = structlog.get_logger()
+EVERY_SECONDS = 60.0
+
+
+async def keep_house(database: Database) -> None:
+    """Until cancelled. Any number may run: each does what is left to do."""
+    while True:
+        try:
+            async with database.begin() as tx:
+                bodies = await submissions.forget_old(tx)
+                attempts = await deliveries.forget_old(tx)
+            if bodies or attempts:
+                log.info("housekeeping", bodies=bodies, attempts=attempts)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("housekeeping", failure=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)
