@@ -15,7 +15,7 @@ RESTART_SECONDS = 1.0
 
 
 def worker(
-    role: Annotated[str, typer.Option(help="intake, leads, webhooks, discounts or all.")] = "all",
+    role: Annotated[str, typer.Option(help="intake, leads, webhooks or all.")] = "all",
     processes: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
     metrics_port: Annotated[
         int | None, typer.Option(help="Prometheus at this port, the next for the second, ...")
