@@ -214,7 +214,7 @@ def _holiday(day: date, calendars: _Calendars) -> str | None:
 @lru_cache(maxsize=512)
 def _holidays(region: str, division: str | None, year: int) -> Mapping[date, str]:
     """Empty for places without a calendar. The library takes a second and 35 MB to load, so only who asks has it."""
-    import holidays
+    import holidays  # noqa: PLC0415 - only who asks pays for it
 
     try:
         return dict(holidays.country_holidays(region, subdiv=division, years=year))

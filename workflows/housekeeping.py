@@ -1,4 +1,4 @@
-"""What is due by the clock: answered submissions lose their bodies after a day, deliveries their attempts after thirty."""
+"""What is due by the clock: submissions lose their bodies after a day, deliveries their attempts after thirty."""
 
 import asyncio
 

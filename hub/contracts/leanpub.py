@@ -25,7 +25,7 @@ class Refusal:
 
     def body(self, request_id: str) -> dict[str, int | str]:
         """The JSON answer: `{"code", "message", "requestId"}` with HTTP 200, else `{"message"}`."""
-        if self.http_status != 200:
+        if self.http_status != 200:  # noqa: PLR2004 - HTTP's own number
             return {"message": self.message}
         return {"code": self.code, "message": self.message, "requestId": request_id}
 
