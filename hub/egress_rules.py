@@ -116,7 +116,7 @@ def _parse(url: str) -> URL:
     try:
         # The client's own parser: a second one could see another host.
         return URL(url)
-    except ValueError:
+    except (ValueError, IndexError):  # the parser lets an index error escape for an empty host after "@"
         raise EgressDenied("url is not a valid URL") from None
 
 

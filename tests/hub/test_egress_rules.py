@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hub.egress_rules import EgressDenied, Rules, check_url
@@ -186,6 +186,7 @@ def test_loopback_counts_as_such_only_when_asked_for_by_name() -> None:
     assert not DEVELOPMENT.permits("10.0.0.1", loopback=True)
 
 
+@example("https://@")
 @given(st.text(st.characters(codec=None, exclude_categories=[])) | st.text("htps:/@[]%.:0179xaf\\ -_", max_size=40))
 def test_any_text_is_either_fine_or_denied(text: str) -> None:
     for url in (text, f"https://{text}", f"http://{text}/"):
