@@ -110,7 +110,7 @@ def _probe() -> str | None:
 @contextmanager
 def _one_at_a_time(target: Path, progress: Progress) -> Iterator[None]:
     target.parent.mkdir(parents=True, exist_ok=True)
-    with target.with_suffix(".lock").open("w") as lock:
+    with target.with_name(f"{target.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
