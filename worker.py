@@ -14,6 +14,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from activities.failures import Discreet
 from activities.intake import IntakeActivities, LeadStarter
 from activities.leads import LeadActivities
 from activities.webhooks import WebhookActivities
@@ -65,6 +66,7 @@ def build_worker(
         workflows=workflows,
         activities=activities,
         workflow_runner=RUNNER,
+        interceptors=[Discreet()],
         graceful_shutdown_timeout=GRACE,
         **limits,
     )

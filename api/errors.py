@@ -1,5 +1,6 @@
 """Every failure becomes one JSON answer in the form of its API; nothing unexpected shows its inside."""
 
+import traceback
 from http import HTTPStatus
 
 import structlog
@@ -59,6 +60,7 @@ async def _database_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
-    log.error("unexpected", failure=type(error).__name__, path=request.url.path)
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    log.error("unexpected", failure=type(error).__name__, at=f"{frame.filename}:{frame.lineno}", path=request.url.path)
     body = envelope(request.url.path, "Something went wrong here. Please report it with the X-Request-Id.")
     return JSONResponse(body, HTTPStatus.INTERNAL_SERVER_ERROR)

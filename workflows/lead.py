@@ -22,6 +22,8 @@ class LeadWorkflow:
         while not step.closed:
             await self.pause(step)
             step = await self.advance(lead)
+            if workflow.info().is_continue_as_new_suggested() and not step.closed:
+                workflow.continue_as_new(LeadRef(lead.lead_id, step.until))
         self.tell(step)
         return step.summary
 

@@ -26,7 +26,7 @@ class Database:
             pool_size=size,
             max_overflow=0,
             pool_timeout=5,
-            pool_reset_on_return="rollback",
+            hide_parameters=True,  # an error's text must not quote what was written
             connect_args={"timeout": 5, "server_settings": {"application_name": "hub", "jit": "off"}},
         )
 

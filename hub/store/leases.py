@@ -115,6 +115,10 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int,
     if row.call_state == "ended" and row.token == token and row.call_outcome == said.outcome:
         return State(row.state)
     if row.call_state != "leased" or row.token != token:
+        if said.outcome is Outcome.DO_NOT_CALL and row.phone_hash is not None:
+            # Whoever holds the call now: the person has said it.
+            await suppress(tx, row.partner_id, row.phone_hash, "said so on a call")
+            return State(row.state)
         raise Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
     ended = update(Call).where(Call.id == call_id)
     await tx.execute(

@@ -1,0 +1,39 @@
+"""What Temporal learns of a failed activity: its kind and whether a retry may help, never its text.
+
+Texts of libraries quote values, and histories are readable to whoever may see Temporal's UI.
+"""
+
+from typing import Any
+
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from hub.errors import HubError
+
+
+class Discreet(Interceptor):
+    """Translates every error that leaves an activity, local ones too."""
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name
+        return _Translating(next)
+
+
+class _Translating(ActivityInboundInterceptor):
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        try:
+            return await self.next.execute_activity(input)
+        except FailureError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the boundary: nothing but this leaves an activity
+            raise translate(error) from None
+
+
+def translate(error: Exception) -> ApplicationError:
+    """The failure for Temporal. Only the hub's own final errors (HubError, not retryable) end the retries."""
+    kind = type(error).__name__
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    where = f" at {frame.tb_frame.f_code.co_name}:{frame.tb_lineno}" if frame is not None else ""
+    final = isinstance(error, HubError) and not error.retryable
+    return ApplicationError(f"{kind}{where}", type=kind, non_retryable=final)
