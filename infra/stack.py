@@ -87,7 +87,8 @@ class Stack:
     def _start_databases(self, say: Callable[[str], None]) -> str | None:
         """PostgreSQL and Temporal side by side, unless the environment names others; the URL of Temporal's UI."""
         services: list[Service] = []
-        ui, afterwards = None, None
+        ui: str | None = None
+        afterwards: Callable[[], object] = partial(self._run, "infra.search_attributes")
         if url := os.environ.get("DATABASE_URL"):
             self._env["DATABASE_URL"] = self._database = url
         else:
@@ -101,8 +102,7 @@ class Stack:
             services.append(temporal.service(server, binary))
         say("Starting " + (" and ".join(service.name for service in services) or "with servers of your own"))
         self._supervisor.start(*([service] for service in services))
-        if afterwards:
-            afterwards()
+        afterwards()
         return ui
 
     def _postgres(self, say: Callable[[str], None]) -> Service:
@@ -120,22 +120,28 @@ class Stack:
         return temporal.DevServer(port, self._ports.port("temporal-ui", UI_PORT), metrics, self._directory.temporal)
 
     def _prepare_database(self) -> dict[str, object]:
-        """Migrations and demo tenants, by a process of its own: the supervisor stays small."""
-        log = self._directory.log("prepare")
+        """Migrations and demo tenants."""
+        known = json.dumps(self._directory.tenants(self._database))
+        tenants: dict[str, object] = json.loads(self._run("infra.prepare", known))
+        self._directory.write_tenants(self._database, tenants)
+        return tenants
+
+    def _run(self, module: str, given: str = "") -> bytes:
+        """Run a step to its end, in a process of its own: the supervisor stays small. Its stdout."""
+        log = self._directory.log(module.rpartition(".")[2])
+        log.parent.mkdir(exist_ok=True)
         with log.open("ab") as errors:
             done = subprocess.run(
-                (sys.executable, "-m", "infra.prepare"),
+                (sys.executable, "-m", module),
                 env={**os.environ, **self._env},
-                input=json.dumps(self._directory.tenants(self._database)).encode(),
+                input=given.encode(),
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 check=False,
             )
         if done.returncode != 0:
-            raise ServiceFailed("Bringing the database up to date", f"ended with code {done.returncode}", log)
-        tenants: dict[str, object] = json.loads(done.stdout)
-        self._directory.write_tenants(self._database, tenants)
-        return tenants
+            raise ServiceFailed(module, f"ended with code {done.returncode}", log)
+        return done.stdout
 
     def _start_hub(self, running: Running, port: int) -> None:
         hub = HubServices(self._env, self._ports)

@@ -71,9 +71,9 @@ def is_ready(server: DevServer) -> bool:
 
 
 def keep_histories(server: DevServer, binary: Path) -> None:
-    """Keep closed workflows for `KEPT_HISTORIES`; raises CalledProcessError."""
+    """Keep closed workflows for `KEPT_HISTORIES`; where that fails, for the server's own day."""
     update = ("operator", "namespace", "update", "--namespace", NAMESPACE, "--retention", KEPT_HISTORIES)
-    subprocess.run((str(binary), *update, "--address", server.address), check=True, capture_output=True)
+    subprocess.run((str(binary), *update, "--address", server.address), check=False, capture_output=True)
 
 
 def _flags(server: DevServer) -> list[str]:
