@@ -91,29 +91,34 @@ def _run(directory: DataDirectory, options: Options, console: Console) -> None:
 
 
 def _show(running: Running, directory: DataDirectory, console: Console) -> None:
-    table = Table(title="Integration Hub", show_header=False, title_justify="left")
+    # Without a frame a key fits into 80 columns; folded, it could not be copied.
+    table = Table(title="Integration Hub", title_justify="left", show_header=False, box=None, padding=(0, 2, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")  # a key is for copying: never cut
+    table.add_column(overflow="fold")
     for name, value in _rows(running, directory):
-        table.add_row(name, value, style=None if name else "dim")
+        table.add_row(name, value)
+    console.print()
     console.print(table)
     if key := _entry(running.tenants, "partner_api", "key"):
-        console.print("Paste this to submit two leads:")
+        console.print("\nPaste this to submit two leads:")
         console.print(_curl(running.api, key), markup=False, soft_wrap=True)
+        console.print()
 
 
 def _rows(running: Running, directory: DataDirectory) -> list[tuple[str, str]]:
     rows = [
         ("API", running.api),
-        ("API documentation", f"{running.api}/docs"),
+        ("Docs", f"{running.api}/docs"),
         ("Temporal UI", running.temporal_ui or f"of your own server at {running.temporal}"),
         ("Mail", running.mail_ui),
-        ("Database", f"{_without_password(running.database_url)} (password in {directory.dev_json})"),
+        ("Database", f"{_without_password(running.database_url)} (password: dev.json)"),
         ("Logs", str(directory.path / "logs")),
+        ("", ""),
+        ("Key of", "(the demo tenants; their other fields are in dev.json)"),
     ]
     for tenant in running.tenants:
         key = _entry(running.tenants, tenant, "key") or _entry(running.tenants, tenant, "token")
-        rows.append((f"{tenant} key", key))
+        rows.append((tenant, key))
     return rows
 
 
