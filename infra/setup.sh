@@ -47,8 +47,13 @@ install_packages() {
             uv pip install --python .venv --no-deps --no-build-isolation -e . && return
         echo "uv could not install the packages; trying pip." >&2
     fi
-    .venv/bin/python -m pip install --disable-pip-version-check --quiet --compile --require-hashes -r requirements.lock
-    .venv/bin/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+    pip=".venv/bin/python -m pip install --disable-pip-version-check"
+    { $pip --progress-bar off --compile --require-hashes -r requirements.lock || echo failed; } | awk -v total="$count" '
+        /^Collecting/ && ++n % 20 == 0 { print "  " n " of " total; fflush() }
+        /^Installing/ { print "  unpacking"; fflush() }
+        $0 == "failed" { failed = 1 }
+        END { exit failed }'
+    $pip --quiet --no-deps --no-build-isolation -e .
 }
 
 python=$(find_python)
@@ -57,5 +62,6 @@ if ! suitable .venv/bin/python; then
     rm -rf .venv
     make_venv "$python"
 fi
-echo "Installing $(grep -c '==' requirements.lock) pinned packages (a minute or two the first time)"
+count=$(grep -c '==' requirements.lock)
+echo "Installing $count pinned packages (a minute or two the first time)"
 install_packages
