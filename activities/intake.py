@@ -1,6 +1,7 @@
 """Taking a submission in: register its leads, then start a workflow for each."""
 
 import asyncio
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -60,7 +61,8 @@ class LeadStarter:
         if lead.campaign:
             attributes.append(SearchAttributePair(temporal.CAMPAIGN, lead.campaign))
         async with self._slots:
-            try:
+            # Started already means: by an earlier try of this activity, as the id holds this database's own random part.
+            with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(
                     "LeadWorkflow",
                     LeadRef(lead.lead_id, lead.due_at),
@@ -72,5 +74,4 @@ class LeadStarter:
                     request_eager_start=True,
                     rpc_timeout=timedelta(seconds=10),
                 )
-            except WorkflowAlreadyStartedError:
-                return  # by an earlier try of this very activity: the id holds this database's own random part
+            activity.heartbeat()

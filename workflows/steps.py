@@ -11,6 +11,10 @@ class Step(TypedDict):
     retry_policy: RetryPolicy
 
 
+class Heartbeating(Step):
+    heartbeat_timeout: timedelta
+
+
 # A short database step, run by the worker that holds the workflow. It waits for its database as long as it takes.
 DATABASE = Step(
     start_to_close_timeout=timedelta(seconds=20),
@@ -20,8 +24,9 @@ DATABASE = Step(
 )
 
 # Starting workflows is never given up: the leads are stored and promised.
-START = Step(
-    start_to_close_timeout=timedelta(minutes=2),
+START = Heartbeating(
+    start_to_close_timeout=timedelta(minutes=10),
+    heartbeat_timeout=timedelta(seconds=5),  # a killed worker's starts go on elsewhere after this
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
     ),

@@ -1,0 +1,70 @@
+"""A dialer for tests: takes every call there is, remembers it, and reports the outcome it was told to."""
+
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+
+import requests
+
+
+@dataclass
+class Recorder:
+    """Leases and reports in a thread of its own while the block runs; it survives a hub that is away."""
+
+    url: str
+    key: str
+    outcome: str = "interested"
+    dialled: Counter[int] = field(default_factory=Counter)
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def __enter__(self) -> Self:
+        self._thread = threading.Thread(target=self._work, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join(10)
+
+    def _work(self) -> None:
+        session = requests.Session()
+        session.headers["Authorization"] = f"Bearer {self.key}"
+        while not self._stop.is_set():
+            try:
+                self._lease(session)
+            except requests.RequestException:
+                time.sleep(0.1)
+
+    def _lease(self, session: requests.Session) -> None:
+        wanted = {"max": 100, "lease_seconds": 60, "wait_seconds": 1}
+        leased = session.post(f"{self.url}/v1/dialer/calls:lease", json=wanted, timeout=10)
+        leased.raise_for_status()
+        for call in leased.json()["calls"]:
+            self.dialled[call["lead_id"]] += 1
+            self._report(session, call)
+
+    def _report(self, session: requests.Session, call: dict[str, int]) -> None:
+        """As a dialer does: until the hub has it."""
+        while not self._stop.is_set():
+            try:
+                said = {"token": call["token"], "outcome": self.outcome}
+                answer = session.post(f"{self.url}/v1/dialer/calls/{call['id']}/outcome", json=said, timeout=10)
+                if answer.status_code < 500:
+                    return
+            except requests.RequestException:
+                time.sleep(0.1)
+            time.sleep(0.1)
+
+
+def eventually(check: object, seconds: float = 60.0) -> None:
+    """Until `check()` is true; the last try's own failure tells what was missing."""
+    assert callable(check)
+    deadline = time.monotonic() + seconds
+    while not check():
+        assert time.monotonic() < deadline, f"not within {seconds} s: {check}"
+        time.sleep(0.05)
