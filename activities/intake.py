@@ -54,14 +54,14 @@ class LeadStarter:
         attributes: list[SearchAttributePair[Any]] = [
             SearchAttributePair(temporal.PARTNER, str(lead.partner_id)),
             SearchAttributePair(temporal.API, lead.api),
-            SearchAttributePair(temporal.STAGE, "scheduled"),
+            SearchAttributePair(temporal.STAGE, "waiting" if lead.delayed else "calling"),
             SearchAttributePair(temporal.LEAD_ID, lead.lead_id),
             SearchAttributePair(temporal.DIAL_AT, lead.due_at),
         ]
         if lead.campaign:
             attributes.append(SearchAttributePair(temporal.CAMPAIGN, lead.campaign))
         async with self._slots:
-            # Started already means: by an earlier try of this activity, as the id holds this database's own random part.
+            # Started already: by an earlier try of this activity, as the id holds this database's own random part.
             with suppress(WorkflowAlreadyStartedError):
                 await self._client.start_workflow(
                     "LeadWorkflow",

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -26,10 +27,21 @@ def worker(
     if processes == 1:
         from worker import Role, main  # noqa: PLC0415 - the parent of several needs none of it
 
-        asyncio.run(main(Role(role), f"{metrics_host}:{metrics_port}" if metrics_port else None))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(main(Role(role), f"{metrics_host}:{metrics_port}" if metrics_port else None))
         return
     ports = [metrics_port + n if metrics_port else None for n in range(processes)]
     _keep_running([_worker_command(role, metrics_host, port) for port in ports])
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Take uvloop's where there is one."""
+    if sys.platform == "win32":
+        return None
+    import uvloop  # noqa: PLC0415 - not there on Windows
+
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
 
 
 def _worker_command(role: str, host: str, port: int | None) -> list[str]:

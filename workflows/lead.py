@@ -48,4 +48,5 @@ class LeadWorkflow:
     def tell(self, step: Step) -> None:
         """What Temporal's UI shows."""
         workflow.set_current_details(f"**{step.stage}** {step.why}")
-        workflow.upsert_search_attributes([temporal.STAGE.value_set(step.stage)])
+        if workflow.info().typed_search_attributes.get(temporal.STAGE) != step.stage:
+            workflow.upsert_search_attributes([temporal.STAGE.value_set(step.stage)])

@@ -23,6 +23,7 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 2.0
 BATCH = 50
 RETRY_SECONDS = 2.0
+GATHER_SECONDS = 0.02  # a burst is taken as one batch
 
 
 class Relay:
@@ -41,6 +42,7 @@ class Relay:
                 await self._drain()
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._owed.wait(), SWEEP_SECONDS)
+                    await asyncio.sleep(GATHER_SECONDS)
                 self._owed.clear()
         finally:
             await listener.stop()

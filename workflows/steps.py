@@ -26,7 +26,7 @@ DATABASE = Step(
 # Starting workflows is never given up: the leads are stored and promised.
 START = Heartbeating(
     start_to_close_timeout=timedelta(minutes=10),
-    heartbeat_timeout=timedelta(seconds=5),  # a killed worker's starts go on elsewhere after this
+    heartbeat_timeout=timedelta(seconds=15),  # a killed worker's starts go on elsewhere after this
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
     ),

@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, func, select, text, update
 
 from hub import calling
 from hub.leads import State
 from hub.phones import Grade
 from hub.seal import Vault
-from hub.store import events, outbox
+from hub.store import events
 from hub.store.engine import Tx
-from hub.store.tables import Call, Campaign, Lead, Partner, Suppression
+from hub.store.tables import Call, Lead, Suppression
 
 DAY = timedelta(hours=24)
 
@@ -82,26 +81,22 @@ async def withdraw(tx: Tx, lead_id: int, *, expired_at: datetime | None = None) 
     return None if row is None else row.leased_at is not None
 
 
-_LEAD = (
-    *Lead.__table__.columns,
-    func.clock_timestamp().label("now"),
-    Campaign.policy,
-    Campaign.dialer_id,
-    Campaign.public_id.label("campaign"),
-    Partner.disabled_at,
-    Partner.daily_calls,
-)
+# All that a decision needs, and both locks: the lead's, and its number's, so that caps count one claim at a time.
+_LOCKED = text("""
+    SELECT lead.*, clock_timestamp() AS now, campaign.policy, campaign.dialer_id, campaign.public_id AS campaign,
+           partner.disabled_at, partner.daily_calls,
+           pg_advisory_xact_lock(('x' || encode(substring(lead.phone_hash, 1, 8), 'hex'))::bit(64)::bigint),
+           EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS heard
+    FROM lead
+    JOIN partner ON partner.id = lead.partner_id
+    LEFT JOIN campaign ON campaign.id = lead.campaign_id
+    WHERE lead.id = :lead_id
+    FOR UPDATE OF lead
+""")
 
 
-async def _locked(tx: Tx, lead_id: int) -> Row[Any]:
-    lead = (
-        select(*_LEAD)
-        .join(Partner, Partner.id == Lead.partner_id)
-        .outerjoin(Campaign, Campaign.id == Lead.campaign_id)
-        .where(Lead.id == lead_id)
-        .with_for_update(of=Lead)
-    )
-    return (await tx.execute(lead)).one()
+async def _locked(tx: Tx, lead_id: int) -> Any:
+    return (await tx.execute(_LOCKED, {"lead_id": lead_id})).one()
 
 
 async def _placed(tx: Tx, lead_id: int) -> Placed:
@@ -111,7 +106,7 @@ async def _placed(tx: Tx, lead_id: int) -> Placed:
     return Placed(row.id, row.until)
 
 
-async def _judge(tx: Tx, lead: Row[Any], *, always_open: bool) -> calling.Decision:
+async def _judge(tx: Tx, lead: Any, *, always_open: bool) -> calling.Decision:
     """Everything that can forbid or delay a call, cheapest first."""
     if lead.disabled_at is not None:
         return calling.NotYet(lead.now + timedelta(minutes=5), "the partner is disabled")
@@ -126,23 +121,26 @@ async def _judge(tx: Tx, lead: Row[Any], *, always_open: bool) -> calling.Decisi
     return await _judge_number(tx, lead, rules) or when if isinstance(when, calling.Allowed) else when
 
 
-async def _judge_number(tx: Tx, lead: Row[Any], rules: calling.Rules) -> calling.NotYet | calling.Never | None:
-    """Do-not-call, and the caps that count other calls: one judgement at a time for a number."""
-    number = int.from_bytes(lead.phone_hash[:8], "big", signed=True)
-    await tx.execute(select(func.pg_advisory_xact_lock(number)))
-    started = Call.leased_at.is_not(None) | Call.ended_at.is_(None)
-    recent = Call.placed_at > func.clock_timestamp() - DAY
-    of_number = select(func.array_agg(Call.placed_at)).where(Call.phone_hash == lead.phone_hash, recent, started)
-    facts = select(suppressed(lead.phone_hash, lead.partner_id).label("suppressed"), of_number.scalar_subquery())
-    is_suppressed, calls = (await tx.execute(facts)).one()
-    if is_suppressed:
+_NUMBER = text("""
+    SELECT EXISTS (SELECT FROM suppression WHERE phone_hash = :phone_hash
+                   AND (partner_id IS NULL OR partner_id = :partner_id)) AS suppressed,
+           ARRAY(SELECT placed_at FROM call WHERE phone_hash = :phone_hash AND placed_at > :since
+                 AND (leased_at IS NOT NULL OR ended_at IS NULL)) AS calls,
+           CASE WHEN CAST(:counted AS boolean) THEN
+                (SELECT count(*) FROM call WHERE partner_id = :partner_id AND placed_at > :since
+                 AND (leased_at IS NOT NULL OR ended_at IS NULL)) END AS of_partner
+""")
+
+
+async def _judge_number(tx: Tx, lead: Any, rules: calling.Rules) -> calling.NotYet | calling.Never | None:
+    """Do-not-call, and the caps that count other calls."""
+    subject = {"phone_hash": lead.phone_hash, "partner_id": lead.partner_id, "since": lead.now - DAY}
+    facts = (await tx.execute(_NUMBER, {**subject, "counted": lead.daily_calls is not None})).one()
+    if facts.suppressed:
         return calling.Never("the number is on the do-not-call list")
-    if capped := calling.capped_until(lead.now, calls or (), rules):
-        return calling.NotYet(capped, f"the number was called {len(calls)} times within 24 hours")
-    if lead.daily_calls is None:
-        return None
-    of_partner = select(func.count()).where(Call.partner_id == lead.partner_id, recent, started)
-    if (await tx.execute(of_partner)).scalar_one() < lead.daily_calls:
+    if capped := calling.capped_until(lead.now, facts.calls, rules):
+        return calling.NotYet(capped, f"the number was called {len(facts.calls)} times within 24 hours")
+    if lead.daily_calls is None or facts.of_partner < lead.daily_calls:
         return None
     return calling.NotYet(lead.now + timedelta(minutes=15), "the partner's budget of calls for 24 hours is used up")
 
@@ -153,30 +151,40 @@ def suppressed(phone_hash: Any, partner_id: Any) -> ColumnElement[bool]:
     return select(Suppression.id).where(Suppression.phone_hash == phone_hash, of_partner).exists()
 
 
-async def _refuse(tx: Tx, vault: Vault, lead: Row[Any], why: str) -> Closed:
+async def _refuse(tx: Tx, vault: Vault, lead: Any, why: str) -> Closed:
     await _set(tx, lead.id, state=State.REFUSED, why=why, processed_at=func.clock_timestamp())
     data = {"lead_id": lead.id, "api": lead.api, "campaign": lead.campaign, "outcome": None, "refused": why}
     await events.record(tx, vault, lead.partner_id, [events.Happening("lead.processed", data, lead_id=lead.id)])
     return Closed(State.REFUSED, why)
 
 
-async def _place(tx: Tx, vault: Vault, lead: Row[Any], until: datetime) -> Placed:
-    call = insert(Call).values(
-        lead_id=lead.id,
-        partner_id=lead.partner_id,
-        dialer_id=lead.dialer_id,
-        attempt=lead.attempts + 1,
-        state="ready",
-        phone_hash=lead.phone_hash,
-        due_at=lead.dial_at,
-        closes_at=until,
+_PLACE = text("""
+    WITH placed AS (
+        INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, phone_hash, due_at, closes_at)
+        VALUES (:lead_id, :partner_id, :dialer_id, :attempt, 'ready', :phone_hash, :due_at, :until) RETURNING id
+    ), moved AS (
+        UPDATE lead SET state = 'calling', why = NULL, updated_at = clock_timestamp() WHERE id = :lead_id
     )
-    call_id = int((await tx.execute(call.returning(Call.id))).scalar_one())
-    await _set(tx, lead.id, state=State.CALLING, why=None)
-    data = {"lead_id": lead.id, "campaign": lead.campaign, "call_id": call_id, "attempt": lead.attempts + 1}
-    scheduled = events.Happening("call.scheduled", data | {"due_at": lead.dial_at.isoformat()}, lead_id=lead.id)
-    await events.record(tx, vault, lead.partner_id, [scheduled])
-    await outbox.notify(tx, outbox.CALLS_CHANNEL, str(lead.dialer_id))
+    SELECT id, pg_notify('hub_calls', CAST(:dialer AS text)) FROM placed
+""")
+
+
+async def _place(tx: Tx, vault: Vault, lead: Any, until: datetime) -> Placed:
+    call = {
+        "lead_id": lead.id,
+        "partner_id": lead.partner_id,
+        "dialer_id": lead.dialer_id,
+        "dialer": str(lead.dialer_id),
+        "attempt": lead.attempts + 1,
+        "phone_hash": lead.phone_hash,
+        "due_at": lead.dial_at,
+        "until": until,
+    }
+    call_id = int((await tx.execute(_PLACE, call)).scalar_one())
+    if lead.heard:
+        data = {"lead_id": lead.id, "campaign": lead.campaign, "call_id": call_id, "attempt": lead.attempts + 1}
+        scheduled = events.Happening("call.scheduled", data | {"due_at": lead.dial_at.isoformat()}, lead_id=lead.id)
+        await events.record(tx, vault, lead.partner_id, [scheduled])
     return Placed(call_id, until)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 
 from hub import strictjson
 from hub.contracts import LEAD_CONTRACTS
@@ -69,12 +69,15 @@ class Unstarted:
     api: str
     campaign: str | None
     due_at: datetime
+    delayed: bool
 
 
 async def unstarted(tx: Tx, submission_id: int) -> list[Unstarted]:
     """The submission's leads that have no workflow yet."""
     rows = (
-        select(Lead.id, Lead.partner_id, Lead.api, Campaign.public_id, Lead.dial_at)
+        select(
+            Lead.id, Lead.partner_id, Lead.api, Campaign.public_id, Lead.dial_at, Lead.dial_at > func.clock_timestamp()
+        )
         .outerjoin(Campaign, Campaign.id == Lead.campaign_id)
         .where(Lead.submission_id == submission_id, ~Lead.started)
         .order_by(Lead.id)

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select, tuple_, update
+from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import calling, strictjson
 from hub.errors import Conflict, NotFound
 from hub.leads import Outcome, State
 from hub.seal import Vault
-from hub.store import events, outbox
+from hub.store import events
 from hub.store.calls import suppressed
 from hub.store.engine import Tx
 from hub.store.registry import PERSON, RESPONSES
@@ -111,7 +111,9 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int,
 
     The same report again changes nothing. Raises NotFound (no such call of this dialer), Conflict (lease lost).
     """
-    row = await _locked(tx, dialer_id, call_id)
+    row = (await tx.execute(_LOCKED, {"dialer_id": dialer_id, "call_id": call_id})).first()
+    if row is None:
+        raise NotFound("There is no such call.")
     if row.call_state == "ended" and row.token == token and row.call_outcome == said.outcome:
         return State(row.state)
     if row.call_state != "leased" or row.token != token:
@@ -120,45 +122,29 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int,
             await suppress(tx, row.partner_id, row.phone_hash, "said so on a call")
             return State(row.state)
         raise Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
-    ended = update(Call).where(Call.id == call_id)
-    await tx.execute(
-        ended.values(state="ended", ended_at=func.clock_timestamp(), outcome=said.outcome, callback_at=said.callback_at)
-    )
-    await _keep_responses(tx, vault, row, said)
+    if said.recording_url or said.responses or said.meeting_at:
+        await _keep_responses(tx, vault, row, said)
     if said.outcome is Outcome.DO_NOT_CALL:
         await suppress(tx, row.partner_id, row.phone_hash, "said so on a call")
-    state = await _move_on(tx, row, said)
-    await events.record(tx, vault, row.partner_id, _happenings(row, call_id, said, state))
-    await outbox.put(tx, outbox.Kind.WAKE_LEAD, [row.id])
+    state = await _move_on(tx, row, call_id, said)
+    if row.heard:
+        await events.record(tx, vault, row.partner_id, _happenings(row, call_id, said, state))
     return state
 
 
-async def _locked(tx: Tx, dialer_id: int, call_id: int) -> Any:
-    lead_id = (await tx.execute(select(Call.lead_id).where(Call.id == call_id, Call.dialer_id == dialer_id))).scalar()
-    if lead_id is None:
-        raise NotFound("There is no such call.")
-    locked = (
-        select(
-            *Lead.__table__.columns,
-            func.clock_timestamp().label("now"),
-            Call.state.label("call_state"),
-            Call.outcome.label("call_outcome"),
-            Call.token,
-            Call.attempt,
-            Call.leased_at,
-            Campaign.policy,
-            Campaign.public_id.label("campaign"),
-            Contact.wrapped_key,
-            Contact.responses,
-        )
-        .join(Call, Call.lead_id == Lead.id)
-        .join(Campaign, Campaign.id == Lead.campaign_id)
-        .join(Contact, Contact.lead_id == Lead.id)
-        .where(Call.id == call_id)
-        .with_for_update(of=(Lead, Call))
-    )
-    await tx.execute(select(Lead.id).where(Lead.id == lead_id).with_for_update())
-    return (await tx.execute(locked)).one()
+# The lead before its call, as everywhere.
+_LOCKED = text("""
+    SELECT lead.*, clock_timestamp() AS now, call.state AS call_state, call.outcome AS call_outcome, call.token,
+           call.attempt, call.leased_at, campaign.policy, campaign.public_id AS campaign, contact.wrapped_key,
+           contact.responses,
+           EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS heard
+    FROM lead
+    JOIN call ON call.lead_id = lead.id
+    JOIN campaign ON campaign.id = lead.campaign_id
+    JOIN contact ON contact.lead_id = lead.id
+    WHERE call.id = :call_id AND call.dialer_id = :dialer_id
+    FOR UPDATE OF lead, call
+""")
 
 
 async def _keep_responses(tx: Tx, vault: Vault, row: Any, said: Report) -> None:
@@ -180,19 +166,36 @@ async def suppress(tx: Tx, partner_id: int | None, phone_hash: bytes, reason: st
     await tx.execute(row.on_conflict_do_nothing())
 
 
-async def _move_on(tx: Tx, row: Any, said: Report) -> State:
-    """The lead's next state, by the call's outcome and the campaign's policy."""
+_MOVE_ON = text("""
+    WITH ended AS (
+        UPDATE call SET state = 'ended', ended_at = clock_timestamp(), outcome = :outcome, callback_at = :callback_at
+        WHERE id = :call_id
+    ), moved AS (
+        UPDATE lead SET state = :state, dial_at = :dial_at, why = :why, outcome = :outcome, attempts = :attempt,
+               called_at = :called_at, updated_at = clock_timestamp(),
+               processed_at = CASE WHEN :state = 'done' THEN clock_timestamp() END
+        WHERE id = :lead_id
+    ), owed AS (
+        INSERT INTO outbox (kind, ref) VALUES ('wake_lead', :lead_id)
+    )
+    SELECT pg_notify('hub_outbox', 'wake_lead')
+""")
+
+
+async def _move_on(tx: Tx, row: Any, call_id: int, said: Report) -> State:
+    """End the call; the lead's next state follows from its outcome and the campaign's policy."""
     policy = calling.CallingPolicy.model_validate(row.policy)
-    values: dict[str, Any] = {"attempts": row.attempt, "called_at": row.leased_at, "outcome": said.outcome}
+    state, dial_at, why = State.DONE, row.dial_at, None
     if said.outcome is Outcome.CALLBACK and said.callback_at:
-        values |= {"state": State.SCHEDULED, "dial_at": said.callback_at, "why": "asked to be called back"}
+        state, dial_at, why = State.SCHEDULED, said.callback_at, "asked to be called back"
     elif said.outcome.redial and row.attempt < policy.max_attempts:
-        at = calling.retry_at(row.now, said.outcome, policy)
-        values |= {"state": State.SCHEDULED, "dial_at": at, "why": f"redial after {said.outcome}"}
-    else:
-        values |= {"state": State.DONE, "processed_at": func.clock_timestamp(), "why": None}
-    await tx.execute(update(Lead).where(Lead.id == row.id).values(updated_at=func.clock_timestamp(), **values))
-    return State(values["state"])
+        again = calling.retry_at(row.now, said.outcome, policy)
+        state, dial_at, why = State.SCHEDULED, again or row.now, f"redial after {said.outcome}"
+    facts = {"call_id": call_id, "lead_id": row.id, "attempt": row.attempt, "called_at": row.leased_at}
+    moved = {"state": state.value, "dial_at": dial_at, "why": why}
+    ended = {"outcome": said.outcome.value, "callback_at": said.callback_at}
+    await tx.execute(_MOVE_ON, facts | moved | ended)
+    return state
 
 
 def _happenings(row: Any, call_id: int, said: Report, state: State) -> list[events.Happening]:

@@ -13,7 +13,7 @@ import asyncpg
 from aiohttp import web
 from temporalio import activity, workflow
 from temporalio.client import Client
-from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import Worker
 
 QUEUE = "plain"
 
@@ -46,13 +46,7 @@ async def main(role: str, port: int) -> None:
     if role == "worker":
         async with asyncpg.create_pool(os.environ["DATABASE_URL"].replace("+asyncpg", ""), max_size=10) as pool:
             steps = Steps(pool)
-            worker = Worker(
-                client,
-                task_queue=QUEUE,
-                workflows=[PlainLead],
-                activities=[steps.store, steps.dial],
-                workflow_runner=UnsandboxedWorkflowRunner(),
-            )
+            worker = Worker(client, task_queue=QUEUE, workflows=[PlainLead], activities=[steps.store, steps.dial])
             await worker.run()
         return
 
@@ -64,7 +58,7 @@ async def main(role: str, port: int) -> None:
 
     app = web.Application()
     app.router.add_post("/", take)
-    await web._run_app(app, host="127.0.0.1", port=port, print=None)  # noqa: SLF001 - within a running loop
+    await web._run_app(app, host="127.0.0.1", port=port, print=None)
 
 
 if __name__ == "__main__":
