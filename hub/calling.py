@@ -217,7 +217,7 @@ def _holidays(region: str, division: str | None, year: int) -> Mapping[date, str
     import holidays  # noqa: PLC0415 - only who asks pays for it
 
     try:
-        return dict(holidays.country_holidays(region, subdiv=division, years=year))
+        return dict(holidays.country_holidays(region, subdiv=division, years=year, language="en_US"))
     except NotImplementedError:
         return {}
 
