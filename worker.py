@@ -96,6 +96,7 @@ async def running(role: Role, settings: Settings, client: Client) -> AsyncIterat
                     workflows=[LeadWorkflow],
                     activities=[leads.advance, starter.start_leads],
                     max_concurrent_activities=4,
+                    max_cached_workflows=500,
                 )
             )
             owed.append(Kind.WAKE_LEAD)

@@ -1,0 +1,31 @@
+"""Save histories for the replay test: `python -m tests.replay.record TEMPORAL_ADDRESS WORKFLOW_ID...`."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from temporalio.client import Client
+
+FOLDER = Path(__file__).parent
+
+
+def without_machine(node: Any) -> Any:
+    """The history without the names of the machines that made it."""
+    if isinstance(node, dict):
+        return {key: "test" if key == "identity" else without_machine(value) for key, value in node.items()}
+    return [without_machine(item) for item in node] if isinstance(node, list) else node
+
+
+async def main(address: str, ids: list[str]) -> None:
+    client = await Client.connect(address)
+    for workflow_id in ids:
+        history = await client.get_workflow_handle(workflow_id).fetch_history()
+        kind = history.events[0].workflow_execution_started_event_attributes.workflow_type.name
+        text = json.dumps(without_machine(history.to_json_dict()), indent=1)
+        (FOLDER / f"{kind}-{workflow_id.split('-')[1]}.json").write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    asyncio.run(main(sys.argv[1], sys.argv[2:]))
