@@ -81,6 +81,14 @@ def create_origin(
     _insert(Origin, data, as_json=as_json, partner_id=partner, name=name)
 
 
+@origin.command("set")
+def set_origin(
+    origin_id: Id, name: Annotated[str, typer.Option()], data: Data = DATA, *, as_json: Json = False
+) -> None:
+    """Rename it."""
+    _change(Origin, origin_id, data, as_json=as_json, name=name)
+
+
 @origin.command("delete")
 def delete_origin(origin_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
     """Allow it no more."""
