@@ -34,9 +34,11 @@ class Wakeups:
         async def called(seconds: float) -> bool:
             try:
                 async with asyncio.timeout(seconds):
-                    return await event.wait()
+                    await event.wait()
             except TimeoutError:
                 return False
+            event.clear()
+            return True
 
         try:
             yield called

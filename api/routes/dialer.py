@@ -18,6 +18,7 @@ router = APIRouter(prefix="/v1/dialer", tags=["Dialer"])
 bearer = HTTPBearer(auto_error=False, description="The dialer's key")
 ERRORS = openapi.errors(DETAIL, 400, 401, 403, 503)
 Hub = Annotated[Services, Depends(services)]
+LOOK_SECONDS = 1.0  # how often a long poll sees whether its dialer is still there
 
 
 async def dialer_id(
@@ -105,13 +106,18 @@ class Taken(BaseModel):
 
 
 @router.post("/calls:lease", responses=ERRORS)
-async def lease_calls(hub: Hub, dialer: Annotated[int, Depends(dialer_id)], wanted: LeaseRequest) -> Leased:
+async def lease_calls(
+    request: Request, hub: Hub, dialer: Annotated[int, Depends(dialer_id)], wanted: LeaseRequest
+) -> Leased:
     """Take due calls, oldest first. Each is this dialer's alone until its lease ends."""
     hold = timedelta(seconds=wanted.lease_seconds)
     async with hub.wakeups.waiting(dialer) as called:
         taken = await _lease(hub, dialer, wanted.max, hold)
-        if not taken and wanted.wait_seconds and await called(wanted.wait_seconds):
-            taken = await _lease(hub, dialer, wanted.max, hold)
+        left = wanted.wait_seconds
+        while not taken and left > 0 and not await request.is_disconnected():
+            if await called(min(left, LOOK_SECONDS)):
+                taken = await _lease(hub, dialer, wanted.max, hold)
+            left -= LOOK_SECONDS
     return Leased(calls=[_leased(lease) for lease in taken])
 
 

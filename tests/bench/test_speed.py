@@ -29,7 +29,7 @@ from tests.stack import Hub, api_service, environment, worker_service
 pytestmark = pytest.mark.bench
 PATH = "/api/leads/partner-transfer"
 SIZE, POSTERS = 100, 4
-LEADS = int(os.environ.get("BENCH_LEADS", "2000"))
+LEADS = int(os.environ.get("BENCH_LEADS", "1000"))
 Cpu = dict[str, float]
 
 
