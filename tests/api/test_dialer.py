@@ -8,33 +8,10 @@ from typing import Any
 import pytest
 import requests
 
-from tests.dialing import eventually
+from tests.dialing import Dialer, eventually
 from tests.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
-
-
-class Dialer:
-    """A dialer of its own, so that no other test takes its calls."""
-
-    def __init__(self, hub: Hub, partner: dict[str, Any]) -> None:
-        self.hub = hub
-        [(number,)] = hub.query("INSERT INTO dialer (name, kind) VALUES (gen_random_uuid()::text, 'pull') RETURNING id")
-        hub.query("UPDATE campaign SET dialer_id = $1 WHERE partner_id = $2", number, partner["id"])
-        key = hub.dialer_key()
-        hub.query("UPDATE api_key SET dialer_id = $1 WHERE id = $2", number, key.split("_")[2])
-        self.headers = {"Authorization": f"Bearer {key}"}
-
-    def lease(self, most: int = 1, seconds: int = 60, wait: float = 10) -> list[dict[str, Any]]:
-        wanted = {"max": most, "lease_seconds": seconds, "wait_seconds": wait}
-        answer = requests.post(self.hub.url + "/v1/dialer/calls:lease", json=wanted, headers=self.headers, timeout=60)
-        assert answer.status_code == 200, answer.text
-        return list(answer.json()["calls"])
-
-    def report(self, call: dict[str, Any], outcome: str, **more: Any) -> requests.Response:
-        url = f"{self.hub.url}/v1/dialer/calls/{call['id']}/outcome"
-        said = {"token": call["token"], "outcome": outcome, **more}
-        return requests.post(url, json=said, headers=self.headers, timeout=60)
 
 
 @pytest.fixture
