@@ -1,5 +1,6 @@
 """The words of a lead's life: its states, a call's outcomes, and what a contract makes of one submitted row."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
@@ -54,8 +55,9 @@ class NewLead:
     """A row that its contract accepts.
 
     `person` is everything personal, as JSON, to be sealed. `identity` is what makes the lead unique in its API
-    (None: nothing does). A lead that shall be kept but not called says so by `refused`, and gets no workflow. `zones`
-    and `states` are hub.places', where the lead tells more than its number.
+    (None: nothing does). A lead that shall be kept but not called says so by `refused`, and gets no workflow; a repeat
+    of a known identity is kept so too if `refuse_known` gives the reason, from the known lead's state. `zones` and
+    `states` are hub.places', where the lead tells more than its number.
     """
 
     person: dict[str, Any]
@@ -65,6 +67,7 @@ class NewLead:
     language: str | None = None
     delay: timedelta = timedelta()
     refused: str | None = None
+    refuse_known: Callable[[State], str] | None = None
     zones: tuple[str, ...] = ()
     states: frozenset[str] = frozenset()
 
@@ -92,7 +95,15 @@ class Existing:
     state: State
 
 
-Result = Created | Existing | BadRow
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Kept as a lead that is never called; `reason` as its contract gave it."""
+
+    lead_id: int
+    reason: str
+
+
+Result = Created | Existing | Refused | BadRow
 
 
 @dataclass(frozen=True, slots=True)

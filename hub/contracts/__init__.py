@@ -6,7 +6,7 @@ A contract reads one request's rows and words the answer; what lies between, sto
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from hub.contracts import partner_api
+from hub.contracts import comunik8, partner_api
 from hub.leads import Answer, Result, Row, Tenant
 
 
@@ -21,5 +21,6 @@ class LeadContract(Protocol):
 
 
 LEAD_CONTRACTS: dict[str, LeadContract] = {
+    "comunik8": comunik8,
     "partner_api": partner_api,
 }

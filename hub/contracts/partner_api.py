@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub import phones
+from hub.emails import is_email
 from hub.errors import Invalid
 from hub.languages import language
 from hub.leads import Answer, BadRow, Campaign, Created, Existing, NewLead, Result, Row, Tenant
@@ -74,7 +74,7 @@ def _read_row(row: Any, region: str | None, campaign: Campaign) -> Row:
     except phones.InvalidPhone:
         return BadRow(BAD_PHONE)
     email = row.get("email")
-    if email not in (None, "") and not _is_email(email):
+    if email not in (None, "") and not is_email(email):
         return BadRow(BAD_EMAIL)
     return NewLead(
         person={**row, "phone": phone.e164, "extension": phone.extension},
@@ -87,14 +87,6 @@ def _read_row(row: Any, region: str | None, campaign: Campaign) -> Row:
 
 def _filled(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
-
-
-def _is_email(value: Any) -> bool:
-    try:
-        validate_email(value, check_deliverability=False)
-    except (EmailNotValidError, TypeError, AttributeError):
-        return False
-    return True
 
 
 def answer(body: Any, results: Sequence[Result]) -> Answer:

@@ -81,6 +81,23 @@ async def withdraw(tx: Tx, lead_id: int, *, expired_at: datetime | None = None) 
     return None if row is None else row.leased_at is not None
 
 
+async def stop(tx: Tx, lead_id: int) -> bool:
+    """See to it that no call of the lead starts any more; returns whether a dialer ever had one.
+
+    A call that a dialer holds may end, and its outcome will be heard. The lead is locked by the caller.
+    """
+    now = func.clock_timestamp()
+    mine = (Call.lead_id == lead_id) & Call.ended_at.is_(None)
+    held = (Call.state == "leased") & (Call.lease_until > now)
+    under_way = (await tx.execute(select(held).where(mine).with_for_update())).scalar()
+    if under_way:
+        await tx.execute(update(Call).where(mine).values(closes_at=now))
+    else:
+        await withdraw(tx, lead_id)
+    had = select(Call.id).where(Call.lead_id == lead_id, Call.leased_at.is_not(None)).limit(1)
+    return (await tx.execute(had)).first() is not None
+
+
 # All that a decision needs, and both locks: the lead's, and its number's, so that caps count one claim at a time.
 _LOCKED = text("""
     SELECT lead.*, clock_timestamp() AS now, campaign.policy, campaign.dialer_id, campaign.public_id AS campaign,

@@ -186,7 +186,9 @@ async def _move_on(tx: Tx, row: Any, call_id: int, said: Report) -> State:
     """End the call; the lead's next state follows from its outcome and the campaign's policy."""
     policy = calling.CallingPolicy.model_validate(row.policy)
     state, dial_at, why = State.DONE, row.dial_at, None
-    if said.outcome is Outcome.CALLBACK and said.callback_at:
+    if not State(row.state).open:
+        why = row.why  # stopped while the call was under way: there is no next one
+    elif said.outcome is Outcome.CALLBACK and said.callback_at:
         state, dial_at, why = State.SCHEDULED, said.callback_at, "asked to be called back"
     elif said.outcome.redial and row.attempt < policy.max_attempts:
         again = calling.retry_at(row.now, said.outcome, policy)

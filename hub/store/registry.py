@@ -1,14 +1,14 @@
 """Storing new leads: each identity once, over all racing requests, with the person sealed by a key of their own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import phones, places, strictjson
-from hub.leads import BadRow, Created, Existing, NewLead, Result, Row, State, Tenant
+from hub.leads import BadRow, Created, Existing, NewLead, Refused, Result, Row, State, Tenant
 from hub.seal import Vault
 from hub.store.engine import Tx
 from hub.store.tables import Contact, Lead
@@ -32,27 +32,47 @@ async def store_leads(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, 
     """Create what is new and say for each row, in order, what became of it.
 
     A second row with the identity of an earlier one (in this batch, in the database, or in a transaction that commits
-    first) is Existing, with that one's id. Refused leads (see NewLead) are stored as such.
+    first) is Existing, with that one's id. What shall be kept but not called (see NewLead) is Refused.
     """
-    keys = [_identity(vault, tenant, row) for row in rows]
+    results = await _store(tx, vault, tenant, submission_id, rows)
+    refused = {
+        index: replace(row, identity=None, refused=row.refuse_known(result.state))
+        for index, (row, result) in enumerate(zip(rows, results, strict=True))
+        if isinstance(result, Existing) and isinstance(row, NewLead) and row.refuse_known
+    }
+    if refused:
+        kept = await _store(tx, vault, tenant, submission_id, list(refused.values()))
+        for index, result in zip(refused, kept, strict=True):
+            results[index] = result
+    return results
+
+
+async def _store(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row]) -> list[Result]:
+    keys = [
+        None if isinstance(row, BadRow) or row.identity is None else identity_key(vault, tenant, row.identity)
+        for row in rows
+    ]
     known = await _known(tx, keys)
     drafts = await _draft(tx, rows, keys, known)
     created = await _insert(tx, vault, tenant, submission_id, drafts) if drafts else set()
     lost = [draft.key for draft in drafts if draft.id not in created]
     known |= await _known(tx, lost)
     known |= {draft.key: Existing(draft.id, State.SCHEDULED) for draft in drafts if draft.key and draft.id in created}
-    firsts = {draft.index: Created(draft.id) for draft in drafts if draft.id in created}
+    firsts = {draft.index: _kept(draft) for draft in drafts if draft.id in created}
     return [
         row if isinstance(row, BadRow) else firsts.get(index) or known[key or b""]
         for index, (row, key) in enumerate(zip(rows, keys, strict=True))
     ]
 
 
-def _identity(vault: Vault, tenant: Tenant, row: Row) -> bytes | None:
-    if isinstance(row, BadRow) or row.identity is None:
-        return None
+def identity_key(vault: Vault, tenant: Tenant, identity: str) -> bytes:
+    """The `dedupe_key` of the tenant's lead with this identity."""
     owner = "" if tenant.shared_identity else f"{tenant.id} "
-    return vault.index("identity", f"{tenant.api} {owner}{row.identity}")
+    return vault.index("identity", f"{tenant.api} {owner}{identity}")
+
+
+def _kept(draft: _Draft) -> Created | Refused:
+    return Created(draft.id) if draft.lead.refused is None else Refused(draft.id, draft.lead.refused)
 
 
 async def _known(tx: Tx, keys: Sequence[bytes | None]) -> dict[bytes, Existing]:

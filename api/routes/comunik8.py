@@ -1,0 +1,113 @@
+"""Comunik8's Leads API: POST /lead/add and /lead/cancel."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader, APIKeyQuery
+from sqlalchemy.exc import DBAPIError
+
+from api import openapi, start
+from api.auth import authenticate
+from api.body import read_json
+from api.envelopes import ERROR
+from api.services import Services, services
+from hub.contracts import comunik8
+from hub.leads import Answer
+from hub.store.comunik8 import NOT_SAVED, cancel
+from hub.store.engine import Tx
+from hub.store.tenants import KeyHolder, load_tenant
+
+router = APIRouter(tags=["Comunik8"])
+in_query = APIKeyQuery(name="key", auto_error=False, description="The partner's key, as Comunik8 documents it")
+in_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key, out of sight of proxies' logs")
+Hub = Annotated[Services, Depends(services)]
+
+CANCELLATION = {"mobile": "07840258823", "type": "motor-trade"}
+LEAD = {
+    "first_name": "John",
+    "surname": "Doe",
+    "email": "john@example.com",
+    **CANCELLATION,
+    "subtype": "valeter",
+    "delays": 600,
+    "data": '{"vehicle_make":"Ford","addresss":"123 Greenacre Road"}',
+}
+FAULT = {"type": "object", "required": ["0"], "properties": {"0": {"type": "string"}}}
+FAULTS = {
+    "description": "Every failing field with its message; or what is wrong with the request, as `error`",
+    "content": {
+        "application/json": {
+            "schema": {"type": "object", "additionalProperties": {"anyOf": [FAULT, {"type": "string"}]}},
+            "example": {"email": {"0": "Email cannot be blank."}},
+        }
+    },
+}
+RESPONSES = openapi.errors(ERROR) | {400: FAULTS}
+
+
+async def caller(
+    request: Request,
+    hub: Hub,
+    header: Annotated[str | None, Security(in_header)],
+    query: Annotated[str | None, Security(in_query)],
+) -> KeyHolder:
+    """Whose key it is, wherever it came."""
+    return await authenticate(request, hub, header or query, "comunik8")
+
+
+Caller = Annotated[KeyHolder, Depends(caller)]
+
+
+@router.post(
+    "/lead/add",
+    response_model=comunik8.Added | comunik8.Tested,
+    responses=RESPONSES,
+    openapi_extra=openapi.body(comunik8.LeadIn, LEAD),
+)
+async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
+    """Submit one lead. `test` checks the form and saves nothing."""
+    body, value = await read_json(request)
+    call = start.describe(request, hub, holder, body, weight=1)
+    if faults := comunik8.add_faults(value):
+        return JSONResponse(faults, 400)
+    if comunik8.is_test(value):
+        async with hub.database.begin() as tx:
+            tenant = await load_tenant(tx, call.partner_id, shared_identity=False)
+        return _plain(comunik8.tested(value, tenant))
+    return await start.take_in(hub, call)
+
+
+@router.post(
+    "/lead/cancel",
+    response_model=comunik8.Cancelled,
+    responses=RESPONSES,
+    openapi_extra=openapi.body(comunik8.Cancellation, CANCELLATION),
+)
+async def cancel_lead(request: Request, hub: Hub, holder: Caller) -> Response:
+    """Take a lead back. After `true` it is not called, even if its call was due this second."""
+    body, value = await read_json(request)
+    call = start.describe(request, hub, holder, body, weight=1)
+    if faults := comunik8.cancel_faults(value):
+        return JSONResponse(faults, 400)
+    try:
+        return await start.act(hub, call, lambda tx: _cancel(tx, hub, call.partner_id, value))
+    except NotSavedError:
+        # Nothing is kept of this request, so that its repeat is tried anew, whatever its Idempotency-Key.
+        return _plain(comunik8.cancelled(NOT_SAVED))
+
+
+class NotSavedError(Exception):
+    """The database refused the change."""
+
+
+async def _cancel(tx: Tx, hub: Services, partner_id: int, value: dict[str, Any]) -> Answer:
+    try:
+        warning = await cancel(tx, hub.vault, partner_id, value["type"], comunik8.phone_of(value))
+    except DBAPIError as error:
+        raise NotSavedError from error
+    return comunik8.cancelled(warning)
+
+
+def _plain(answer: Answer) -> JSONResponse:
+    return JSONResponse(answer.body, answer.status)

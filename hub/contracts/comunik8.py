@@ -1,0 +1,204 @@
+"""Comunik8's Leads API (seeds/comunik8-leads.md): one lead a request, its type is the campaign.
+
+First the form of every field is judged (`add_faults`, `cancel_faults`: status 400), then what becomes of the request
+(status 200, whatever that is).
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub import phones, strictjson
+from hub.emails import is_email
+from hub.errors import Invalid
+from hub.languages import language
+from hub.leads import Answer, Campaign, NewLead, Refused, Result, Row, State, Tenant
+from hub.phones import Grade, Phone
+
+REGION = "GB"
+LONGEST_DELAY = 31_536_000
+DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
+LABELS = {"email": "Email", "first_name": "First Name", "surname": "Surname", "mobile": "Mobile", "type": "Type"}
+UNKNOWN_TYPE = "Unknown Type"
+EXISTING = "Existing Contact"
+SCHEDULED = "Another call is already scheduled"
+
+Faults = dict[str, dict[str, str]]
+
+
+class LeadIn(BaseModel):
+    """The body of /lead/add. Further fields are kept with the lead."""
+
+    model_config = ConfigDict(extra="allow")
+    email: str = Field(examples=["john@example.com"])
+    first_name: str = Field(examples=["John"])
+    surname: str = Field(examples=["Doe"])
+    mobile: str = Field(description="Primary phone number; British where there is no +", examples=["07840258823"])
+    type: str = Field(description="Lead type, as given to you", examples=["motor-trade"])
+    subtype: str | None = Field(None, examples=["valeter"])
+    other_phone: str | None = Field(None, description="Kept as it is")
+    data: str = Field("{}", description="A JSON object as a string", examples=['{"vehicle_make":"Ford"}'])
+    delays: int | str = Field(0, description="Postpone the call by so many seconds, at most a year", examples=[600])
+    test: bool | Literal["true", "false"] = Field(False, description="Only check the form, save nothing")
+
+
+class Cancellation(BaseModel):
+    """The body of /lead/cancel."""
+
+    model_config = ConfigDict(extra="ignore")
+    type: str = Field(examples=["motor-trade"])
+    mobile: str = Field(examples=["07840258823"])
+
+
+class Added(BaseModel):
+    """`processed` says whether it was accepted as a new lead; `error` why not."""
+
+    saved: bool
+    processed: bool
+    error: str | None = None
+
+
+class Tested(BaseModel):
+    test: Literal["ok"] = "ok"
+
+
+class Cancelled(BaseModel):
+    """`warning` says why it was not cancelled."""
+
+    cancelled: bool
+    warning: Literal["not found", "already processed", "server error (call group)", "server error (save)"] | None = None
+
+
+def _phone(value: Any) -> Phone | None:
+    try:
+        phone = phones.parse(value, REGION) if isinstance(value, str) else None
+    except phones.InvalidPhone:
+        return None
+    return phone if phone and phone.grade is not Grade.UNVERIFIED else None
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_object(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and isinstance(strictjson.loads(value.encode()), dict)
+    except strictjson.BadJson:
+        return False
+
+
+def _delay(value: Any) -> timedelta | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        value = int(value) if DIGITS.fullmatch(value) else None
+    whole = isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+    return timedelta(seconds=int(value)) if whole and 0 <= value <= LONGEST_DELAY else None
+
+
+def _is_switch(value: Any) -> bool:
+    # Nothing but the documented forms: to call somebody whom the sender meant to test with would be the worse error.
+    return isinstance(value, bool) or value in (None, "", "true", "false")
+
+
+RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "email": (is_email, "Email is not a valid email address."),
+    "first_name": (_is_text, "First Name must be a string."),
+    "surname": (_is_text, "Surname must be a string."),
+    "mobile": (lambda value: _phone(value) is not None, "Mobile is not a valid phone number."),
+    "type": (_is_text, "Type must be a string."),
+    "data": (_is_object, "Empty or invalid content of `data` field"),
+    "delays": (lambda value: _delay(value) is not None, "Delays must be a number."),
+    "test": (_is_switch, 'Test must be "true", or left out.'),
+}
+
+
+def add_faults(body: Any) -> Faults:
+    """Every field of /lead/add that is wrong, with the seed's words; empty when all are right. Raises Invalid."""
+    return _faults(body, RULES)
+
+
+def cancel_faults(body: Any) -> Faults:
+    """Every field of /lead/cancel that is wrong, as `add_faults`."""
+    return _faults(body, ("mobile", "type"))
+
+
+def _faults(body: Any, fields: Iterable[str]) -> Faults:
+    if not isinstance(body, dict):
+        raise Invalid("The body must be a JSON object.")
+    return {name: {"0": fault} for name in fields if (fault := _fault(body, name))}
+
+
+def _fault(body: dict[str, Any], name: str) -> str | None:
+    value = body.get(name)
+    if name in LABELS and (value is None or (isinstance(value, str) and not value.strip())):
+        return f"{LABELS[name]} cannot be blank."
+    is_right, message = RULES[name]
+    return None if name not in body or is_right(value) else message
+
+
+def is_test(body: dict[str, Any]) -> bool:
+    """Whether a body without faults asks for a check only."""
+    return body.get("test") is True or body.get("test") == "true"
+
+
+def tested(body: dict[str, Any], tenant: Tenant) -> Answer:
+    """The answer to a test whose body has no faults."""
+    if body["type"] in tenant.campaigns:
+        return Answer(200, Tested().model_dump())
+    return Answer(200, Added(saved=False, processed=False, error=UNKNOWN_TYPE).model_dump())
+
+
+def phone_of(body: dict[str, Any]) -> Phone:
+    """The mobile of a body without faults. Raises Invalid for others."""
+    if (phone := _phone(body["mobile"])) is None:
+        raise Invalid("mobile: is not a valid phone number.")
+    return phone
+
+
+def identity(campaign: Campaign, phone: Phone) -> str:
+    """What makes a tenant's lead unique."""
+    return f"{campaign.id} {phone.e164}"
+
+
+def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:
+    """Translate a body without faults; see hub.contracts.LeadContract."""
+    phone = phone_of(body)
+    campaign = tenant.campaigns.get(body["type"])
+    return [
+        NewLead(
+            person=_person(body, phone),
+            phone=phone,
+            identity=identity(campaign, phone) if campaign else None,
+            campaign_id=campaign.id if campaign else None,
+            language=(campaign.language if campaign else None) or language(phone.region),
+            delay=_delay(body.get("delays", 0)) or timedelta(),
+            refused=None if campaign else UNKNOWN_TYPE,
+            refuse_known=_known,
+        )
+    ]
+
+
+def _person(body: dict[str, Any], phone: Phone) -> dict[str, Any]:
+    name = f"{body['first_name'].strip()} {body['surname'].strip()}"
+    return {**body, "name": name, "phone": phone.e164, "extension": phone.extension}
+
+
+def _known(state: State) -> str:
+    return SCHEDULED if state.open else EXISTING
+
+
+def answer(_body: Any, results: Sequence[Result]) -> Answer:
+    """Word the result as the seed does."""
+    [result] = results
+    reason = result.reason if isinstance(result, Refused) else None
+    return Answer(200, Added(saved=True, processed=reason is None, error=reason).model_dump(exclude_none=True))
+
+
+def cancelled(warning: str | None) -> Answer:
+    """The answer to /lead/cancel: done, or the warning that says why not."""
+    return Answer(200, {"cancelled": True} if warning is None else {"cancelled": False, "warning": warning})
