@@ -204,6 +204,7 @@ def test_speed(bench: Bench) -> None:
     began = time.perf_counter()
     post(hub.url + PATH, partner["key"], bodies, POSTERS)
     table.add_row("the same leads again, leads/s", f"{LEADS / (time.perf_counter() - began):.0f}", "", "5000")
+    table.add_row("lateness of a delayed call: p50 / max", _lateness(hub, dialer), "", "1 s: Temporal's timers")
     table.add_row("sealing one contact", f"{_sealing(hub):.1f} µs", "", "")
     at_end = bench.memory()
     for name in ("api", "intake", "leads 1", "temporal", "postgres"):
@@ -225,6 +226,19 @@ def _spaced(bodies: list[bytes]) -> Iterator[bytes]:
 
 def _ms(seconds: list[float], quantile: float) -> str:
     return f"{sorted(seconds)[min(len(seconds) - 1, int(len(seconds) * quantile))] * 1000:.0f} ms"
+
+
+def _lateness(hub: Hub, dialer: str) -> str:
+    """Of calls that were asked for two seconds later: from their due time until a waiting dialer has them."""
+    tenant, count = hub.partner("comunik8", region="GB"), 20
+    for _ in range(count):
+        person = {"first_name": "Ann", "surname": "Lee", "email": "ann@example.com", "mobile": hub.number()}
+        lead = {**person, "type": tenant["type"], "delays": 2}
+        requests.post(f"{hub.url}/lead/add?key={tenant['key']}", json=lead, timeout=30).raise_for_status()
+    dial_all(hub, dialer, count)
+    late = "SELECT extract(epoch FROM leased_at - due_at) FROM call WHERE partner_id = $1 ORDER BY 1"
+    seconds = [float(row[0]) for row in hub.query(late, tenant["id"])]
+    return f"{_ms(seconds, 0.5)} / {_ms(seconds, 1)}"
 
 
 def _sealing(hub: Hub) -> float:
