@@ -6,7 +6,7 @@ import typer
 from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
-from commands.common import DATA, Data, Json, pepper, run, show
+from commands.common import DATA, Data, Json, fail, pepper, run, show
 from hub.errors import Invalid, NotFound
 from hub.settings import Settings
 from hub.store import admin
@@ -78,6 +78,7 @@ def create_origin(
     as_json: Json = False,
 ) -> None:
     """Allow a system from which a Leanpub partner sends."""
+    _require(NAME=name)
     _insert(Origin, data, as_json=as_json, partner_id=partner, name=name)
 
 
@@ -119,6 +120,7 @@ def create_product(
 ) -> None:
     """Let a Leanpub partner discount a book."""
     facts = {"slug": slug, "title": title, "price_cents": price_cents, "valid_days": valid_days, "max_uses": max_uses}
+    _require(PUBLIC_ID=public_id, slug=slug, title=title)
     own: dict[str, Any] = {"public_id": public_id, "package": package, "language": language, **facts}
     _insert(Product, data, as_json=as_json, partner_id=partner, **own)
 
@@ -158,6 +160,13 @@ def set_dialer(
 ) -> None:
     """Rename it."""
     _change(Dialer, dialer_id, data, as_json=as_json, name=name)
+
+
+def _require(**texts: str) -> None:
+    """Refuse blank ones; arguments are named in capitals, options as they are."""
+    for name, text in texts.items():
+        if not text.strip():
+            raise fail(f"{name if name.isupper() else f'--{name}'}: must not be blank.")
 
 
 def _change(table: type[Base], row_id: int, data: Any, *, as_json: bool, **given: object) -> None:

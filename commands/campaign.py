@@ -36,7 +36,7 @@ def create(
 @app.command("set")
 def set_(
     campaign_id: Annotated[int, typer.Argument(help="The campaign's id.")],
-    policy: Annotated[str | None, typer.Option(help="JSON over the defaults, see docs/calling.md.")] = None,
+    policy: Annotated[str | None, typer.Option(help='JSON over what is set, such as {"max_per_day": 2}.')] = None,
     max_attempts: Annotated[int | None, typer.Option(min=1)] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639, such as hi.")] = None,
     dialer: Annotated[int | None, typer.Option(help="The dialer's id.")] = None,

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +14,8 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
-from sqlalchemy.exc import SQLAlchemyError
+from rich.text import Text
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from hub.errors import HubError
 from hub.seal import SealError
@@ -21,13 +23,23 @@ from hub.settings import Settings
 from hub.store.engine import Database, Tx
 
 Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help="The data directory of a running `hub dev`.")]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.")]
+WANTS_JSON = ContextVar("WANTS_JSON", default=False)
+
+
+def _noted(given: bool) -> bool:
+    WANTS_JSON.set(given)
+    return given
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.", callback=_noted)]
 DATA = Path(".hub")
 Work = Callable[[Tx, Settings], Awaitable[Any]]
 
 
 def fail(message: str) -> typer.Exit:
-    """Print why, and return the exit to raise."""
+    """Print why, with --json also as the document on stdout, and return the exit to raise."""
+    if WANTS_JSON.get():
+        typer.echo(json.dumps({"error": message}))
     Console(stderr=True).print(message, style="red", markup=False, soft_wrap=True)
     return typer.Exit(2)
 
@@ -57,6 +69,8 @@ def run(data: Path, work: Work) -> Any:
         raise fail(error.message) from None
     except SealError as error:
         raise fail(f"HUB_MASTER_KEY or HUB_PEPPER: {error}.") from None
+    except IntegrityError as error:
+        raise fail(_clash(error)) from None
     except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
         raise fail(f"The database does not answer as it should ({type(error).__name__}).") from None
 
@@ -68,6 +82,17 @@ async def _in_transaction(settings: Settings, work: Work) -> Any:
             return await work(tx, settings)
     finally:
         await database.close()
+
+
+def _clash(error: IntegrityError) -> str:
+    """Word what a constraint's name tells: `fk_TABLE_COLUMN` of what is not there, `uq_TABLE_COLUMNS` of what is."""
+    driver = error.orig.__cause__ if error.orig else None
+    kind, _, rest = str(getattr(driver, "constraint_name", None)).partition("_")
+    table = str(getattr(driver, "table_name", None))
+    columns = rest.removeprefix(f"{table}_")
+    if kind == "fk":
+        return f"--{columns.removesuffix('_id')}: there is none with this id."
+    return f"There is another {table} with the same {columns} already."
 
 
 def pepper(settings: Settings) -> bytes:
@@ -86,7 +111,8 @@ def show(found: Any, *, as_json: bool) -> None:
         return
     table = Table(*rows[0])
     for row in rows:
-        table.add_row(*("" if value is None else str(value) for value in row.values()))
+        # As Text, because a name may look like rich's markup.
+        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
     Console(soft_wrap=True).print(table)
 
 

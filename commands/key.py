@@ -33,8 +33,8 @@ def create(
     expires_at = expires.replace(tzinfo=UTC) if expires else None
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        kind: keys.Kind = "partner" if partner else "dialer" if dialer else "admin"
-        scope = await admin.require_partner(tx, partner) if partner else kind
+        kind: keys.Kind = "admin" if administrator else "dialer" if partner is None else "partner"
+        scope = kind if partner is None else await admin.require_partner(tx, partner)
         key = await admin.create_key(
             tx,
             pepper(settings),

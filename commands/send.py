@@ -2,6 +2,7 @@
 
 import asyncio
 import csv
+import io
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,6 +13,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
+from rich.text import Text
 
 from commands.common import DATA, Data, Json, fail
 
@@ -41,14 +43,23 @@ def send(
 def _read(file: Path) -> list[dict[str, Any]]:
     try:
         text = file.read_text(encoding="utf-8-sig")
-        leads = json.loads(text) if file.suffix == ".json" else list(csv.DictReader(text.splitlines()))
-    except (OSError, ValueError) as error:
+        leads = json.loads(text) if file.suffix == ".json" else _rows(text)
+    except (OSError, ValueError, csv.Error) as error:
         raise fail(f"FILE: {file} can't be read: {error}") from None
     if isinstance(leads, dict):
         leads = leads.get("leads")
     if not isinstance(leads, list) or not leads:
         raise fail("FILE: holds no leads. Give a CSV with a header line name,phone,email, or a JSON array of objects.")
     return leads
+
+
+def _rows(text: str) -> list[dict[str, str]]:
+    """Read CSV by its header line. A row with more cells than headings is a comma too many: it fails, unsent."""
+    reader = csv.DictReader(io.StringIO(text, newline=""), restval="", strict=True)
+    rows = list(reader)
+    if overlong := next((number for number, row in enumerate(rows, 1) if None in row), None):
+        raise ValueError(f"row {overlong} has more cells than the header line")
+    return rows
 
 
 def _dev_url(data: Path) -> str:
@@ -98,5 +109,5 @@ def _show(summary: dict[str, Any]) -> None:
     if summary["errors"]:
         errors = Table("row", "phone", "reason")
         for error in summary["errors"]:
-            errors.add_row(str(error["index"] + 1), error["phone"], error["reason"])
+            errors.add_row(str(error["index"] + 1), Text(error["phone"]), error["reason"])
         console.print(errors)

@@ -3,6 +3,7 @@
 import csv
 import sys
 from pathlib import Path
+from string import hexdigits
 from typing import Annotated, Any
 
 import typer
@@ -18,11 +19,12 @@ from hub.store.tables import Suppression
 app = typer.Typer(no_args_is_help=True)
 Partner = Annotated[int | None, typer.Option(help="For this partner only; otherwise for all.")]
 HASH_CHARS = 64
+HEADINGS = {"phone", "hash"}
 
 
 def _hash(settings: Settings, text: str) -> bytes:
     """Of a number in international form, or a hash as `export` writes it."""
-    if len(text) == HASH_CHARS and all(char in "0123456789abcdef" for char in text):
+    if len(text) == HASH_CHARS and all(char in hexdigits for char in text):
         return bytes.fromhex(text)
     return settings.vault().index("phone", phones.parse(text, None).e164)
 
@@ -37,7 +39,7 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Never call this number again."""
-    _import(data, partner, [phone], reason, as_json=as_json)
+    _import(data, partner, [(1, phone)], reason, as_json=as_json)
 
 
 @app.command("import")
@@ -52,15 +54,18 @@ def import_(
     """Add a list; all of it or, when a line is bad, none."""
     try:
         with file.open(newline="") as lines:
-            column = [row[0].strip() for row in csv.reader(lines) if row and row[0].strip()]
+            rows = csv.reader(lines)
+            cells = [(rows.line_num, row[0].strip()) for row in rows if row and row[0].strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise fail(f"FILE: {type(error).__name__}: can't be read.") from None
-    _import(data, partner, [cell for cell in column if cell.lower() not in {"phone", "hash"}], reason, as_json=as_json)
+    if cells and cells[0][1].lower() in HEADINGS:
+        del cells[0]
+    _import(data, partner, cells, reason, as_json=as_json)
 
 
-def _import(data: Path, partner: int | None, cells: list[str], reason: str, *, as_json: bool) -> None:
+def _import(data: Path, partner: int | None, cells: list[tuple[int, str]], reason: str, *, as_json: bool) -> None:
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        for line, cell in enumerate(cells, 1):
+        for line, cell in cells:
             try:
                 phone_hash = _hash(settings, cell)
             except phones.InvalidPhone:
@@ -92,15 +97,28 @@ def remove(
         raise fail("PHONE: not a phone number in international form, nor a hash.") from None
 
 
+@app.command("list")
+def list_(partner: Partner = None, data: Data = DATA, *, as_json: Json = False) -> None:
+    """All that are not to be called, by hash."""
+    show(_listed(data, partner), as_json=as_json)
+
+
 @app.command()
 def export(partner: Partner = None, data: Data = DATA) -> None:
     """Write hash, partner, reason and time as CSV to standard output."""
-
-    async def work(tx: Tx, _: Settings) -> list[tuple[str, int | None, str, str]]:
-        rows = select(Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
-        mine = rows if partner is None else rows.where(Suppression.partner_id == partner)
-        return [(h.hex(), p, r, at.isoformat()) for h, p, r, at in await tx.execute(mine.order_by(Suppression.id))]
-
     writer = csv.writer(sys.stdout)
     writer.writerow(("hash", "partner", "reason", "since"))
-    writer.writerows(run(data, work))
+    writer.writerows(row.values() for row in _listed(data, partner))
+
+
+def _listed(data: Path, partner: int | None) -> list[dict[str, Any]]:
+    async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
+        rows = select(Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
+        mine = rows if partner is None else rows.where(Suppression.partner_id == partner)
+        return [
+            {"hash": phone_hash.hex(), "partner": owner, "reason": reason, "since": since.isoformat()}
+            for phone_hash, owner, reason, since in await tx.execute(mine.order_by(Suppression.id))
+        ]
+
+    found: list[dict[str, Any]] = run(data, work)
+    return found

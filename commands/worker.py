@@ -1,22 +1,19 @@
 """`hub worker`: the worker processes of a production installation. The parent of several imports none of their work."""
 
 import asyncio
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from infra.processes import dies_with_parent
-
-RESTART_SECONDS = 1.0
+from infra.copies import Copies
 
 
 def worker(
-    role: Annotated[str, typer.Option(help="intake, leads, webhooks or all.")] = "all",
+    role: Annotated[
+        Literal["intake", "leads", "webhooks", "all"], typer.Option(help="Which queues to work on.")
+    ] = "all",
     processes: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
     metrics_port: Annotated[
         int | None, typer.Option(help="Prometheus at this port, the next for the second, ...")
@@ -31,7 +28,7 @@ def worker(
             runner.run(main(Role(role), f"{metrics_host}:{metrics_port}" if metrics_port else None))
         return
     ports = [metrics_port + n if metrics_port else None for n in range(processes)]
-    _keep_running([_worker_command(role, metrics_host, port) for port in ports])
+    Copies([_words(role, metrics_host, port) for port in ports], typer.echo).run()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -44,30 +41,6 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _worker_command(role: str, host: str, port: int | None) -> list[str]:
-    metrics = ["--metrics-host", host, "--metrics-port", str(port)] if port else []
-    return [sys.executable, "-m", "cli", "worker", "--role", role, *metrics]
-
-
-def _keep_running(commands: list[list[str]]) -> None:
-    """Run each command, again when it ends by itself; SIGTERM and Ctrl-C end them all."""
-    stopping = False
-
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    commands = [list(dies_with_parent(tuple(command), signal.SIGTERM)) for command in commands]
-    running = [subprocess.Popen(command) for command in commands]
-    while not stopping:
-        time.sleep(0.2)
-        for n, process in enumerate(running):
-            if process.poll() is not None and not stopping:
-                time.sleep(RESTART_SECONDS)
-                running[n] = subprocess.Popen(commands[n])
-    for process in running:
-        process.terminate()
-    for process in running:
-        process.wait()
+def _words(role: str, host: str, port: int | None) -> tuple[str, ...]:
+    metrics = ("--metrics-host", host, "--metrics-port", str(port)) if port else ()
+    return ("worker", "--role", role, *metrics)

@@ -9,6 +9,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from http import HTTPStatus
 
 import aiohttp
 import structlog
@@ -53,8 +54,18 @@ async def _call(api: aiohttp.ClientSession, lines: asyncio.Semaphore, call: dict
     }
     async with lines:
         await asyncio.sleep(TALK_SECONDS)
-        async with api.post(f"/v1/dialer/calls/{call['id']}/outcome", json=said) as answer:
-            log.info("called", call=call["id"], lead=call["lead_id"], outcome=outcome, status=answer.status)
+        status = await _report(api, f"/v1/dialer/calls/{call['id']}/outcome", said)
+    log.info("called", call=call["id"], lead=call["lead_id"], outcome=outcome, status=status)
+
+
+async def _report(api: aiohttp.ClientSession, path: str, said: dict[str, object]) -> int:
+    """Say it until somebody listens: a call whose outcome is lost would be made again. Saying it twice is harmless."""
+    while True:
+        with suppress(aiohttp.ClientError, TimeoutError, OSError):
+            async with api.post(path, json=said) as answer:
+                if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+                    return answer.status
+        await asyncio.sleep(AFTER_TROUBLE_SECONDS)
 
 
 if __name__ == "__main__":

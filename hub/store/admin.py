@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
@@ -96,6 +96,8 @@ async def default_dialer(tx: Tx) -> int:
 
 async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
     """A pull dialer with its key. Raises Invalid when the name is taken."""
+    if not name.strip():
+        raise Invalid("NAME: must not be blank.")
     row = insert(tables.Dialer).values(name=name, kind="pull").on_conflict_do_nothing()
     dialer_id = (await tx.execute(row.returning(tables.Dialer.id))).scalar()
     if dialer_id is None:
@@ -115,11 +117,13 @@ async def create_key(
     cidrs: tuple[str, ...] = (),
     expires_at: datetime | None = None,
 ) -> keys.NewKey:
-    """A key for a partner, a dialer, or (neither) an administrator. Raises Invalid for an address that is none."""
+    """A key for a partner, a dialer, or (neither) an administrator. Raises Invalid for a bad address, a past end."""
     try:
         keys.networks(cidrs)
     except ValueError as error:
         raise Invalid(f"--cidr: {error}.") from None
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise Invalid("--expires: must be in the future.")
     key = keys.mint(kind, pepper)
     row = {"kind": kind, "digest": key.digest, "partner_id": partner_id, "dialer_id": dialer_id, "scopes": [scope]}
     await tx.execute(insert(tables.ApiKey).values(id=key.key_id, cidrs=list(cidrs), expires_at=expires_at, **row))
@@ -127,9 +131,12 @@ async def create_key(
 
 
 async def rotate_key(tx: Tx, pepper: bytes, key_id: str, overlap: timedelta) -> keys.NewKey:
-    """A new key in the place of a live one, which ends after `overlap`. Raises NotFound."""
-    table = tables.ApiKey
-    live = table.revoked_at.is_(None)
+    """A new key in the place of a live one, which ends after `overlap`. Raises NotFound.
+
+    A key that was to expire gets a successor with as long a life: a rotation must not make it last for ever.
+    """
+    table, now = tables.ApiKey, datetime.now(UTC)
+    live = table.revoked_at.is_(None) & (table.expires_at.is_(None) | (table.expires_at > now))
     old = (await tx.execute(select(*table.__table__.columns).where(table.id == key_id, live).with_for_update())).first()
     if old is None:
         raise NotFound(f"KEY_ID: there is no live key {key_id}.")
@@ -143,6 +150,7 @@ async def rotate_key(tx: Tx, pepper: bytes, key_id: str, overlap: timedelta) -> 
         partner_id=old.partner_id,
         dialer_id=old.dialer_id,
         cidrs=tuple(old.cidrs),
+        expires_at=old.expires_at and now + (old.expires_at - old.created_at),
     )
 
 
@@ -155,6 +163,8 @@ async def revoke_key(tx: Tx, key_id: str) -> None:
 
 async def create_campaign(tx: Tx, partner_id: int, public_id: str, dialer_id: int | None = None) -> int:
     """A campaign on the given or the default dialer. Raises Invalid when the partner has one of that name."""
+    if not public_id.strip():
+        raise Invalid("NAME: must not be blank.")
     dialer_id = dialer_id or await default_dialer(tx)
     row = insert(tables.Campaign).values(partner_id=partner_id, public_id=public_id, dialer_id=dialer_id)
     made = (await tx.execute(row.on_conflict_do_nothing().returning(tables.Campaign.id))).scalar()
@@ -165,6 +175,8 @@ async def create_campaign(tx: Tx, partner_id: int, public_id: str, dialer_id: in
 
 async def create_agent(tx: Tx, partner_id: int, username: str, name: str, dialer_user_id: str | None) -> int:
     """An agent of a Margav partner. Raises Invalid when the username or the dialer's id is taken."""
+    if not username.strip():
+        raise Invalid("USERNAME: must not be blank.")
     row = insert(tables.Agent).values(
         partner_id=partner_id, username=username, name=name, dialer_user_id=dialer_user_id
     )

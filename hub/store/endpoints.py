@@ -12,7 +12,7 @@ from hub.errors import Invalid, NotFound
 from hub.seal import Vault
 from hub.store.deliveries import OLD_SECRET, SECRET
 from hub.store.engine import Tx
-from hub.store.tables import Campaign, Endpoint
+from hub.store.tables import Campaign, Endpoint, Partner
 from hub.webhooks import EVENT_TYPES, new_secret
 
 
@@ -43,6 +43,9 @@ async def create_endpoint(
 
 
 async def _campaign_id(tx: Tx, partner_id: int, campaign: str) -> int:
+    if (await tx.execute(select(Partner.api).where(Partner.id == partner_id))).scalar() != "squadiq":
+        # It would be sent nothing, ever.
+        raise Invalid("--campaign: only SquadIQ's campaigns have a payload of their own; leave it out, or use --type.")
     mine = select(Campaign.id).where(Campaign.partner_id == partner_id, Campaign.public_id == campaign)
     if (found := (await tx.execute(mine)).scalar()) is None:
         raise Invalid(f"--campaign: partner {partner_id} has no campaign {campaign}.")

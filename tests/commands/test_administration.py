@@ -120,3 +120,63 @@ def test_without_a_hub_both_ways_to_name_one_are_told(tmp_path: Any) -> None:
     assert done.returncode == 2
     assert "hub dev" in done.stderr
     assert "DATABASE_URL" in done.stderr
+
+
+def test_a_key_that_was_to_expire_has_a_successor_that_does(cli: Hub) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "margav", "--json"))["id"])
+    old = said(cli("key", "create", "--partner", partner, "--expires", "2099-01-01", "--json"))["id"]
+    new = said(cli("key", "rotate", old, "--overlap", "0", "--json"))["id"]
+    rows = {row["id"]: row for row in said(cli("key", "list", "--json"))}
+    assert rows[new]["expires_at"] > "2098"
+    again = cli("key", "rotate", old, "--json")
+    assert (again.returncode, "KEY_ID" in again.stderr) == (2, True)
+
+
+def test_names_that_look_like_markup_are_shown_as_they_are(cli: Hub) -> None:
+    said(cli("partner", "create", "[/x]", "--api", "margav", "--json"))
+    listed = cli("partner", "list")
+    assert (listed.returncode, "[/x]" in listed.stdout) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("key", "create", "--partner", "0"), "--partner"),
+        (("key", "create", "--dialer", "99"), "--dialer"),
+        (("key", "create", "--partner", "1", "--expires", "2001-01-01"), "--expires"),
+        (("suppression", "add", "+442079460123", "--partner", "99"), "--partner"),
+        (("campaign", "set", "1", "--dialer", "99"), "--dialer"),
+        (("campaign", "create", " ", "--partner", "1"), "NAME"),
+        (("campaign", "create", "default", "--partner", "1"), "default"),
+        (("origin", "create", " ", "--partner", "1"), "NAME"),
+        (("product", "create", "p", "--partner", "1", "--slug", "s", "--title", " ", "--price-cents", "1"), "--title"),
+        (("endpoint", "create", "--partner", "1", "--url", "https://example.com/", "--campaign", "default"), "SquadIQ"),
+        (("agent", "create", " ", "--partner", "1", "--name", "A"), "USERNAME"),
+    ],
+)
+def test_what_does_not_fit_is_told_in_the_commands_own_words(cli: Hub, words: tuple[str, ...], told: str) -> None:
+    said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))
+    done = cli(*words, "--json")
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert told in json.loads(done.stdout)["error"]
+
+
+def test_an_agents_dialer_id_is_unique(cli: Hub) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "margav", "--json"))["id"])
+    words = ("agent", "create", "agent9", "--partner", partner, "--name", "Nine")
+    made = said(cli(*words, "--json"))["id"]
+    taken = cli("agent", "set", str(made), "--dialer-user-id", "vicidial_user_123")
+    assert (taken.returncode, "dialer_user_id" in taken.stderr) == (2, True)
+
+
+def test_a_bad_line_of_a_list_is_named_and_nothing_is_imported(cli: Hub, tmp_path: Any) -> None:
+    file = tmp_path / "list.csv"
+    file.write_text("phone\n+442079460123\n\nnonsense\n")
+    done = cli("suppression", "import", str(file))
+    assert (done.returncode, "Line 4" in done.stderr) == (2, True)
+    assert said(cli("suppression", "list", "--json")) == []
+    file.write_text("phone\n+442079460123\n+442079460123\n")
+    said(cli("suppression", "import", str(file), "--json"))
+    [listed] = said(cli("suppression", "list", "--json"))
+    assert (len(listed["hash"]), listed["reason"]) == (64, "imported")

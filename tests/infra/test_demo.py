@@ -1,0 +1,43 @@
+"""The demo tenants."""
+
+from hub import keys
+from hub.settings import Settings
+from hub.store.engine import Database
+from hub.store.tenants import find_key
+from infra.demo import seed_demo
+from tests.stack import MASTER_KEY, PEPPER
+
+SHAPE = {
+    "partner_api": {"key"},
+    "margav": {"key", "agents"},
+    "squadiq": {"token", "campaign_id"},
+    "leanpub": {"key", "partner_id", "origin", "product_id"},
+    "comunik8": {"key", "type"},
+    "dialer": {"key"},
+    "admin": {"key"},
+}
+
+
+def settings(database: str) -> Settings:
+    return Settings(DATABASE_URL=database, master_key=MASTER_KEY, pepper=PEPPER)  # type: ignore[arg-type]
+
+
+async def test_every_demo_tenant_has_a_key_that_opens_its_own_api(database: str) -> None:
+    tenants = await seed_demo(settings(database), {})
+    assert {name: set(fields) for name, fields in tenants.items()} == SHAPE  # type: ignore[call-overload]
+    hub = Database(database, 1)
+    for name, fields in tenants.items():
+        text = fields.get("key") or fields["token"]  # type: ignore[attr-defined, index]
+        parsed = keys.parse(text)
+        assert parsed
+        async with hub.begin() as tx:
+            holder = await find_key(tx, parsed.key_id)
+        assert holder
+        assert holder.scopes == (name,)
+        assert keys.matches(text, holder.digest, PEPPER.encode())
+    await hub.close()
+
+
+async def test_a_second_start_makes_nothing_new(database: str) -> None:
+    first = await seed_demo(settings(database), {})
+    assert await seed_demo(settings(database), first) == first
