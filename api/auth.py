@@ -21,8 +21,7 @@ async def authenticate(
     Raises Unauthorized(`invalid`) for a missing, unknown, expired, revoked or other API's key, Forbidden for a disabled
     partner, an address outside of the key's list, or plain HTTP in production.
     """
-    if request.url.scheme != "https" and not services.settings.development and not _behind_tls(request, services):
-        raise Forbidden("Use HTTPS.")
+    require_https(request, services)
     parsed = keys.parse(presented or "")
     holder = await _remembered(services, parsed.key_id) if parsed and presented else None
     if holder is None or not presented or not keys.matches(presented, holder.digest, services.pepper):
@@ -37,6 +36,12 @@ async def authenticate(
         raise Forbidden("This account is disabled. Please contact support.")
     request.state.caller = holder.key_id
     return holder
+
+
+def require_https(request: Request, services: Services) -> None:
+    """Raises Forbidden for plain HTTP in production."""
+    if request.url.scheme != "https" and not services.settings.development and not _behind_tls(request, services):
+        raise Forbidden("Use HTTPS.")
 
 
 def _behind_tls(request: Request, services: Services) -> bool:

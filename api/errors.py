@@ -29,7 +29,7 @@ def install(app: FastAPI) -> None:
 
 def render(request: Request, error: HubError) -> JSONResponse:
     """The answer to `error` in the form of the request's API."""
-    return JSONResponse(envelope(request.url.path, error.message), error.status, error.headers)
+    return JSONResponse(envelope(request.url.path, error.message) | error.facts, error.status, error.headers)
 
 
 async def _hub_error(request: Request, error: Exception) -> JSONResponse:

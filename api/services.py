@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network
 from fastapi import Request
 from temporalio.client import Client
 
+from api.doorkeeper import Doorkeeper
 from api.wakeups import Wakeups
 from hub import temporal
 from hub.ids import WorkflowIds
@@ -26,6 +27,7 @@ class Services:
     wakeups: Wakeups
     proxies: tuple[IPv4Network | IPv6Network, ...]
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
+    doorkeeper: Doorkeeper = field(default_factory=Doorkeeper)
 
     @property
     def pepper(self) -> bytes:

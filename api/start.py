@@ -2,6 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from http import HTTPStatus
 
 import structlog
 from fastapi import Request, Response
@@ -59,6 +61,8 @@ async def take_in(services: Services, call: submissions.Request) -> Response:
             await _run_intake(services, call, admitted)
             async with services.database.begin() as tx:
                 answer = await submissions.answer_of(tx, services.vault, admitted.id)
+                if answer is not None and answer.status >= HTTPStatus.BAD_REQUEST:
+                    await submissions.forget(tx, admitted.id)
     except (TimeoutError, RPCError, UpdateTimeout, WorkflowUpdateFailedError) as error:
         log.warning("late", submission=admitted.id, failure=type(error).__name__)
         answer = None
@@ -88,18 +92,30 @@ async def _run_intake(services: Services, call: submissions.Request, admitted: A
 
 
 async def act(services: Services, call: submissions.Request, action: Callable[[Tx], Awaitable[Answer]]) -> Response:
-    """Admit the call and carry it out in the same transaction: for changes that are one row's and start no workflow."""
+    """Admit the call and carry it out in the same transaction: for changes that start no workflow.
+
+    An action that refuses raises, and nothing of the call is kept.
+    """
     async with services.database.begin() as tx:
         admitted = await submissions.admit(tx, services.vault, call)
         if isinstance(admitted, Replayed):
             return _response(admitted)
         submission = await submissions.take(tx, services.vault, admitted.id)
-        if submission is not None:
-            await submissions.settle(tx, services.vault, submission, await action(tx))
-        answer = await submissions.answer_of(tx, services.vault, admitted.id)
+        if submission is None:
+            answer = await submissions.answer_of(tx, services.vault, admitted.id)
+        else:
+            said = await action(tx)
+            erasable = said.lead_id is not None
+            answer = await submissions.settle(tx, services.vault, submission, said, erasable=erasable)
     if answer is None:
         raise Unavailable("This can't be answered now. Please send the same request again.")
     return _response(answer)
+
+
+async def count(services: Services, call: submissions.Request) -> None:
+    """Let a reading call pass if the limit does. It has no Idempotency-Key: a repeat shall see what is new."""
+    async with services.database.begin() as tx:
+        await submissions.count(tx, replace(call, idempotency_key=None))
 
 
 def _response(answer: Replayed) -> Response:

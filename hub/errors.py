@@ -13,6 +13,7 @@ HubError
 """
 
 from http import HTTPStatus
+from typing import Any
 
 
 class HubError(Exception):
@@ -27,6 +28,11 @@ class HubError(Exception):
 
     @property
     def headers(self) -> dict[str, str]:
+        return {}
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the answer's body says besides the message."""
         return {}
 
 

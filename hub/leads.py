@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -129,7 +129,23 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the client gets: HTTP status and the JSON body."""
+    """What the client gets: HTTP status and the JSON body. `lead_id`: the one lead that the request was about."""
 
     status: int
     body: Any
+    lead_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A stored lead as its sender is told of it. `responses` and `recording_url` are what dialers said of its calls."""
+
+    id: int
+    campaign: str
+    person: dict[str, Any]
+    outcome: Outcome | None
+    created_at: datetime
+    called_at: datetime | None
+    processed_at: datetime | None
+    responses: dict[str, Any]
+    recording_url: str | None

@@ -18,11 +18,10 @@ class IntakeWorkflow:
     async def run(self, submission_id: int) -> Registered:
         registered = await workflow.execute_local_activity_method(IntakeActivities.register, submission_id, **DATABASE)
         self._registered = registered
-        told = f"{registered.created} created, {registered.known} known already, {registered.refused} turned down"
-        workflow.set_current_details(told)
+        workflow.set_current_details(registered.summary)
         if registered.created:
             await workflow.execute_activity_method(
-                LeadStarter.start_leads, submission_id, task_queue=temporal.LEADS, summary=told, **START
+                LeadStarter.start_leads, submission_id, task_queue=temporal.LEADS, summary=registered.summary, **START
             )
         return registered
 

@@ -3,6 +3,7 @@
 Whoever changes a lead or its call locks the lead first, so that claims, cancels and outcomes take turns.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from hub import calling
 from hub.leads import State
 from hub.phones import Grade
 from hub.seal import Vault
-from hub.store import events
+from hub.store import events, results
 from hub.store.engine import Tx
 from hub.store.tables import Call, Lead, Suppression
 
@@ -86,16 +87,23 @@ async def stop(tx: Tx, lead_id: int) -> bool:
 
     A call that a dialer holds may end, and its outcome will be heard. The lead is locked by the caller.
     """
-    now = func.clock_timestamp()
-    mine = (Call.lead_id == lead_id) & Call.ended_at.is_(None)
-    held = (Call.state == "leased") & (Call.lease_until > now)
-    under_way = (await tx.execute(select(held).where(mine).with_for_update())).scalar()
-    if under_way:
-        await tx.execute(update(Call).where(mine).values(closes_at=now))
-    else:
-        await withdraw(tx, lead_id)
+    await stop_all(tx, [lead_id])
     had = select(Call.id).where(Call.lead_id == lead_id, Call.leased_at.is_not(None)).limit(1)
     return (await tx.execute(had)).first() is not None
+
+
+async def stop_all(tx: Tx, lead_ids: Sequence[int]) -> set[int]:
+    """As `stop`, for any number of leads; returns those with whom a dialer is speaking now."""
+    now = func.clock_timestamp()
+    held = (Call.state == "leased") & (Call.lease_until > now)
+    mine = select(Call.id, Call.lead_id, held.label("held")).where(Call.lead_id == func.any(list(lead_ids)))
+    rows = (await tx.execute(mine.where(Call.ended_at.is_(None)).order_by(Call.id).with_for_update())).all()
+    if under_way := [row.id for row in rows if row.held]:
+        await tx.execute(update(Call).where(Call.id == func.any(under_way)).values(closes_at=now))
+    if waiting := [row.id for row in rows if not row.held]:
+        taken_back = {"state": "withdrawn", "ended_at": now, "token": Call.token + 1}
+        await tx.execute(update(Call).where(Call.id == func.any(waiting)).values(taken_back))
+    return {row.lead_id for row in rows if row.held}
 
 
 # All that a decision needs, and both locks: the lead's, and its number's, so that caps count one claim at a time.
@@ -171,7 +179,7 @@ def suppressed(phone_hash: Any, partner_id: Any) -> ColumnElement[bool]:
 async def _refuse(tx: Tx, vault: Vault, lead: Any, why: str) -> Closed:
     await _set(tx, lead.id, state=State.REFUSED, why=why, processed_at=func.clock_timestamp())
     data = {"lead_id": lead.id, "api": lead.api, "campaign": lead.campaign, "outcome": None, "refused": why}
-    await events.record(tx, vault, lead.partner_id, [events.Happening("lead.processed", data, lead_id=lead.id)])
+    await events.record(tx, vault, lead.partner_id, [results.processed(tx, vault, lead, data)])
     return Closed(State.REFUSED, why)
 
 

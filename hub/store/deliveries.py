@@ -81,7 +81,7 @@ _PARCEL = (
         Endpoint.campaign_id,
         Endpoint.disabled_at,
         Endpoint.deleted_at,
-        func.coalesce(Contact.wrapped_key, Discount.wrapped_key).label("wrapped_key"),
+        func.coalesce(Event.wrapped_key, Contact.wrapped_key, Discount.wrapped_key).label("wrapped_key"),
         func.clock_timestamp().label("now"),
     )
     .join(Event, Event.id == Delivery.event_id)

@@ -1,6 +1,6 @@
 """Events: what a partner's endpoints are told, written with the change that they report."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,14 +20,18 @@ BODY = "event.body"
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """Something to tell. `data` is the webhook's `data`; `own` builds the campaign's own payload, where it has one."""
+    """Something to tell. `data` is the webhook's `data`; `own` builds the campaign's own payload, where it has one.
+
+    `impersonal`: nothing of it is anybody's, so that it outlives its subject.
+    """
 
     type: str
     data: dict[str, Any]
     lead_id: int | None = None
     discount_id: int | None = None
     campaign_id: int | None = None
-    own: Callable[[], dict[str, Any]] | None = None
+    own: Callable[[], Awaitable[dict[str, Any]]] | None = None
+    impersonal: bool = False
 
 
 async def record(tx: Tx, vault: Vault, partner_id: int, happenings: Sequence[Happening]) -> None:
@@ -46,7 +50,7 @@ async def record(tx: Tx, vault: Vault, partner_id: int, happenings: Sequence[Hap
             envelope = {"type": happening.type, "timestamp": now.isoformat(), "data": happening.data}
             bodies.append((happening, envelope, plain))
         if own and happening.own:
-            bodies.append((happening, happening.own(), own))
+            bodies.append((happening, await happening.own(), own))
     if bodies:
         await _write(tx, vault, partner_id, bodies)
 
@@ -54,13 +58,17 @@ async def record(tx: Tx, vault: Vault, partner_id: int, happenings: Sequence[Hap
 async def _write(
     tx: Tx, vault: Vault, partner_id: int, bodies: list[tuple[Happening, dict[str, Any], list[int]]]
 ) -> None:
-    keys = await _subject_keys(tx, [happening for happening, _, _ in bodies])
+    keys = await _subject_keys(tx, [happening for happening, _, _ in bodies if not happening.impersonal])
     rows = []
     for happening, body, _ in bodies:
         public_id = f"evt_{uuid4().hex}"
-        key = vault.unwrap(keys[happening.lead_id, happening.discount_id])
+        key, own_key = (
+            vault.new_key()
+            if happening.impersonal
+            else (vault.unwrap(keys[happening.lead_id, happening.discount_id]), None)
+        )
         sealed = key.seal(strictjson.dumps(body), row=public_id, column=BODY)
-        subject = {"lead_id": happening.lead_id, "discount_id": happening.discount_id}
+        subject = {"lead_id": happening.lead_id, "discount_id": happening.discount_id, "wrapped_key": own_key}
         rows.append(
             {"public_id": public_id, "partner_id": partner_id, "type": happening.type, "body": sealed, **subject}
         )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from http import HTTPStatus
 
 from sqlalchemy import func, select, update
 
@@ -11,20 +12,34 @@ from hub.contracts import LEAD_CONTRACTS
 from hub.leads import Created, Existing, Result
 from hub.seal import Vault
 from hub.settings import DedupeScope
-from hub.store import events, submissions
+from hub.store import events, margav, submissions
 from hub.store.engine import Tx
-from hub.store.registry import store_leads
+from hub.store.registry import discard_leads, store_leads
 from hub.store.tables import Campaign, Lead
 from hub.store.tenants import load_tenant
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """How many rows of a submission became leads, were known already, or were turned down."""
+    """How many rows of a submission became leads, were known already, or were turned down.
+
+    `reported`: leads that were called before they came, so that they need no workflow.
+    """
 
     created: int
     known: int
     refused: int
+    reported: int = 0
+
+    @property
+    def summary(self) -> str:
+        """For Temporal's UI."""
+        if self.reported:
+            return f"{self.reported} reported by a dialer"
+        return f"{self.created} created, {self.known} known already, {self.refused} turned down"
+
+
+_REPORTED, _TURNED_DOWN = Registered(0, 0, 0, reported=1), Registered(0, 0, refused=1)
 
 
 async def register(tx: Tx, vault: Vault, submission_id: int, scope: DedupeScope) -> Registered:
@@ -33,11 +48,19 @@ async def register(tx: Tx, vault: Vault, submission_id: int, scope: DedupeScope)
     if submission is None:
         return await _registered_before(tx, submission_id)
     tenant = await load_tenant(tx, submission.partner_id, shared_identity=scope is DedupeScope.HUB)
-    contract = LEAD_CONTRACTS[submission.api]
     body = strictjson.loads(submission.body)
+    if submission.api == "margav":
+        answer = await margav.take(tx, vault, tenant, submission.id, body)
+        await submissions.settle(tx, vault, submission, answer)
+        return _REPORTED if answer.status == HTTPStatus.CREATED else _TURNED_DOWN
+    contract = LEAD_CONTRACTS[submission.api]
     rows = contract.read(body, tenant, submission.campaign_id)
     results = await store_leads(tx, vault, tenant, submission.id, rows)
-    await submissions.settle(tx, vault, submission, contract.answer(body, results))
+    answer = contract.answer(body, results)
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        await discard_leads(tx, [result.lead_id for result in results if isinstance(result, Created)])
+        results = [result for result in results if not isinstance(result, Created)]
+    await submissions.settle(tx, vault, submission, answer)
     await _tell(tx, vault, submission, results)
     return _count(results)
 

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from hub import calling, strictjson
+from hub import calling
 from hub.errors import Conflict, NotFound
 from hub.leads import Outcome, State
 from hub.seal import Vault
-from hub.store import events
+from hub.store import events, people, results
 from hub.store.calls import suppressed
 from hub.store.engine import Tx
-from hub.store.registry import PERSON, RESPONSES
+from hub.store.people import PERSON, RESPONSES, opened
 from hub.store.tables import Call, Campaign, Contact, Lead, Partner, Suppression
 
 
@@ -88,14 +88,6 @@ async def _people(tx: Tx, vault: Vault, lead_ids: Sequence[int]) -> dict[int, tu
     }
 
 
-def opened(vault: Vault, lead_id: int, wrapped_key: bytes, sealed: bytes | None, column: str) -> dict[str, Any]:
-    """Open a contact's column; empty when nothing was stored."""
-    if sealed is None:
-        return {}
-    value = strictjson.loads(vault.unwrap(wrapped_key).open(sealed, row=str(lead_id), column=column))
-    return value if isinstance(value, dict) else {}
-
-
 async def heartbeat(tx: Tx, dialer_id: int, held: Sequence[tuple[int, int]], hold: timedelta) -> set[int]:
     """Prolong the leases given as (call id, token); returns the ids still held, the others are lost."""
     prolonged = (
@@ -117,33 +109,33 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int,
     if row.call_state == "ended" and row.token == token and row.call_outcome == said.outcome:
         return State(row.state)
     if row.call_state != "leased" or row.token != token:
-        if said.outcome is Outcome.DO_NOT_CALL and row.phone_hash is not None:
+        if said.outcome is Outcome.DO_NOT_CALL and row.called is not None:
             # Whoever holds the call now: the person has said it.
-            await suppress(tx, row.partner_id, row.phone_hash, "said so on a call")
+            await suppress(tx, row.partner_id, row.called, "said so on a call")
             return State(row.state)
         raise Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
     if said.recording_url or said.responses or said.meeting_at:
         await _keep_responses(tx, vault, row, said)
     if said.outcome is Outcome.DO_NOT_CALL:
-        await suppress(tx, row.partner_id, row.phone_hash, "said so on a call")
+        await suppress(tx, row.partner_id, row.called, "said so on a call")
     state = await _move_on(tx, row, call_id, said)
     if row.heard:
-        await events.record(tx, vault, row.partner_id, _happenings(row, call_id, said, state))
+        await events.record(tx, vault, row.partner_id, _happenings(tx, vault, row, call_id, said, state))
     return state
 
 
-# The lead before its call, as everywhere.
+# The lead before its call, as everywhere; the contact too, so that it is read as whoever had the lead before left it.
 _LOCKED = text("""
     SELECT lead.*, clock_timestamp() AS now, call.state AS call_state, call.outcome AS call_outcome, call.token,
-           call.attempt, call.leased_at, campaign.policy, campaign.public_id AS campaign, contact.wrapped_key,
-           contact.responses,
+           call.attempt, call.leased_at, call.phone_hash AS called, campaign.policy, campaign.public_id AS campaign,
+           contact.wrapped_key, contact.responses,
            EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS heard
     FROM lead
     JOIN call ON call.lead_id = lead.id
     JOIN campaign ON campaign.id = lead.campaign_id
     JOIN contact ON contact.lead_id = lead.id
     WHERE call.id = :call_id AND call.dialer_id = :dialer_id
-    FOR UPDATE OF lead, call
+    FOR UPDATE OF lead, call, contact
 """)
 
 
@@ -156,8 +148,7 @@ async def _keep_responses(tx: Tx, vault: Vault, row: Any, said: Report) -> None:
         kept["recording_url"] = said.recording_url
     if said.meeting_at:
         kept["meeting_at"] = said.meeting_at.isoformat()
-    sealed = vault.unwrap(row.wrapped_key).seal(strictjson.dumps(kept), row=str(row.id), column=RESPONSES)
-    await tx.execute(update(Contact).where(Contact.lead_id == row.id).values(responses=sealed))
+    await people.keep_said(tx, row.id, vault.unwrap(row.wrapped_key), kept)
 
 
 async def suppress(tx: Tx, partner_id: int | None, phone_hash: bytes, reason: str) -> None:
@@ -200,7 +191,7 @@ async def _move_on(tx: Tx, row: Any, call_id: int, said: Report) -> State:
     return state
 
 
-def _happenings(row: Any, call_id: int, said: Report, state: State) -> list[events.Happening]:
+def _happenings(tx: Tx, vault: Vault, row: Any, call_id: int, said: Report, state: State) -> list[events.Happening]:
     lead = {"lead_id": row.id, "api": row.api, "campaign": row.campaign, "outcome": said.outcome}
     call = lead | {
         "call_id": call_id,
@@ -215,6 +206,7 @@ def _happenings(row: Any, call_id: int, said: Report, state: State) -> list[even
     if said.outcome is Outcome.MEETING_BOOKED:
         meeting_at = said.meeting_at.isoformat() if said.meeting_at else None
         said_of.append(("meeting.booked", lead | {"meeting_at": meeting_at}))
+    happenings = [events.Happening(kind, data, lead_id=row.id) for kind, data in said_of]
     if state is State.DONE:
-        said_of.append(("lead.processed", lead | {"attempts": row.attempt}))
-    return [events.Happening(kind, data, lead_id=row.id) for kind, data in said_of]
+        happenings.append(results.processed(tx, vault, row, lead | {"attempts": row.attempt}))
+    return happenings

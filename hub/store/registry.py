@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from hub import phones, places, strictjson
+from hub import phones, places
 from hub.leads import BadRow, Created, Existing, NewLead, Refused, Result, Row, State, Tenant
 from hub.seal import Vault
+from hub.store import people
 from hub.store.engine import Tx
 from hub.store.tables import Contact, Lead
-
-PERSON = "contact.sealed"
-RESPONSES = "contact.responses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +111,17 @@ async def _insert(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, draf
     return stored
 
 
+async def discard_leads(tx: Tx, lead_ids: Sequence[int]) -> None:
+    """Take back what this very transaction has stored."""
+    mine = list(lead_ids)
+    await tx.execute(delete(Contact).where(Contact.lead_id == func.any(mine)))
+    await tx.execute(delete(Lead).where(Lead.id == func.any(mine)))
+
+
 def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft) -> dict[str, object]:
     lead, phone = draft.lead, draft.lead.phone
-    refused = lead.refused or (_costly(phone) if phone else None)
+    barred = costly(phone) if phone else None
+    refused = lead.refused or barred
     return {
         "id": draft.id,
         "partner_id": tenant.id,
@@ -123,33 +129,35 @@ def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft) -
         "campaign_id": lead.campaign_id,
         "submission_id": submission_id,
         "dedupe_key": draft.key,
-        "phone_hash": vault.index("phone", phone.e164) if phone else None,
-        "grade": phone.grade if phone else None,
-        "region": phone.region if phone else None,
+        **reach(vault, phone, lead.zones),
         "language": lead.language,
         "states": sorted(lead.states),
-        "zones": list(places.candidates(lead.zones or phone.zones, phone.e164)) if phone else [],
         "state": State.REFUSED if refused else State.SCHEDULED,
         "why": refused,
         "started": lead.refused is not None,
         "dial_at": draft.now + lead.delay,
         "created_at": draft.now,
         "updated_at": draft.now,
+        "processed_at": draft.now if barred else None,
     }
 
 
-def _costly(phone: phones.Phone) -> str | None:
+def reach(vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = ()) -> dict[str, object]:
+    """The columns that say by which number, and in which zones, a lead is reached."""
+    return {
+        "phone_hash": vault.index("phone", phone.e164) if phone else None,
+        "grade": phone.grade if phone else None,
+        "region": phone.region if phone else None,
+        "zones": list(places.candidates(zones or phone.zones, phone.e164)) if phone else [],
+    }
+
+
+def costly(phone: phones.Phone) -> str | None:
+    """Why this number is never called by anybody, None when it may be."""
     refusal = phones.refused(phone)
     return f"number refused: {refusal}" if refusal else None
 
 
 def _contact_row(vault: Vault, draft: _Draft) -> dict[str, object]:
     key, wrapped = vault.new_key()
-    person = strictjson.dumps(draft.lead.person)
-    email = draft.lead.person.get("email")
-    return {
-        "lead_id": draft.id,
-        "wrapped_key": wrapped,
-        "sealed": key.seal(person, row=str(draft.id), column=PERSON),
-        "email_hash": vault.index("email", email.lower()) if isinstance(email, str) and email else None,
-    }
+    return {"lead_id": draft.id, "wrapped_key": wrapped, **people.closed(vault, key, draft.id, draft.lead.person)}

@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
-from hub.errors import Conflict, KeyReused, RateLimited, TooLarge
+from hub.errors import Conflict, KeyReused, NotFound, RateLimited, TooLarge
 from hub.leads import Answer
 from hub.seal import Vault
 from hub.store.engine import Tx
@@ -23,6 +23,7 @@ from hub.store.tables import Submission
 
 KEPT = timedelta(hours=24)
 WINDOW = timedelta(seconds=60)
+ERASED = "Lead not found"
 LOCK_CLASS = 0x485542  # advisory locks of this kind: one per partner
 
 
@@ -63,9 +64,9 @@ async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
     """Write the submission, unless it is a repeat.
 
     Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
-    RateLimited.
+    RateLimited, NotFound (what the key stands for was erased).
     """
-    await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, request.partner_id)))
+    await _take_turns(tx, request)
     fingerprint = vault.index("fingerprint", f"{request.route} {sha256(request.body).hexdigest()}")
     earlier = await _earlier(tx, vault, request, fingerprint)
     if isinstance(earlier, Replayed):
@@ -74,6 +75,17 @@ async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
         return await _join(tx, request, earlier)
     await _check_limit(tx, request)
     return Admitted(await _insert(tx, vault, request, fingerprint), joined=False)
+
+
+async def count(tx: Tx, request: Request) -> None:
+    """Note a request that only reads: it counts, and nothing is kept of it. Raises TooLarge, RateLimited."""
+    await _take_turns(tx, request)
+    await _check_limit(tx, request)
+    await tx.execute(insert(Submission).values(**_metadata(request), fingerprint=b"", state="done"))
+
+
+async def _take_turns(tx: Tx, request: Request) -> None:
+    await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, request.partner_id)))
 
 
 def _key_hash(vault: Vault, request: Request) -> bytes | None:
@@ -99,6 +111,8 @@ async def _earlier(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -
     if not row[-1]:
         await tx.execute(update(Submission).where(Submission.id == row.id).values(idempotency_hash=None))
         return None
+    if row.wrapped_key is None:
+        raise NotFound(ERASED)
     if row.fingerprint != fingerprint:
         raise KeyReused("Idempotency-Key was used with another body before. Send a new key with a new request.")
     if row.status is not None:
@@ -136,32 +150,41 @@ async def _check_limit(tx: Tx, request: Request) -> None:
 async def _insert(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -> int:
     key, wrapped = vault.new_key()
     row = insert(Submission).values(
-        partner_id=request.partner_id,
-        key_id=request.key_id,
-        api=request.api,
-        route=request.route,
-        campaign_id=request.campaign_id,
-        request_id=request.request_id,
+        **_metadata(request),
         idempotency_hash=_key_hash(vault, request),
         fingerprint=fingerprint,
-        weight=request.weight,
-        held_until=func.clock_timestamp() + request.hold,
         wrapped_key=wrapped,
         body=key.seal(request.body, row=fingerprint.hex(), column="submission.body"),
     )
     return int((await tx.execute(row.returning(Submission.id))).scalar_one())
 
 
+def _metadata(request: Request) -> dict[str, Any]:
+    """What stays when body and answer are gone: the audit log."""
+    return {
+        "partner_id": request.partner_id,
+        "key_id": request.key_id,
+        "api": request.api,
+        "route": request.route,
+        "campaign_id": request.campaign_id,
+        "request_id": request.request_id,
+        "weight": request.weight,
+        "held_until": func.clock_timestamp() + request.hold,
+    }
+
+
 _ANSWER = (Submission.id, Submission.status, Submission.answer, Submission.wrapped_key, Submission.fingerprint)
 
 
 def _opened(vault: Vault, row: Any) -> Replayed:
+    if row.wrapped_key is None:
+        raise NotFound(ERASED)
     key = vault.unwrap(row.wrapped_key)
     return Replayed(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
 
 
 async def answer_of(tx: Tx, vault: Vault, submission_id: int) -> Replayed | None:
-    """The stored answer, or None while there is none."""
+    """The stored answer, or None while there is none. Raises NotFound when it was erased with its lead."""
     row = (await tx.execute(select(*_ANSWER).where(Submission.id == submission_id))).one()
     return None if row.status is None else _opened(vault, row)
 
@@ -174,7 +197,7 @@ async def mark_late(tx: Tx, submission_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Open:
-    """A submission that is being worked on, its body unsealed."""
+    """A submission that is being worked on, its body unsealed. `keyed`: a repeat may ask for its answer."""
 
     id: int
     partner_id: int
@@ -184,6 +207,7 @@ class Open:
     body: bytes
     fingerprint: bytes
     wrapped_key: bytes
+    keyed: bool
 
 
 async def take(tx: Tx, vault: Vault, submission_id: int) -> Open | None:
@@ -192,20 +216,38 @@ async def take(tx: Tx, vault: Vault, submission_id: int) -> Open | None:
     if row.status is not None or row.wrapped_key is None:
         return None
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
-    return Open(row.id, row.partner_id, row.api, row.route, row.campaign_id, body, row.fingerprint, row.wrapped_key)
+    keyed = row.idempotency_hash is not None
+    facts = (row.id, row.partner_id, row.api, row.route, row.campaign_id)
+    return Open(*facts, body, row.fingerprint, row.wrapped_key, keyed)
 
 
-async def settle(tx: Tx, vault: Vault, submission: Open, answer: Answer) -> None:
-    """Store the answer with the effects it reports, in one transaction. A 4xx is not replayed and counts nothing."""
+async def settle(tx: Tx, vault: Vault, submission: Open, answer: Answer, *, erasable: bool = True) -> Replayed:
+    """Store the answer with the effects it reports, in one transaction. A 4xx is not replayed and counts nothing.
+
+    Bodies are kept where the erasure of their leads finds them (`erasable`), else only an answer that may be asked for.
+    """
     refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     text_ = strictjson.dumps(answer.body)
     sealed = vault.unwrap(submission.wrapped_key).seal(
         text_, row=submission.fingerprint.hex(), column="submission.answer"
     )
     values: dict[str, Any] = {"status": answer.status, "answer": sealed, "state": "rejected" if refused else "done"}
+    if answer.lead_id is not None:
+        values["lead_id"] = answer.lead_id
     if refused:
         values |= {"idempotency_hash": None, "weight": 0}
+    if refused or not erasable:
+        values["body"] = None
+    if not (refused or erasable or submission.keyed):
+        values |= {"answer": None, "wrapped_key": None}
     await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
+    return Replayed(answer.status, text_)
+
+
+async def forget(tx: Tx, submission_id: int) -> None:
+    """Destroy an answer that was given and never will be again."""
+    mine = update(Submission).where(Submission.id == submission_id)
+    await tx.execute(mine.values(wrapped_key=None, body=None, answer=None))
 
 
 async def forget_old(tx: Tx) -> int:

@@ -53,7 +53,10 @@ class Contact(Base):
 
 
 class Call(Base):
-    """One call attempt. `token` fences the dialer that holds it; `closes_at` is when it may no longer start."""
+    """One call attempt. `token` fences the dialer that holds it; `closes_at` is when it may no longer start.
+
+    `phone_hash` is of the number that it is placed to (null: erased).
+    """
 
     __tablename__ = "call"
     __table_args__ = (
@@ -67,7 +70,7 @@ class Call(Base):
     dialer_id: Mapped[int] = mapped_column(ForeignKey("dialer.id"))
     attempt: Mapped[int]
     state: Mapped[str]
-    phone_hash: Mapped[bytes]
+    phone_hash: Mapped[bytes | None]
     token: Mapped[int] = mapped_column(server_default=text("0"))
     due_at: Mapped[Moment]
     closes_at: Mapped[Moment]

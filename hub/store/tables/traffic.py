@@ -11,7 +11,8 @@ class Submission(Base):
 
     `body` and `answer` are sealed by `wrapped_key`, destroyed after 24 h. `state` is 'open' until registered, then
     'done' or 'rejected'. `late`: its client got a 503, so that the same body may join it. `held_until`: a request is
-    waiting for it until then. `lead_id`: the one lead that it is about, if it created none.
+    waiting for it until then. `lead_id`: the one lead that it is about, if it created none. Erasing one of its leads
+    destroys the key and blanks the rest.
     """
 
     __tablename__ = "submission"
@@ -49,7 +50,10 @@ class Submission(Base):
 
 
 class Event(Base):
-    """Something that happened to a lead or discount request. `body` is the webhook's JSON, under its subject's key."""
+    """Something that happened to a lead or discount request. `body` is the webhook's JSON, under its subject's key.
+
+    An event about nobody (any more) is sealed by a key of its own, `wrapped_key`.
+    """
 
     __tablename__ = "event"
     id: Mapped[Id]
@@ -58,6 +62,7 @@ class Event(Base):
     type: Mapped[str]
     lead_id: Mapped[int | None] = mapped_column(ForeignKey("lead.id"), index=True)
     discount_id: Mapped[int | None] = mapped_column(index=True)
+    wrapped_key: Mapped[bytes | None]
     body: Mapped[bytes | None]
     created_at: Mapped[Now]
 

@@ -311,7 +311,7 @@ def upgrade() -> None:
         sa.Column("dialer_id", sa.BigInteger(), nullable=False),
         sa.Column("attempt", sa.BigInteger(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
-        sa.Column("phone_hash", sa.LargeBinary(), nullable=False),
+        sa.Column("phone_hash", sa.LargeBinary(), nullable=True),
         sa.Column("token", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("closes_at", sa.DateTime(timezone=True), nullable=False),
@@ -375,6 +375,7 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("lead_id", sa.BigInteger(), nullable=True),
         sa.Column("discount_id", sa.BigInteger(), nullable=True),
+        sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
         sa.Column("body", sa.LargeBinary(), nullable=True),
         sa.Column(
             "created_at", sa.DateTime(timezone=True), server_default=sa.text("clock_timestamp()"), nullable=False

@@ -1,0 +1,54 @@
+"""Margav's dialer API: POST /api/leads/from-dialer/."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.security import APIKeyHeader
+
+from api import openapi, start
+from api.auth import authenticate
+from api.body import read_json
+from api.envelopes import ERROR
+from api.services import Services, services
+from hub import strictjson
+from hub.contracts import margav
+
+router = APIRouter(tags=["Margav"])
+api_key = APIKeyHeader(name="X-Dialer-Api-Key", auto_error=False, description="The dialer's key")
+EXAMPLE = {
+    "dialer_user_id": "vicidial_user_123",
+    "lead_id": "DIALER_12345",
+    "full_name": "John Smith",
+    "phone": "+44123456789",
+    "email": "john@example.com",
+    "comments": "Interested in solar panels",
+}
+CREATED = 201
+
+
+@router.post(
+    "/api/leads/from-dialer",
+    status_code=CREATED,
+    response_model=margav.Taken,
+    responses=openapi.errors(ERROR, *openapi.COMMON, 404),
+    openapi_extra=openapi.body(margav.DialerReport, EXAMPLE),
+)
+async def report_lead(
+    request: Request,
+    hub: Annotated[Services, Depends(services)],
+    key: Annotated[str | None, Security(api_key)],
+) -> Response:
+    """Report that an agent clicked "Interested". Creates the lead or adds to it; blank fields overwrite nothing."""
+    holder = await authenticate(request, hub, key, "margav")
+    body, value = await read_json(request)
+    margav.parse(value)
+    answer = await start.take_in(hub, start.describe(request, hub, holder, body, weight=1))
+    return answer if answer.status_code != CREATED else _with_host(answer, hub.settings.public_url)
+
+
+def _with_host(answer: Response, public_url: str) -> Response:
+    """The stored answer with its `redirect_url` made absolute."""
+    said = strictjson.loads(bytes(answer.body))
+    assert isinstance(said, dict)  # noqa: S101 - margav.answer made it
+    body = strictjson.dumps(said | {"redirect_url": f"{public_url.rstrip('/')}{said['redirect_url']}"})
+    return Response(body, answer.status_code, media_type="application/json")
