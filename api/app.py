@@ -8,12 +8,20 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.observe import Observe, TrailingSlash
-from api.routes import agent_dashboard, comunik8, dialer, health, margav, partner_api
+from api.routes import agent_dashboard, comunik8, dialer, health, margav, partner_api, squadiq
 from api.services import close_services, open_services
 from hub.logs import configure
 from hub.settings import Settings
 
-ROUTERS = (partner_api.router, comunik8.router, margav.router, agent_dashboard.router, dialer.router, health.router)
+ROUTERS = (
+    partner_api.router,
+    margav.router,
+    agent_dashboard.router,
+    squadiq.router,
+    comunik8.router,
+    dialer.router,
+    health.router,
+)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from zoneinfo import ZoneInfo
 
 from hub.leads import Outcome
-from hub.phones import Grade
+from hub.phones import Grade, Refusal
 from hub.windows.hours import Week, written
 from hub.windows.policy import CallingPolicy, Rules, Spacing, policy_for
 
@@ -98,8 +98,10 @@ def decide(
     return NotYet(opens, _why_not(earliest, opens, zones, rules) if opens > earliest else f"due {_moment(opens)}")
 
 
-def barred(grade: Grade, region: str | None, policy: CallingPolicy) -> str | None:
+def barred(grade: Grade | Refusal, region: str | None, policy: CallingPolicy) -> str | None:
     """Why this campaign may not dial a number of this grade and region at any hour, None when it may."""
+    if isinstance(grade, Refusal):
+        return f"number refused: {grade}"
     if grade is Grade.UNVERIFIED and not policy.dial_unverified:
         return "number unverified"
     if policy.regions is not None and region not in policy.regions:

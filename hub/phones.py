@@ -154,6 +154,11 @@ def refused(phone: Phone | str) -> Refusal | None:
     return None
 
 
+def judged(text: str) -> Grade | Refusal:
+    """A grade or refusal, from its stored word."""
+    return Refusal(text) if text in set(Refusal) else Grade(text)
+
+
 def _read(digits: str, home: str | None) -> lib.PhoneNumber:
     if home is not None and home not in lib.SUPPORTED_REGIONS:
         raise InvalidPhone("no numbering plan is known for the region")

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, select, text, update
 
 from hub import calling
 from hub.leads import State
-from hub.phones import Grade
+from hub.phones import judged
 from hub.seal import Vault
 from hub.store import events, results
 from hub.store.engine import Tx
@@ -139,7 +139,7 @@ async def _judge(tx: Tx, lead: Any, *, always_open: bool) -> calling.Decision:
         return calling.Never("there is no number, or no campaign to call it for")
     overrides = {**lead.policy, "open_always": True} if always_open else lead.policy
     rules = calling.policy_for(lead.region, frozenset(lead.states), overrides)
-    if barred := calling.barred(Grade(lead.grade), lead.region, rules.policy):
+    if barred := calling.barred(judged(lead.grade), lead.region, rules.policy):
         return calling.Never(barred)
     not_after = lead.created_at + rules.policy.expires_after if rules.policy.expires_after else None
     when = calling.decide(lead.now, zones=tuple(lead.zones), rules=rules, not_before=lead.dial_at, not_after=not_after)

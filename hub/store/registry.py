@@ -120,8 +120,6 @@ async def discard_leads(tx: Tx, lead_ids: Sequence[int]) -> None:
 
 def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft) -> dict[str, object]:
     lead, phone = draft.lead, draft.lead.phone
-    barred = costly(phone) if phone else None
-    refused = lead.refused or barred
     return {
         "id": draft.id,
         "partner_id": tenant.id,
@@ -132,13 +130,12 @@ def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft) -
         **reach(vault, phone, lead.zones),
         "language": lead.language,
         "states": sorted(lead.states),
-        "state": State.REFUSED if refused else State.SCHEDULED,
-        "why": refused,
+        "state": State.REFUSED if lead.refused else State.SCHEDULED,
+        "why": lead.refused,
         "started": lead.refused is not None,
         "dial_at": draft.now + lead.delay,
         "created_at": draft.now,
         "updated_at": draft.now,
-        "processed_at": draft.now if barred else None,
     }
 
 
@@ -146,16 +143,10 @@ def reach(vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = ())
     """The columns that say by which number, and in which zones, a lead is reached."""
     return {
         "phone_hash": vault.index("phone", phone.e164) if phone else None,
-        "grade": phone.grade if phone else None,
+        "grade": (phones.refused(phone) or phone.grade) if phone else None,
         "region": phone.region if phone else None,
         "zones": list(places.candidates(zones or phone.zones, phone.e164)) if phone else [],
     }
-
-
-def costly(phone: phones.Phone) -> str | None:
-    """Why this number is never called by anybody, None when it may be."""
-    refusal = phones.refused(phone)
-    return f"number refused: {refusal}" if refusal else None
 
 
 def _contact_row(vault: Vault, draft: _Draft) -> dict[str, object]:

@@ -23,7 +23,7 @@ from hub.store.tables import Submission
 
 KEPT = timedelta(hours=24)
 WINDOW = timedelta(seconds=60)
-ERASED = "Lead not found"
+LEAD_NOT_FOUND = "Lead not found"
 LOCK_CLASS = 0x485542  # advisory locks of this kind: one per partner
 
 
@@ -112,7 +112,7 @@ async def _earlier(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -
         await tx.execute(update(Submission).where(Submission.id == row.id).values(idempotency_hash=None))
         return None
     if row.wrapped_key is None:
-        raise NotFound(ERASED)
+        raise NotFound(LEAD_NOT_FOUND)
     if row.fingerprint != fingerprint:
         raise KeyReused("Idempotency-Key was used with another body before. Send a new key with a new request.")
     if row.status is not None:
@@ -178,7 +178,7 @@ _ANSWER = (Submission.id, Submission.status, Submission.answer, Submission.wrapp
 
 def _opened(vault: Vault, row: Any) -> Replayed:
     if row.wrapped_key is None:
-        raise NotFound(ERASED)
+        raise NotFound(LEAD_NOT_FOUND)
     key = vault.unwrap(row.wrapped_key)
     return Replayed(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
 

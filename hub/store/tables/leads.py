@@ -10,15 +10,19 @@ class Lead(Base):
     """One lead, as the hub drives it.
 
     `dedupe_key` is the keyed hash of what makes it unique in its API (null: no longer counts), `phone_hash` of its
-    E.164. `state` is one of hub.leads.State; `why` says in plain words what it waits for or why it ended.
+    E.164. `grade` is hub.phones' Grade, or the Refusal that forbids any call. `state` is one of hub.leads.State; `why`
+    says in plain words what it waits for or why it ended.
     """
 
     __tablename__ = "lead"
-    __table_args__ = (Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),)
+    __table_args__ = (
+        Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),
+        Index("ix_lead_results", "campaign_id", "processed_at", "id"),
+    )
     id: Mapped[Id]
     partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
     api: Mapped[str]
-    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"), index=True)
+    campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
     submission_id: Mapped[int] = mapped_column(index=True)
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agent.id"))
     dedupe_key: Mapped[bytes | None] = mapped_column(unique=True)
@@ -41,7 +45,10 @@ class Lead(Base):
 
 
 class Contact(Base):
-    """The person: one lead's personal data as sealed JSON. Erasing destroys `wrapped_key` and blanks the rest."""
+    """The person: one lead's personal data as sealed JSON. Erasing destroys `wrapped_key` and blanks the rest.
+
+    `tombstone` is the erased lead's former `dedupe_key`, by which it is found when a backup brings it back.
+    """
 
     __tablename__ = "contact"
     lead_id: Mapped[int] = mapped_column(ForeignKey("lead.id"), primary_key=True)
@@ -49,6 +56,7 @@ class Contact(Base):
     sealed: Mapped[bytes | None]
     responses: Mapped[bytes | None]
     email_hash: Mapped[bytes | None]
+    tombstone: Mapped[bytes | None]
     erased_at: Mapped[Moment | None]
 
 

@@ -298,9 +298,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_lead")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_lead_dedupe_key")),
     )
-    op.create_index(op.f("ix_lead_campaign_id"), "lead", ["campaign_id"], unique=False)
     op.create_index(op.f("ix_lead_partner_id"), "lead", ["partner_id"], unique=False)
     op.create_index(op.f("ix_lead_phone_hash"), "lead", ["phone_hash"], unique=False)
+    op.create_index("ix_lead_results", "lead", ["campaign_id", "processed_at", "id"], unique=False)
     op.create_index(op.f("ix_lead_submission_id"), "lead", ["submission_id"], unique=False)
     op.create_index("ix_lead_unstarted", "lead", ["created_at"], unique=False, postgresql_where=sa.text("NOT started"))
     op.create_table(
@@ -343,6 +343,7 @@ def upgrade() -> None:
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.Column("responses", sa.LargeBinary(), nullable=True),
         sa.Column("email_hash", sa.LargeBinary(), nullable=True),
+        sa.Column("tombstone", sa.LargeBinary(), nullable=True),
         sa.Column("erased_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(["lead_id"], ["lead.id"], name=op.f("fk_contact_lead_id")),
         sa.PrimaryKeyConstraint("lead_id", name=op.f("pk_contact")),

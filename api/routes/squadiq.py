@@ -1,0 +1,178 @@
+"""SquadIQ's Leads v4: POST create, disable, delete and convert, PATCH update, GET responses, each of a campaign."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+from urllib.parse import quote, urlencode
+
+from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.responses import JSONResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from api import openapi, start
+from api.auth import authenticate
+from api.body import read_json
+from api.envelopes import DETAIL
+from api.services import Services, services
+from hub.contracts import squadiq_bodies as bodies
+from hub.contracts import squadiq_models as models
+from hub.contracts.squadiq import result
+from hub.errors import Forbidden, Unauthorized
+from hub.leads import Answer
+from hub.store import squadiq as store
+from hub.store.engine import Tx
+from hub.store.squadiq import Desk
+from hub.store.submissions import Request as Call
+from hub.store.tenants import KeyHolder
+
+PATH: Final = "/api/v4/leads"
+router = APIRouter(prefix=PATH, tags=["SquadIQ"])
+bearer = HTTPBearer(auto_error=False, description="The tenant's access token")
+Hub = Annotated[Services, Depends(services)]
+
+NAMED = {"lead_id": "uniqueleadid1"}
+LEAD = {**NAMED, "phone_number": "+919840012345", "contact_name": "John Doe", "city": "Chennai"}
+FAULTS: dict[int | str, dict[str, Any]] = {
+    400: {"model": models.Faults, "description": "What is wrong in which row and field; nothing was changed"}
+}
+RESPONSES = {**openapi.errors(DETAIL, 403, 409, 413, 422, 429, 503), **FAULTS}
+OF_ONE = {**RESPONSES, **openapi.errors(DETAIL, 404)}
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who calls, and the campaign of theirs that the path names."""
+
+    holder: KeyHolder
+    desk: Desk
+
+    def call(self, request: Request, hub: Services, body: bytes) -> Call:
+        return start.describe(request, hub, self.holder, body, weight=1, campaign_id=self.desk.campaign.id)
+
+
+async def sender(
+    request: Request,
+    hub: Hub,
+    campaign_id: str,
+    token: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
+) -> Sender:
+    """Raises Forbidden for a token that is none, and for a campaign that is not the token's."""
+    try:
+        holder = await authenticate(request, hub, token.credentials if token else None, "squadiq")
+    except Unauthorized:
+        raise Forbidden("Missing or invalid access token.") from None
+    assert holder.partner_id is not None  # noqa: S101 - a partner's key, by its scope
+    async with hub.database.begin() as tx:
+        return Sender(holder, await store.find_desk(tx, holder.partner_id, campaign_id))
+
+
+From = Annotated[Sender, Depends(sender)]
+
+
+@router.post(
+    "/create/{campaign_id}",
+    status_code=201,
+    response_model=models.CreatedLeads,
+    responses=RESPONSES,
+    openapi_extra=openapi.body(models.LeadsIn, [LEAD, {**LEAD, "lead_id": "uniqueleadid2"}]),
+)
+async def create_leads(request: Request, hub: Hub, by: From) -> Response:
+    """Create all leads of the array, or none of them."""
+    body, value = await read_json(request)
+    bodies.check_leads(value, by.desk.campaign)
+    return await start.take_in(hub, by.call(request, hub, body))
+
+
+@router.get(
+    "/responses/{campaign_id}", response_model=models.Responses, responses=RESPONSES, openapi_extra=models.QUERY
+)
+async def list_responses(request: Request, hub: Hub, by: From) -> Response:
+    """The processed leads, first processed first; with `lead_id` that one, processed or not."""
+    wanted = bodies.wanted(request.query_params)
+    await start.count(hub, by.call(request, hub, b""))
+    async with hub.database.begin() as tx:
+        total, records = await store.responses(tx, hub.vault, by.desk, wanted)
+    page = {
+        "count": total,
+        "next": _page(request, hub, by, wanted.page + 1) if wanted.page * wanted.size < total else None,
+        "previous": _page(request, hub, by, wanted.page - 1) if wanted.page > 1 else None,
+        "results": [result(record) for record in records],
+    }
+    return JSONResponse(page)
+
+
+def _page(request: Request, hub: Services, by: Sender, number: int) -> str:
+    """The address of another page, with the filters of this one."""
+    query = urlencode({**request.query_params, "page": number})
+    campaign = quote(by.desk.campaign.public_id, safe="")
+    return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{query}"
+
+
+@router.post(
+    "/disable/{campaign_id}",
+    status_code=201,
+    response_model=models.Disabled,
+    responses=RESPONSES,
+    openapi_extra=openapi.body(models.NamedLeads, [NAMED]),
+)
+async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
+    """Stop all reach-outs: no call to any of them starts after the answer."""
+    body, value = await read_json(request)
+    named = bodies.named_leads(value)
+
+    async def action(tx: Tx) -> Answer:
+        return Answer(201, {"disabled": await store.disable(tx, hub.vault, by.desk, named)})
+
+    return await start.act(hub, by.call(request, hub, body), action)
+
+
+@router.post(
+    "/delete/{campaign_id}",
+    status_code=202,
+    response_model=models.Done,
+    responses=OF_ONE,
+    openapi_extra=openapi.body(models.NamedLead, NAMED),
+)
+async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
+    """Erase all that is known of the lead's person, and stop all reach-outs. It can't be undone."""
+    body, value = await read_json(request)
+    lead_id = bodies.named_lead(value)
+
+    async def action(tx: Tx) -> Answer:
+        await store.delete(tx, hub.vault, by.desk, lead_id)
+        return Answer(202, {"lead_id": lead_id})
+
+    return await start.act(hub, by.call(request, hub, body), action)
+
+
+@router.patch(
+    "/update/{campaign_id}",
+    response_model=models.Done,
+    responses=OF_ONE,
+    openapi_extra=openapi.body(models.LeadUpdate, {**NAMED, "phone_number": "+919840012346"}),
+)
+async def update_lead(request: Request, hub: Hub, by: From) -> Response:
+    """Change what is sent, keep the rest. A call that waits goes to the new number."""
+    body, value = await read_json(request)
+    said = bodies.change(value, by.desk.campaign)
+
+    async def action(tx: Tx) -> Answer:
+        return Answer(200, {"lead_id": said.lead_id}, await store.change(tx, hub.vault, by.desk, said))
+
+    return await start.act(hub, by.call(request, hub, body), action)
+
+
+@router.post(
+    "/convert/{campaign_id}",
+    response_model=models.Done,
+    responses=OF_ONE,
+    openapi_extra=openapi.body(models.Conversion, {**NAMED, "detail": "policy_sold"}),
+)
+async def convert_lead(request: Request, hub: Hub, by: From) -> Response:
+    """Mark the lead as converted by you. It is not called any more."""
+    body, value = await read_json(request)
+    lead_id, detail = bodies.conversion(value)
+
+    async def action(tx: Tx) -> Answer:
+        return Answer(200, {"lead_id": lead_id}, await store.convert(tx, hub.vault, by.desk, lead_id, detail))
+
+    return await start.act(hub, by.call(request, hub, body), action)

@@ -1,0 +1,81 @@
+"""Erasing a lead: its key is destroyed, and everything that was anybody's is blanked, wherever it was stored.
+
+What stays: that there was a lead, how often it was called and how that ended, and a keyed hash of its identity.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, or_, select, update
+
+from hub.leads import State
+from hub.seal import Vault
+from hub.store import calls, events, outbox
+from hub.store.engine import Tx
+from hub.store.tables import Call, Contact, Delivery, DeliveryAttempt, Event, Lead, Submission
+
+WHY = "erased by its sender"
+
+
+@dataclass(frozen=True, slots=True)
+class Tombstone:
+    """An erased lead: the keyed hash of what made it unique, and since when it is gone."""
+
+    identity: bytes
+    erased_at: datetime
+
+
+async def erase(tx: Tx, vault: Vault, lead: Any) -> None:
+    """Erase the lead of this row, locked by the caller. A dialer that holds its call loses it."""
+    await calls.withdraw(tx, lead.id)
+    await tx.execute(update(Call).where(Call.lead_id == lead.id).values(phone_hash=None, callback_at=None))
+    await _blank_webhooks(tx, lead.id)
+    await _blank_requests(tx, lead)
+    now = func.clock_timestamp()
+    gone = {"wrapped_key": None, "sealed": None, "responses": None, "email_hash": None}
+    contact = update(Contact).where(Contact.lead_id == lead.id)
+    await tx.execute(contact.values(**gone, tombstone=lead.dedupe_key, erased_at=now))
+    unknown = dict.fromkeys(("dedupe_key", "phone_hash", "grade", "region", "language", "agent_id"), None)
+    ended = {"states": [], "zones": [], "state": State.ERASED, "why": WHY, "updated_at": now}
+    await tx.execute(update(Lead).where(Lead.id == lead.id).values(**unknown, **ended))
+    await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
+    told = events.Happening("lead.deleted", {"lead_id": lead.id, "api": lead.api}, impersonal=True)
+    await events.record(tx, vault, lead.partner_id, [told])
+
+
+async def _blank_webhooks(tx: Tx, lead_id: int) -> None:
+    mine = select(Event.id).where(Event.lead_id == lead_id)
+    deliveries = select(Delivery.id).where(Delivery.event_id.in_(mine))
+    await tx.execute(update(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(deliveries)).values(answer=None))
+    await tx.execute(update(Event).where(Event.lead_id == lead_id).values(body=None))
+
+
+async def _blank_requests(tx: Tx, lead: Any) -> None:
+    """The request that created it (with all others in it), and those that were about it."""
+    mine = or_(Submission.id == lead.submission_id, Submission.lead_id == lead.id)
+    blank = {"wrapped_key": None, "body": None, "answer": None, "fingerprint": b""}
+    await tx.execute(update(Submission).where(mine).values(blank))
+
+
+async def tombstones(tx: Tx) -> list[Tombstone]:
+    """All erasures there were, oldest first."""
+    rows = select(Contact.tombstone, Contact.erased_at).where(Contact.tombstone.is_not(None))
+    return [
+        Tombstone(identity, erased_at)
+        for identity, erased_at in await tx.execute(rows.order_by(Contact.erased_at))
+        if identity and erased_at
+    ]
+
+
+async def erase_again(tx: Tx, vault: Vault, buried: Sequence[Tombstone]) -> int:
+    """Erase what a restored backup brought back; returns how many. Leads created after an erasure are others."""
+    found = 0
+    for tombstone in buried:
+        same = select(Lead).where(Lead.dedupe_key == tombstone.identity, Lead.created_at < tombstone.erased_at)
+        lead = (await tx.execute(same.with_for_update())).first()
+        if lead is not None:
+            await erase(tx, vault, lead)
+            found += 1
+    return found
