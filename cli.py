@@ -37,6 +37,7 @@ PARTS: Mapping[str, Part] = {
     "origin": Part("commands.belongings", "origin", "Leanpub's origins: create, delete, list."),
     "product": Part("commands.belongings", "product", "Leanpub's products: create, set, list."),
     "dialer": Part("commands.belongings", "dialer", "Dialers: create, set, list."),
+    "erasure": Part("commands.erasure", "app", "Erased leads: export them, and erase them again in a restored backup."),
     "suppression": Part("commands.suppression", "app", "Do-not-call lists: add, import, export, remove."),
     "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
     "email": Part("commands.email", "app", "Look at the mails that go out."),
