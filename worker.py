@@ -1,11 +1,10 @@
-"""Worker processes. A role says which queues one works on; every role can run in any number, on any machine."""
+"""Worker processes. Roles say which queues one works on; every role can run in any number, on any machine."""
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
-from enum import StrEnum
 from typing import Any
 
 import structlog
@@ -21,6 +20,7 @@ from hub import calling, temporal
 from hub.egress import Egress
 from hub.ids import WorkflowIds
 from hub.logs import configure
+from hub.roles import Role
 from hub.settings import Settings
 from hub.store.engine import Database
 from hub.store.outbox import Kind
@@ -33,13 +33,6 @@ from workflows.webhook import WebhookWorkflow
 
 log = structlog.get_logger()
 GRACE = timedelta(seconds=5)
-
-
-class Role(StrEnum):
-    INTAKE = "intake"
-    LEADS = "leads"
-    WEBHOOKS = "webhooks"
-    ALL = "all"
 
 
 # The sandbox costs a worker a quarter of its time. Workflows here are a page each and import nothing that could do
@@ -69,8 +62,9 @@ def build_worker(
 
 
 @asynccontextmanager
-async def running(role: Role, settings: Settings, client: Client) -> AsyncIterator[None]:
-    """The role's workers and relays, at work until the block ends."""
+async def running(roles: Collection[Role], settings: Settings, client: Client) -> AsyncIterator[None]:
+    """The roles' workers and relays, at work until the block ends."""
+    wanted = set(roles)
     database = Database(settings.database_url, settings.database_pool)
     vault = settings.vault()
     async with AsyncExitStack() as stack:
@@ -79,12 +73,12 @@ async def running(role: Role, settings: Settings, client: Client) -> AsyncIterat
             ids = WorkflowIds(await deployment_id(tx))
         workers: list[Worker] = []
         owed: list[Kind] = []
-        if role in {Role.INTAKE, Role.ALL}:
+        if wanted & {Role.INTAKE, Role.ALL}:
             intake = IntakeActivities(database, vault, settings.dedupe_scope)
             workers.append(
                 build_worker(client, temporal.INTAKE, workflows=[IntakeWorkflow], activities=[intake.register])
             )
-        if role in {Role.LEADS, Role.ALL}:
+        if wanted & {Role.LEADS, Role.ALL}:
             if not settings.always_open:
                 await asyncio.to_thread(calling.load_calendars)
             leads = LeadActivities(database, vault, always_open=settings.always_open)
@@ -100,21 +94,41 @@ async def running(role: Role, settings: Settings, client: Client) -> AsyncIterat
                 )
             )
             owed.append(Kind.WAKE_LEAD)
-        if role in {Role.WEBHOOKS, Role.ALL}:
+        if wanted & {Role.WEBHOOKS, Role.ALL}:
             egress = await stack.enter_async_context(Egress(settings.egress_rules()))
             webhooks = WebhookActivities(database, vault, egress)
             first = build_worker(client, temporal.WEBHOOKS, workflows=[WebhookWorkflow], activities=[webhooks.deliver])
             workers += [first, build_worker(client, temporal.WEBHOOK_RETRIES, activities=[webhooks.deliver])]
             owed.append(Kind.DELIVER)
+        if wanted & {Role.DISCOUNTS, Role.ALL}:
+            workers.append(await stack.enter_async_context(discount_worker(client, settings, database)))
         for worker in workers:
             await stack.enter_async_context(worker)
         if owed:
             relay = asyncio.create_task(Relay(client, database, ids, owed).run(), name="relay")
             stack.push_async_callback(_cancelled, relay)
-        if role in {Role.INTAKE, Role.ALL}:
+        if wanted & {Role.INTAKE, Role.ALL}:
             house = asyncio.create_task(keep_house(database), name="housekeeping")
             stack.push_async_callback(_cancelled, house)
         yield
+
+
+@asynccontextmanager
+async def discount_worker(client: Client, settings: Settings, database: Database) -> AsyncIterator[Worker]:
+    """A worker for discount requests, with its way to Leanpub; still to be started."""
+    # Only here, as these take 40 MB.
+    from activities.discounts import DiscountActivities  # noqa: PLC0415
+    from activities.outlets import letterhead, mailer, open_shop  # noqa: PLC0415
+    from workflows.discount import DiscountWorkflow  # noqa: PLC0415
+
+    async with open_shop(settings) as shop:
+        steps = DiscountActivities(database, settings.vault(), shop, mailer(settings), letterhead(settings))
+        yield build_worker(
+            client,
+            temporal.DISCOUNTS,
+            workflows=[DiscountWorkflow],
+            activities=[steps.begin, steps.make_coupon, steps.send_mail, steps.fail],
+        )
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
@@ -123,7 +137,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def main(role: Role, metrics: str | None = None) -> None:
+async def main(roles: Collection[Role], metrics: str | None = None) -> None:
     """Work until SIGTERM or SIGINT, then finish what is under way. `metrics`: `host:port` for Prometheus."""
     configure()
     telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics)) if metrics else TelemetryConfig()
@@ -131,8 +145,8 @@ async def main(role: Role, metrics: str | None = None) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(role, Settings(), client):
-        log.info("working", role=role)
+    async with running(roles, Settings(), client):
+        log.info("working", roles=sorted(roles))
         await stop.wait()
-    log.info("stopped", role=role)
+    log.info("stopped", roles=sorted(roles))
     await asyncio.sleep(0)

@@ -8,7 +8,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.observe import Observe, TrailingSlash
-from api.routes import agent_dashboard, comunik8, dialer, health, margav, partner_api, squadiq
+from api.routes import agent_dashboard, comunik8, dialer, health, leanpub, margav, partner_api, squadiq
 from api.services import close_services, open_services
 from hub.logs import configure
 from hub.settings import Settings
@@ -18,6 +18,7 @@ ROUTERS = (
     margav.router,
     agent_dashboard.router,
     squadiq.router,
+    leanpub.router,
     comunik8.router,
     dialer.router,
     health.router,

@@ -1,5 +1,7 @@
 """How each API words an error that its seed does not describe: the one key of its JSON body."""
 
+from hub.contracts import leanpub
+
 DETAIL, ERROR, MESSAGE = "detail", "error", "message"
 
 BY_PREFIX = {
@@ -9,6 +11,9 @@ BY_PREFIX = {
     "/api/v2/": MESSAGE,
     "/lead/": ERROR,
 }
+
+# Where a seed has its own answer to other methods than its own.
+NOT_THIS_METHOD = {leanpub.ROUTE: (leanpub.NOT_POST.http_status, leanpub.NOT_POST.message)}
 
 
 def envelope(path: str, message: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
-from api.envelopes import envelope
+from api.envelopes import NOT_THIS_METHOD, envelope
 from hub.errors import HubError, Unavailable
 from hub.strictjson import BadJson
 
@@ -43,6 +43,9 @@ async def _bad_json(request: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path in NOT_THIS_METHOD:
+        status, text = NOT_THIS_METHOD[request.url.path]
+        return JSONResponse(envelope(request.url.path, text), status)
     return JSONResponse(envelope(request.url.path, str(error.detail)), error.status_code, error.headers)
 
 

@@ -3,13 +3,19 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 
 import structlog
 from fastapi import Request, Response
 from temporalio.client import RPCError, WithStartWorkflowOperation, WorkflowUpdateFailedError
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
-from temporalio.common import SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
+from temporalio.common import (
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
 
 from api.services import Services
 from hub import temporal
@@ -21,6 +27,7 @@ from hub.store.submissions import Admitted, Replayed
 from hub.store.tenants import KeyHolder
 
 log = structlog.get_logger()
+START_TIMEOUT = timedelta(seconds=5)
 
 
 def describe(
@@ -116,6 +123,25 @@ async def count(services: Services, call: submissions.Request) -> None:
     """Let a reading call pass if the limit does. It has no Idempotency-Key: a repeat shall see what is new."""
     async with services.database.begin() as tx:
         await submissions.count(tx, replace(call, idempotency_key=None))
+
+
+async def start_discount(services: Services, discount_id: int, partner_id: int) -> None:
+    """Start the request's workflow, within the transaction that stores the request. Raises RPCError."""
+    attributes = [
+        SearchAttributePair(temporal.PARTNER, str(partner_id)),
+        SearchAttributePair(temporal.API, "leanpub"),
+        SearchAttributePair(temporal.STAGE, "coupon"),
+    ]
+    await services.temporal.start_workflow(
+        "DiscountWorkflow",
+        {"discount_id": discount_id, "partner_id": partner_id},
+        id=services.ids.discount(discount_id),
+        task_queue=temporal.DISCOUNTS,
+        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+        search_attributes=TypedSearchAttributes(attributes),
+        static_summary=f"Discount request {discount_id}",
+        rpc_timeout=START_TIMEOUT,
+    )
 
 
 def _response(answer: Replayed) -> Response:

@@ -2,18 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import Callable
-from typing import Annotated, Literal
+from collections.abc import Callable, Sequence
+from typing import Annotated
 
 import typer
 
+from hub.roles import Role
 from infra.copies import Copies
 
 
 def worker(
     role: Annotated[
-        Literal["intake", "leads", "webhooks", "all"], typer.Option(help="Which queues to work on.")
-    ] = "all",
+        list[Role] | None,
+        typer.Option(help="Which queues to work on; may be given several times. All, if it isn't given."),
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="How many.")] = 1,
     metrics_port: Annotated[
         int | None, typer.Option(help="Prometheus at this port, the next for the second, ...")
@@ -21,14 +23,15 @@ def worker(
     metrics_host: Annotated[str, typer.Option(help="The metrics' address.")] = "127.0.0.1",
 ) -> None:
     """Work on Temporal's queues."""
+    roles = role or [Role.ALL]
     if processes == 1:
-        from worker import Role, main  # noqa: PLC0415 - the parent of several needs none of it
+        from worker import main  # noqa: PLC0415 - the parent of several needs none of it
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(main(Role(role), f"{metrics_host}:{metrics_port}" if metrics_port else None))
+            runner.run(main(roles, f"{metrics_host}:{metrics_port}" if metrics_port else None))
         return
     ports = [metrics_port + n if metrics_port else None for n in range(processes)]
-    Copies([_words(role, metrics_host, port) for port in ports], typer.echo).run()
+    Copies([_words(roles, metrics_host, port) for port in ports], typer.echo).run()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -41,6 +44,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _words(role: str, host: str, port: int | None) -> tuple[str, ...]:
+def _words(roles: Sequence[str], host: str, port: int | None) -> tuple[str, ...]:
     metrics = ("--metrics-host", host, "--metrics-port", str(port)) if port else ()
-    return ("worker", "--role", role, *metrics)
+    named = [word for role in roles for word in ("--role", role)]
+    return ("worker", *named, *metrics)

@@ -2,7 +2,8 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -45,10 +46,12 @@ class Settings(BaseSettings):
 
     smtp_host: str = "127.0.0.1"
     smtp_port: int = 25
-    smtp_tls: str = "none"
+    smtp_tls: Literal["none", "starttls", "tls"] = "none"
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "Discounts <discounts@example.com>"
+    mail_reply_to: str | None = None
+    mail_templates: Path | None = None
     sandbox_mail: str = "sandbox@example.com"
     leanpub_url: str = "https://leanpub.com"
     leanpub_api_key: SecretStr | None = None

@@ -23,13 +23,13 @@ class HubServices:
         command = ("api", "--host", HOST, "--port", str(port), "--workers", str(workers))
         return self._service("api", ("cli", *command), partial(http.answers, f"{url}/readyz"), HUB_PUBLIC_URL=url)
 
-    def worker(self, role: str, processes: int = 1) -> Service:
-        """`hub worker`; ready when the metrics of all its processes can be read."""
-        port = self.ports.port(f"worker-{role}", span=processes)  # each process has the next one for its metrics
-        command = ("worker", "--role", role, "--processes", str(processes), "--metrics-port", str(port))
-        return self._service(
-            f"worker-{role}", ("cli", *command), lambda: all(is_open(port + n) for n in range(processes))
-        )
+    def worker(self, *roles: str, processes: int = 1) -> Service:
+        """`hub worker` of these roles; ready when the metrics of all its processes can be read."""
+        name = f"worker-{'-'.join(roles)}"
+        port = self.ports.port(name, span=processes)  # each process has the next one for its metrics
+        named = [word for role in roles for word in ("--role", role)]
+        command = ("worker", *named, "--processes", str(processes), "--metrics-port", str(port))
+        return self._service(name, ("cli", *command), lambda: all(is_open(port + n) for n in range(processes)))
 
     def mail_catcher(self) -> Service:
         """Takes all mail, shows it in the browser and sends none on."""

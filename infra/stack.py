@@ -146,7 +146,8 @@ class Stack:
     def _start_hub(self, running: Running, port: int) -> None:
         hub = HubServices(self._env, self._ports)
         dialer = [hub.demo_dialer(running.api, running.tenants)] if self._options.demo_dialer else []
-        workers = [hub.worker("intake"), hub.worker("leads", self._options.lead_processes), hub.worker("webhooks")]
+        leads = hub.worker("leads", processes=self._options.lead_processes)
+        workers = [hub.worker("intake"), leads, hub.worker("webhooks", "discounts")]
         api = hub.api(port, self._options.api_workers)
         # The dialer stops together with the API: its waiting call would hold the API up.
         self._supervisor.start([hub.mail_catcher()], workers, [*dialer, api])

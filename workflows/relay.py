@@ -74,8 +74,6 @@ class Relay:
             match kind:
                 case Kind.WAKE_LEAD:
                     await self._signal(self._ids.lead(ref))
-                case Kind.WAKE_DISCOUNT:
-                    await self._signal(self._ids.discount(ref))
                 case Kind.DELIVER:
                     await self._deliver(ref)
         except WorkflowAlreadyStartedError:

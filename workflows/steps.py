@@ -15,6 +15,10 @@ class Heartbeating(Step):
     heartbeat_timeout: timedelta
 
 
+class Outside(Heartbeating):
+    schedule_to_close_timeout: timedelta
+
+
 # A short database step, run by the worker that holds the workflow. It waits for its database as long as it takes.
 DATABASE = Step(
     start_to_close_timeout=timedelta(seconds=20),
@@ -29,6 +33,27 @@ START = Heartbeating(
     heartbeat_timeout=timedelta(seconds=15),  # a killed worker's starts go on elsewhere after this
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
+    ),
+)
+
+# One talk with Leanpub, which may ask for longer waits itself. The activity gives up after a day; this is a net.
+SHOP = Outside(
+    start_to_close_timeout=timedelta(seconds=90),
+    heartbeat_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(days=2),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(minutes=15)
+    ),
+)
+
+# One talk with the mail server; greylisting ends within minutes, a full mailbox within days. The activity gives up
+# after five days; this is a net.
+MAIL = Outside(
+    start_to_close_timeout=timedelta(seconds=90),
+    heartbeat_timeout=timedelta(seconds=10),
+    schedule_to_close_timeout=timedelta(days=6),
+    retry_policy=RetryPolicy(
+        initial_interval=timedelta(seconds=5), backoff_coefficient=2, maximum_interval=timedelta(hours=4)
     ),
 )
 

@@ -17,7 +17,6 @@ class Kind(StrEnum):
     """What the row's `ref` asks for."""
 
     WAKE_LEAD = "wake_lead"
-    WAKE_DISCOUNT = "wake_discount"
     DELIVER = "deliver"
 
 

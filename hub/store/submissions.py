@@ -66,7 +66,7 @@ async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
     Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
     RateLimited, NotFound (what the key stands for was erased).
     """
-    await _take_turns(tx, request)
+    await wait_for_admissions(tx, request.partner_id)
     fingerprint = vault.index("fingerprint", f"{request.route} {sha256(request.body).hexdigest()}")
     earlier = await _earlier(tx, vault, request, fingerprint)
     if isinstance(earlier, Replayed):
@@ -79,13 +79,14 @@ async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
 
 async def count(tx: Tx, request: Request) -> None:
     """Note a request that only reads: it counts, and nothing is kept of it. Raises TooLarge, RateLimited."""
-    await _take_turns(tx, request)
+    await wait_for_admissions(tx, request.partner_id)
     await _check_limit(tx, request)
     await tx.execute(insert(Submission).values(**_metadata(request), fingerprint=b"", state="done"))
 
 
-async def _take_turns(tx: Tx, request: Request) -> None:
-    await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, request.partner_id)))
+async def wait_for_admissions(tx: Tx, partner_id: int) -> None:
+    """Until the partner's admissions under way are committed or rolled back; none begins before this one is."""
+    await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, partner_id)))
 
 
 def _key_hash(vault: Vault, request: Request) -> bytes | None:

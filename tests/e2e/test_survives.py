@@ -1,14 +1,9 @@
 """What was acknowledged survives kill -9 of any process, is dialled once, and goes on after a restart of everything."""
 
 import itertools
-import os
-import signal
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -16,55 +11,12 @@ from uuid import uuid4
 import pytest
 import requests
 
-from infra import temporal, temporal_binary
-from infra.ports import HOST, free_port
-from infra.processes import Service, kill_group, run_until_ready, stop
 from tests.dialing import Recorder, eventually
-from tests.stack import Hub, api_service, environment, worker_service
+from tests.machine import Machine, machine
+from tests.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 BATCHES, SIZE = 12, 10
-
-
-@dataclass
-class Machine:
-    """All processes of a hub but its database, each to be killed and started by name."""
-
-    hub: Hub
-    services: dict[str, Service]
-    running: dict[str, subprocess.Popen[bytes]]
-
-    def start(self, name: str) -> None:
-        self.running[name] = run_until_ready(self.services[name], self.hub.logs / f"{name}.log")
-
-    def kill(self, name: str) -> None:
-        process = self.running.pop(name)
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-        kill_group(process.pid)
-
-    def stop(self) -> None:
-        for name in reversed(list(self.running)):
-            stop(self.running.pop(name), self.services[name])
-
-
-@contextmanager
-def machine(database: str, folder: Path) -> Iterator[Machine]:
-    server = temporal.DevServer(free_port(), free_port(), free_port(), folder / "temporal.db")
-    port = free_port()
-    env = environment(database, server.address)
-    services = {
-        "temporal": temporal.service(server, temporal_binary.find_or_get()),
-        "worker": worker_service(env),
-        "api": api_service(env, port),
-    }
-    found = Machine(Hub(f"http://{HOST}:{port}", database, server.address, env, folder), services, {})
-    for name in services:
-        found.start(name)
-    try:
-        yield found
-    finally:
-        found.stop()
 
 
 @pytest.fixture

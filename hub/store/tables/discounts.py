@@ -18,7 +18,6 @@ class Discount(Base):
     public_id: Mapped[str] = mapped_column(unique=True)
     partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
-    submission_id: Mapped[int] = mapped_column(unique=True)
     repeat_hash: Mapped[bytes | None]
     sandbox: Mapped[bool]
     state: Mapped[str]
@@ -26,7 +25,7 @@ class Discount(Base):
     wrapped_key: Mapped[bytes | None]
     recipient: Mapped[bytes | None]
     email_hash: Mapped[bytes | None]
-    message_id: Mapped[str]
+    message_id: Mapped[str | None]
     mail_state: Mapped[str] = mapped_column(server_default="none")
     mails_sent: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[Now]

@@ -214,7 +214,6 @@ def upgrade() -> None:
         sa.Column("public_id", sa.Text(), nullable=False),
         sa.Column("partner_id", sa.BigInteger(), nullable=False),
         sa.Column("product_id", sa.BigInteger(), nullable=False),
-        sa.Column("submission_id", sa.BigInteger(), nullable=False),
         sa.Column("repeat_hash", sa.LargeBinary(), nullable=True),
         sa.Column("sandbox", sa.Boolean(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
@@ -222,7 +221,7 @@ def upgrade() -> None:
         sa.Column("wrapped_key", sa.LargeBinary(), nullable=True),
         sa.Column("recipient", sa.LargeBinary(), nullable=True),
         sa.Column("email_hash", sa.LargeBinary(), nullable=True),
-        sa.Column("message_id", sa.Text(), nullable=False),
+        sa.Column("message_id", sa.Text(), nullable=True),
         sa.Column("mail_state", sa.Text(), server_default="none", nullable=False),
         sa.Column("mails_sent", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column(
@@ -237,7 +236,6 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["product_id"], ["product.id"], name=op.f("fk_discount_product_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_discount")),
         sa.UniqueConstraint("public_id", name=op.f("uq_discount_public_id")),
-        sa.UniqueConstraint("submission_id", name=op.f("uq_discount_submission_id")),
     )
     op.create_index(op.f("ix_discount_partner_id"), "discount", ["partner_id"], unique=False)
     op.create_index("ix_discount_repeat", "discount", ["partner_id", "repeat_hash"], unique=False)

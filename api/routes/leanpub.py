@@ -1,0 +1,105 @@
+"""Leanpub's partner discounts: POST /api/v2/PartnerDiscountRequest."""
+
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.responses import JSONResponse
+from fastapi.security import APIKeyHeader
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import SQLAlchemyError
+from temporalio.service import RPCError
+
+from api import openapi, start
+from api.auth import authenticate
+from api.body import read_json
+from api.envelopes import MESSAGE
+from api.services import Services, services
+from hub.contracts import leanpub
+from hub.contracts.leanpub import DiscountRequest, Refusal
+from hub.errors import Unauthorized
+from hub.leads import Answer
+from hub.store import discounts
+from hub.store.engine import Tx
+from hub.store.tenants import KeyHolder
+
+log = structlog.get_logger()
+router = APIRouter(tags=["Leanpub"])
+api_key = APIKeyHeader(name="x-api-key", auto_error=False, description="The partner's key")
+EXAMPLE = {
+    "partnerId": "acme",
+    "origin": "shop.example.com",
+    "productId": "foobar",
+    "recipient": {"firstName": "John", "lastName": "Smith", "email": "john@example.com"},
+}
+
+
+class RecipientIn(BaseModel):
+    """The buyer. Printable Latin-1."""
+
+    firstName: str  # noqa: N815 - the seed's names
+    lastName: str  # noqa: N815
+    email: str
+
+
+class DiscountIn(BaseModel):
+    """Without `sandboxMode` false, and a partner who is production-ready, nothing real happens."""
+
+    productId: str  # noqa: N815
+    partnerId: str  # noqa: N815
+    origin: str
+    transactionId: str = Field("", max_length=leanpub.LONGEST)  # noqa: N815
+    sandboxMode: bool = True  # noqa: N815
+    recipient: RecipientIn
+
+
+class Said(BaseModel):
+    """`code` 0: acknowledged. Else 401 to 407: what is wrong; 501: nothing was promised, send it again."""
+
+    code: int
+    message: str
+    requestId: str  # noqa: N815
+
+
+@router.post(
+    leanpub.ROUTE,
+    response_model=Said,
+    responses=openapi.errors(MESSAGE, 400, 403, 409, 413, 422, 429),
+    openapi_extra=openapi.body(DiscountIn, EXAMPLE),
+)
+async def request_discount(
+    request: Request,
+    hub: Annotated[Services, Depends(services)],
+    key: Annotated[str | None, Security(api_key)],
+) -> Response:
+    """Ask for a discount. The buyer gets the coupon by mail; `discount.sent` or `discount.failed` tells how it went."""
+    try:
+        holder = await authenticate(request, hub, key, "leanpub")
+        return await _take(request, hub, holder)
+    except Unauthorized:
+        return _refused(request, leanpub.INVALID_API_KEY)
+    except (SQLAlchemyError, RPCError, OSError) as error:
+        log.warning("not scheduled", failure=type(error).__name__)
+        return _refused(request, leanpub.NOT_SCHEDULED)
+
+
+async def _take(request: Request, hub: Services, holder: KeyHolder) -> Response:
+    body, value = await read_json(request)
+    call = start.describe(request, hub, holder, body, weight=1)
+    async with hub.database.begin() as tx:
+        judged = leanpub.judge(value, await discounts.facts(tx, call.partner_id))
+    if isinstance(judged, Refusal):
+        return _refused(request, judged)
+    return await start.act(hub, call, lambda tx: _schedule(tx, hub, call.partner_id, judged, value))
+
+
+async def _schedule(tx: Tx, hub: Services, partner_id: int, wanted: DiscountRequest, value: dict[str, Any]) -> Answer:
+    """Within the transaction that stores it: what Temporal doesn't take is not stored either."""
+    stored = await discounts.store(tx, hub.vault, partner_id, wanted, value)
+    if stored.fresh:
+        await start.start_discount(hub, stored.id, partner_id)
+    return Answer(200, leanpub.acknowledged(stored.public_id))
+
+
+def _refused(request: Request, refusal: Refusal) -> JSONResponse:
+    return JSONResponse(refusal.body(request.state.request_id), refusal.http_status)

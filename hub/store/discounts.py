@@ -1,0 +1,106 @@
+"""Taking in discount requests: who may ask for what, repeats, and the row that a workflow then drives."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
+from typing import Any
+from uuid import uuid4
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from hub import strictjson
+from hub.contracts.leanpub import DiscountRequest, PartnerFacts
+from hub.discounts import State, new_code
+from hub.seal import Vault
+from hub.store.engine import Tx
+from hub.store.tables import Coupon, Discount, Origin, Partner, Product
+
+RECIPIENT = "discount.recipient"
+REPEATS_WITHIN = timedelta(hours=24)
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A request's row. `fresh`: it is new, and its workflow is still to be started."""
+
+    id: int
+    public_id: str
+    fresh: bool
+
+
+async def facts(tx: Tx, partner_id: int) -> PartnerFacts:
+    """What the contract needs to know of the partner."""
+    partner = select(Partner.public_id, Partner.production_ready).where(Partner.id == partner_id)
+    row = (await tx.execute(partner)).one()
+    origins = (await tx.execute(select(Origin.name).where(Origin.partner_id == partner_id))).scalars()
+    products = (await tx.execute(select(Product.public_id).where(Product.partner_id == partner_id))).scalars()
+    return PartnerFacts(row.public_id or "", frozenset(origins), frozenset(products), row.production_ready)
+
+
+async def store(tx: Tx, vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]) -> Stored:
+    """Write the request and the coupon that it will have, unless it is a repeat of one within 24 h.
+
+    The caller holds the partner's admission lock, so that of two equal requests at once the second finds the first.
+    """
+    repeat_hash = _repeat_hash(vault, partner_id, request, body)
+    if repeat_hash and (earlier := await _earlier(tx, partner_id, repeat_hash)):
+        return earlier
+    product = (
+        await tx.execute(
+            select(Product).where(Product.partner_id == partner_id, Product.public_id == request.product_id)
+        )
+    ).one()
+    public_id = uuid4().hex
+    key, wrapped = vault.new_key()
+    recipient = {
+        "first_name": request.recipient.first_name,
+        "last_name": request.recipient.last_name,
+        "email": request.recipient.email,
+        "origin": request.origin,
+        "transaction_id": request.transaction_id,
+    }
+    row = insert(Discount).values(
+        public_id=public_id,
+        partner_id=partner_id,
+        product_id=product.id,
+        repeat_hash=repeat_hash,
+        sandbox=request.sandbox,
+        state=State.TAKEN,
+        wrapped_key=wrapped,
+        recipient=key.seal(strictjson.dumps(recipient), row=public_id, column=RECIPIENT),
+        email_hash=vault.index("email", request.recipient.email.lower()),
+    )
+    discount_id = int((await tx.execute(row.returning(Discount.id))).scalar_one())
+    await tx.execute(insert(Coupon).values(discount_id=discount_id, **_coupon(product, sandbox=request.sandbox)))
+    return Stored(discount_id, public_id, fresh=True)
+
+
+def _repeat_hash(vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]) -> bytes | None:
+    if request.transaction_id is None:
+        return None
+    payload = strictjson.dumps(dict(sorted(body.items())))
+    return vault.index("discount", f"{partner_id} {sha256(payload).hexdigest()}")
+
+
+async def _earlier(tx: Tx, partner_id: int, repeat_hash: bytes) -> Stored | None:
+    recent = Discount.created_at > func.clock_timestamp() - REPEATS_WITHIN
+    same = select(Discount.id, Discount.public_id).where(
+        Discount.partner_id == partner_id, Discount.repeat_hash == repeat_hash, recent
+    )
+    row = (await tx.execute(same.order_by(Discount.id).limit(1))).first()
+    return None if row is None else Stored(row.id, row.public_id, fresh=False)
+
+
+def _coupon(product: Any, *, sandbox: bool) -> dict[str, Any]:
+    """Chosen now, once. It works from yesterday on, as Leanpub's day may be behind."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return {
+        "code": new_code(sandbox=sandbox),
+        "slug": product.slug,
+        "package": product.package,
+        "price_cents": product.price_cents,
+        "starts_on": today - timedelta(days=1),
+        "ends_on": today + timedelta(days=product.valid_days),
+        "max_uses": product.max_uses,
+    }

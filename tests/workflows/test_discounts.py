@@ -1,0 +1,273 @@
+"""A discount request ends in one coupon and one mail, whatever Leanpub, the mail server and our own processes do."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import requests
+from pytest_httpserver import HTTPServer
+from standardwebhooks import Webhook
+from temporalio.client import Client
+
+from tests.dialing import eventually
+from tests.fakes.leanpub import API_KEY, Fault
+from tests.outside import DROP, Outside, running_outside
+from tests.servers import Databases, running_temporal
+from tests.stack import Hub, running_hub
+
+PATH = "/api/v2/PartnerDiscountRequest"
+SANDBOX = "sandbox@example.org"
+
+
+@dataclass
+class Shop:
+    """A partner who is production-ready, and the world around the hub."""
+
+    hub: Hub
+    outside: Outside
+    partner: dict[str, Any]
+
+    def ask(self, email: str, **more: Any) -> str:
+        """Ask for a discount; the request's id."""
+        answer = self.send(email, **more).json()
+        assert answer["code"] == 0, answer
+        return str(answer["requestId"])
+
+    def send(self, email: str, key: str | None = None, headers: dict[str, str] | None = None, **more: Any) -> Any:
+        person = {"firstName": "Zoë", "lastName": "Smith", "email": email}
+        facts = {"partnerId": "partner_id", "origin": "origin", "productId": "product_id"}
+        body = {name: self.partner[own] for name, own in facts.items()} | {"sandboxMode": False, "recipient": person}
+        headers = {"x-api-key": key or self.partner["key"], **(headers or {})}
+        return requests.post(self.hub.url + PATH, json=body | more, headers=headers, timeout=30)
+
+    def state(self, request_id: str) -> tuple[Any, ...]:
+        [row] = self.hub.query("SELECT state, why FROM discount WHERE public_id = $1", request_id)
+        return row
+
+    def becomes(self, request_id: str, state: str) -> None:
+        eventually(lambda: self.state(request_id)[0] == state)
+
+    def code(self, request_id: str) -> str:
+        sql = "SELECT code FROM coupon JOIN discount ON discount.id = discount_id WHERE public_id = $1"
+        return str(self.hub.query(sql, request_id)[0][0])
+
+
+@pytest.fixture(scope="module")
+def outside() -> Iterator[Outside]:
+    with running_outside() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def own_hub(outside: Outside, databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """A hub that mails and makes coupons there; with a Temporal of its own, as queues' names are every hub's."""
+    folder = tmp_path_factory.mktemp("discounts")
+    world = {
+        "HUB_SMTP_PORT": str(outside.smtp_port),
+        "HUB_LEANPUB_URL": outside.leanpub.url,
+        "HUB_LEANPUB_API_KEY": API_KEY,
+        "HUB_SANDBOX_MAIL": SANDBOX,
+        "HUB_MAIL_FROM": "Acme Discounts <discounts@acme.example.com>",
+        "HUB_MAIL_REPLY_TO": "help@acme.example.com",
+    }
+    with (
+        running_temporal(folder) as temporal,
+        running_hub(databases.fresh(), temporal.address, folder, **world) as hub,
+    ):
+        yield hub
+
+
+@pytest.fixture
+def shop(own_hub: Hub, outside: Outside) -> Shop:
+    outside.leanpub.faults.clear()
+    return Shop(own_hub, outside, own_hub.partner("leanpub", production_ready=True))
+
+
+def test_the_buyer_gets_one_mail_with_a_coupon_that_leanpub_knows(shop: Shop) -> None:
+    request = shop.ask("zoe@example.com", transactionId="T-1")
+    shop.becomes(request, "sent")
+    [mail] = shop.outside.postman.to("zoe@example.com")
+    code = shop.code(request)
+    text, html = (mail.get_body((kind,)).get_content() for kind in ("plain", "html"))  # type: ignore[union-attr]
+    for part in (text, html):
+        assert "Zoë" in part
+        assert f"https://leanpub.com/foobar/c/{code}" in part
+    assert mail["From"] == "Acme Discounts <discounts@acme.example.com>"
+    assert (mail["To"], mail["Reply-To"]) == ("Zoë Smith <zoe@example.com>", "help@acme.example.com")
+    assert (mail["Message-ID"], mail["Auto-Submitted"]) == (f"<discount.{request}@acme.example.com>", "auto-generated")
+    coupon = shop.outside.leanpub.coupons["foobar"][code]
+    assert (coupon["max_uses"], coupon["note"]) == (1, f"request {request}")
+    assert coupon["package_discounts"] == [{"package_slug": "book", "discounted_price": 9.99}]
+
+
+@pytest.mark.parametrize("ready", [True, False])
+@pytest.mark.parametrize("asked", [{}, {"sandboxMode": True}])
+def test_sandbox_touches_nothing_real(shop: Shop, *, ready: bool, asked: dict[str, bool]) -> None:
+    shop.hub.query("UPDATE partner SET production_ready = $1 WHERE id = $2", ready, shop.partner["id"])
+    before = len(shop.outside.leanpub.requests)
+    more = {"sandboxMode": True} | asked
+    request = shop.ask("buyer@example.com", **more)
+    shop.becomes(request, "sent")
+    assert shop.outside.postman.to("buyer@example.com") == []
+    mail = shop.outside.postman.to(SANDBOX)[-1]
+    assert shop.code(request) in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert (shop.code(request)[:7], mail["Subject"][:9]) == ("SANDBOX", "[Sandbox]")
+    assert len(shop.outside.leanpub.requests) == before
+
+
+def test_who_is_not_ready_any_more_when_it_matters_gets_nothing_real(shop: Shop) -> None:
+    shop.outside.leanpub.next(Fault(status=429, headers={"Retry-After": "1"}))
+    request = shop.ask("late@example.com")
+    shop.hub.query("UPDATE partner SET production_ready = false WHERE id = $1", shop.partner["id"])
+    shop.becomes(request, "failed")
+    assert shop.state(request)[1] == "the partner is not production-ready any more"
+    assert shop.outside.postman.to("late@example.com") == []
+
+
+def test_a_repeat_makes_no_second_coupon_and_no_second_mail(shop: Shop) -> None:
+    first = shop.ask("twice@example.com", transactionId="T-2")
+    assert shop.ask("twice@example.com", transactionId="T-2") == first
+    assert shop.ask("twice@example.com", transactionId="T-3") != first
+    without = {shop.ask("thrice@example.com") for _ in range(2)}
+    assert len(without) == 2
+    eventually(lambda: len(shop.outside.postman.to("thrice@example.com")) == 2)
+    eventually(lambda: len(shop.outside.postman.to("twice@example.com")) == 2)
+    # Another partner's transaction of the same name is another one.
+    other = Shop(shop.hub, shop.outside, shop.hub.partner("leanpub", production_ready=True))
+    assert other.ask("twice@example.com", transactionId="T-2") != first
+
+
+def test_an_idempotency_key_gives_the_first_answer_again(shop: Shop) -> None:
+    answers = [shop.send("key@example.com", headers={"Idempotency-Key": "k"}).content for _ in range(2)]
+    assert answers[0] == answers[1]
+    eventually(lambda: len(shop.outside.postman.to("key@example.com")) == 1)
+
+
+LATE = Fault(made=True, cut=True)
+BROKEN = Fault(status=503)
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([LATE], id="made, and the answer lost"),
+        pytest.param([Fault(made=True, status=500)], id="made, and a 500"),
+        pytest.param([BROKEN], id="not made, and a 503"),
+        pytest.param([LATE, BROKEN], id="made, the answer lost, and the list broken"),
+        pytest.param([Fault(status=429, headers={"Retry-After": "1"})], id="busy"),
+    ],
+)
+def test_doubtful_coupons_are_looked_up_and_made_once(shop: Shop, faults: list[Fault]) -> None:
+    before = set(shop.outside.leanpub.codes)
+    shop.outside.leanpub.next(*faults)
+    request = shop.ask("doubt@example.com")
+    shop.becomes(request, "sent")
+    assert set(shop.outside.leanpub.codes) - before == {shop.code(request)}
+
+
+@pytest.mark.parametrize(
+    ("fault", "why"),
+    [
+        (Fault(status=401), "bad API key"),
+        (Fault(status=404), "no such book"),
+        (Fault(status=422, body='{"errors": {"base": ["no"]}}'), "coupon not valid"),
+    ],
+)
+def test_what_leanpub_refuses_is_failed_and_told(shop: Shop, fault: Fault, why: str) -> None:
+    with HTTPServer(host="127.0.0.1") as receiver:
+        receiver.expect_request("/hook").respond_with_data("ok")
+        endpoint = shop.hub.endpoint(shop.partner["id"], receiver.url_for("/hook"))
+        shop.outside.leanpub.next(fault)
+        request = shop.ask("refused@example.com", transactionId="T-9")
+        eventually(lambda: len(receiver.log) == 1)
+        told = receiver.log[0][0]
+        event = Webhook(endpoint["secret"]).verify(told.get_data(as_text=True), dict(told.headers))
+    assert (event["type"], event["data"]["request_id"]) == ("discount.failed", request)
+    assert (event["data"]["transaction_id"], why in event["data"]["reason"]) == ("T-9", True)
+    assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {why}")
+    assert shop.outside.postman.to("refused@example.com") == []
+
+
+def test_a_sent_mail_is_told(shop: Shop) -> None:
+    with HTTPServer(host="127.0.0.1") as receiver:
+        receiver.expect_request("/hook").respond_with_data("ok")
+        endpoint = shop.hub.endpoint(shop.partner["id"], receiver.url_for("/hook"), "discount.sent")
+        request = shop.ask("told@example.com")
+        eventually(lambda: len(receiver.log) == 1)
+        told = receiver.log[0][0]
+        event = Webhook(endpoint["secret"]).verify(told.get_data(as_text=True), dict(told.headers))
+    assert (event["type"], event["data"]["request_id"]) == ("discount.sent", request)
+    assert "told@example.com" not in told.get_data(as_text=True)
+
+
+def test_greylisting_only_delays(shop: Shop) -> None:
+    shop.outside.postman.on_recipient.append("451 4.7.1 <grey@example.com>: greylisted")
+    request = shop.ask("grey@example.com")
+    shop.becomes(request, "sent")
+    assert len(shop.outside.postman.to("grey@example.com")) == 1
+
+
+def test_after_five_days_of_deferral_it_is_given_up(shop: Shop) -> None:
+    shop.outside.postman.on_recipient.append("451 4.7.1 later")
+    request = shop.ask("never@example.com")
+    sql = "SELECT mail_state, mails_sent FROM discount WHERE public_id = $1"
+    eventually(lambda: not shop.outside.postman.on_recipient and shop.hub.query(sql, request) == [("none", 0)])
+    shop.outside.postman.on_recipient.append("451 4.7.1 later")
+    shop.hub.query("UPDATE discount SET created_at = created_at - interval '6 days' WHERE public_id = $1", request)
+    shop.becomes(request, "failed")
+    assert shop.state(request)[1] == "no mail server took it within five days: recipient: 451 4.7.1"
+
+
+@pytest.mark.parametrize("phase", ["on_recipient", "on_message"])
+def test_a_refused_mail_is_failed_at_once(shop: Shop, phase: str) -> None:
+    getattr(shop.outside.postman, phase).append("550 5.1.1 <gone@example.com>: unknown")
+    request = shop.ask("gone@example.com")
+    shop.becomes(request, "failed")
+    [(why,)] = shop.hub.query("SELECT why FROM discount WHERE public_id = $1", request)
+    assert (why.endswith("550 5.1.1"), "gone@example.com" in why) == (True, False)
+    assert shop.outside.postman.to("gone@example.com") == []
+
+
+def test_a_doubtful_mail_goes_out_once_more_with_the_same_coupon_and_id(shop: Shop) -> None:
+    shop.outside.postman.on_message.append(DROP)
+    request = shop.ask("again@example.com")
+    shop.becomes(request, "sent")
+    first, second = shop.outside.postman.to("again@example.com")
+    assert first.as_bytes().split(b"boundary")[0] == second.as_bytes().split(b"boundary")[0]
+    for name in ("Message-ID", "Date", "Subject"):
+        assert first[name] == second[name]
+    assert all(shop.code(request) in mail.get_body(("plain",)).get_content() for mail in (first, second))  # type: ignore[union-attr]
+
+
+def test_a_mail_that_is_doubtful_twice_is_never_sent_a_third_time(shop: Shop) -> None:
+    shop.outside.postman.on_message.extend([DROP, DROP])
+    request = shop.ask("twice-doubtful@example.com")
+    shop.becomes(request, "failed")
+    assert "twice" in shop.state(request)[1]
+    assert len(shop.outside.postman.to("twice-doubtful@example.com")) == 2
+
+
+def test_temporal_shows_the_story_and_no_person(shop: Shop) -> None:
+    request = shop.ask("private.person@example.com", transactionId="T-secret")
+    shop.becomes(request, "sent")
+    [(discount,)] = shop.hub.query("SELECT id FROM discount WHERE public_id = $1", request)
+    raw, found = asyncio.run(_history(shop.hub, discount))
+    for trace in ("private.person", "Zoë", "Smith", "T-secret", shop.code(request)):
+        assert trace.encode() not in raw
+    assert found["result"] == "sent: coupon: made at Leanpub; the mail server said 250 2.0.0"
+    assert found["attributes"] == {"HubApi": "leanpub", "HubPartner": str(shop.partner["id"]), "HubStage": "sent"}
+
+
+async def _history(hub: Hub, discount: int) -> tuple[bytes, dict[str, Any]]:
+    client = await Client.connect(hub.temporal)
+    async for workflow in client.list_workflows(f"WorkflowId STARTS_WITH 'discount-{discount}-'"):
+        handle = client.get_workflow_handle(workflow.id)
+        history = await handle.fetch_history()
+        described = await handle.describe()
+        pairs = {pair.key.name: pair.value for pair in described.typed_search_attributes}
+        attributes = {name: value for name, value in pairs.items() if name.startswith("Hub")}
+        raw = b"".join(event.SerializeToString() for event in history.events)
+        return raw, {"result": await handle.result(), "attributes": attributes}
+    raise AssertionError("there is no workflow")

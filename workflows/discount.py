@@ -1,0 +1,43 @@
+"""One discount request: its coupon, then its mail, then done; or given up, with the reason told."""
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.discounts import DiscountActivities, DiscountRef
+    from hub import temporal
+    from workflows.steps import DATABASE, MAIL, SHOP
+
+
+@workflow.defn
+class DiscountWorkflow:
+    @workflow.run
+    async def run(self, ref: DiscountRef) -> str:
+        """Returns `sent: ...`, `failed: ...`, or that the request never was."""
+        if not await workflow.execute_local_activity_method(DiscountActivities.begin, ref, **DATABASE):
+            return "never taken: its sender was told that it could not be scheduled"
+        try:
+            return await self.fulfil(ref.discount_id)
+        except ActivityError as error:
+            why = error.cause.message if isinstance(error.cause, ApplicationError) else "a step took too long"
+            args = [ref.discount_id, why]
+            await workflow.execute_local_activity_method(DiscountActivities.fail, args=args, **DATABASE)
+            return self.tell("failed", why)
+
+    async def fulfil(self, discount_id: int) -> str:
+        self.tell("coupon", "the coupon is being made; the mail follows")
+        made = await workflow.execute_activity_method(
+            DiscountActivities.make_coupon, discount_id, summary="make the coupon", **SHOP
+        )
+        self.tell("mail", f"coupon: {made}; the mail is being handed to the mail server")
+        status = await workflow.execute_activity_method(
+            DiscountActivities.send_mail, discount_id, summary="hand over the mail", **MAIL
+        )
+        return self.tell("sent", f"coupon: {made}; the mail server said {status}")
+
+    def tell(self, stage: str, why: str) -> str:
+        """What Temporal's UI shows."""
+        workflow.set_current_details(f"**{stage}** {why}")
+        if workflow.info().typed_search_attributes.get(temporal.STAGE) != stage:
+            workflow.upsert_search_attributes([temporal.STAGE.value_set(stage)])
+        return f"{stage}: {why}"
