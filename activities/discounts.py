@@ -46,11 +46,6 @@ class Letterhead:
     templates: Path | None = None
 
 
-def recipient(order: Order, letterhead: Letterhead) -> Mailbox:
-    """Who gets the mail: the buyer, if the request may leave sandbox."""
-    return Mailbox(order.email, f"{order.first_name} {order.last_name}") if order.production else letterhead.sandbox
-
-
 class DiscountActivities:
     """`shop` is None where no Leanpub account is configured: then there is sandbox only."""
 
@@ -111,7 +106,7 @@ class DiscountActivities:
     async def _hand_over(self, order: Order) -> str:
         try:
             async with heartbeating():
-                return await self._mailer.send(_message(order, self._letterhead))
+                return await self._mailer.send(compose(order, self._letterhead))
         except MailRefused as refused:
             await self._not_sent(order)
             raise _final(f"the mail server refused it for good: {refused}") from None
@@ -162,7 +157,8 @@ def _coupon(order: Order) -> Coupon:
     )
 
 
-def _message(order: Order, letterhead: Letterhead) -> EmailMessage:
+def compose(order: Order, letterhead: Letterhead) -> EmailMessage:
+    """The mail, the same bytes however often it is composed."""
     mail = CouponMail(
         first_name=order.first_name,
         partner_name=order.partner_name,
@@ -178,9 +174,10 @@ def _message(order: Order, letterhead: Letterhead) -> EmailMessage:
         sandbox=not order.production,
         contact=letterhead.reply_to.address if letterhead.reply_to else None,
     )
+    buyer = Mailbox(order.email, f"{order.first_name} {order.last_name}")
     return build_message(
         render(mail, letterhead.templates),
-        to=recipient(order, letterhead),
+        to=buyer if order.production else letterhead.sandbox,
         sender=letterhead.sender,
         message_id=order.message_id,
         date=order.created_at,

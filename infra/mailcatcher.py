@@ -21,6 +21,8 @@ from uuid import uuid4
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from infra import mailpreview
+
 KEPT: Final = 1000
 LARGEST_MAIL: Final = 5 * 1024 * 1024
 HOST: Final = "127.0.0.1"
@@ -91,6 +93,7 @@ class Catcher:
                 web.get("/", self._page),
                 web.get("/messages", self._list),
                 web.delete("/messages", self._clear),
+                web.get("/preview", mailpreview.show),
             ]
         )
         return app

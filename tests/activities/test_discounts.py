@@ -1,0 +1,55 @@
+"""Nothing but mail to the operator's own address ever leaves sandbox."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from activities.discounts import Letterhead, compose
+from hub.mail import Mailbox
+from hub.store.fulfilment import Order
+
+LETTERHEAD = Letterhead(Mailbox("discounts@acme.example.com", "Acme"), Mailbox("sandbox@acme.example.com"))
+NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=255, blacklist_categories=["Cc"]), min_size=1)
+WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-+", min_size=1, max_size=20)
+
+
+def order(*, production: bool, **facts: Any) -> Order:
+    now = datetime(2026, 11, 1, tzinfo=UTC)
+    usual = {
+        "id": 1, "public_id": "ab12", "partner_id": 1, "partner_name": "Acme", "first_name": "Zoë",
+        "last_name": "Smith", "email": "zoe@example.com", "origin": "shop.example.com", "transaction_id": None,
+        "product_id": "foobar", "product_title": "The Book", "language": "en", "code": "AAAA-BBBB-CCCC",
+        "slug": "foobar", "package": "book", "price_cents": 999, "starts_on": now, "ends_on": now + timedelta(30),
+        "max_uses": 1, "coupon_made": True, "message_id": "<discount.ab12@acme.example.com>", "created_at": now,
+        "age": timedelta(0),
+    }  # fmt: skip
+    return Order(**(usual | facts), production=production, sandbox=not production)
+
+
+@settings(max_examples=200, deadline=None)
+@given(first=NAMES, last=NAMES, name=WORDS, language=st.sampled_from(["en", "de", "de-AT", "fr"]))
+def test_sandbox_mail_goes_to_the_sandbox_address_alone(first: str, last: str, name: str, language: str) -> None:
+    email = f"{name}@buyer.example.net"
+    mail = compose(
+        order(production=False, first_name=first, last_name=last, email=email, language=language), LETTERHEAD
+    )
+    assert [address.addr_spec for address in mail["To"].addresses] == ["sandbox@acme.example.com"]
+    assert (mail["Cc"], mail["Bcc"], mail["Reply-To"]) == (None, None, None)
+    assert b"buyer.example.net" not in mail.as_bytes()
+
+
+@given(first=NAMES, last=NAMES)
+def test_production_mail_goes_to_the_buyer_alone(first: str, last: str) -> None:
+    mail = compose(order(production=True, first_name=first, last_name=last), LETTERHEAD)
+    assert [address.addr_spec for address in mail["To"].addresses] == ["zoe@example.com"]
+    assert (mail["Cc"], mail["Bcc"]) == (None, None)
+
+
+def test_a_mail_composed_again_is_the_same_but_for_its_boundary() -> None:
+    first, second = (compose(order(production=True), LETTERHEAD) for _ in range(2))
+    assert first.items()[:6] == second.items()[:6]
+    for kind in ("plain", "html"):
+        parts = [mail.get_body((kind,)) for mail in (first, second)]
+        assert len({part.get_content() for part in parts if part}) == 1
