@@ -8,11 +8,12 @@ from temporalio.worker import Replayer
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from worker import RUNNER
+from workflows.discount import DiscountWorkflow
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
 from workflows.webhook import WebhookWorkflow
 
-WORKFLOWS = [IntakeWorkflow, LeadWorkflow, WebhookWorkflow]
+WORKFLOWS = [DiscountWorkflow, IntakeWorkflow, LeadWorkflow, WebhookWorkflow]
 FILES = sorted(Path(__file__).parent.glob("*.json"))
 SAVED = [WorkflowHistory.from_json(path.stem, path.read_text()) for path in FILES]
 PASSED = SandboxRestrictions.default.with_passthrough_modules("activities", "hub", "workflows.steps", "sqlalchemy")
