@@ -1,4 +1,4 @@
-"""The partners' own client programs, as their documentation prints them. Comunik8's are in tests/api/test_comunik8.py."""
+"""The partners' own client programs as their pages print them; for Comunik8's see tests/api/test_comunik8.py."""
 
 import json
 from pathlib import Path

@@ -1,7 +1,6 @@
 import requests
 import json
 
-
 def create_lead_from_dialer(lead_data):
     url = "https://yourdomain.com/api/leads/from-dialer/"
 
@@ -11,7 +10,7 @@ def create_lead_from_dialer(lead_data):
 
         result = response.json()
         print(f"Lead created: {result['lead']}")
-        return result["lead"]
+        return result['lead']
 
     except requests.exceptions.RequestException as e:
         print(f"Error creating lead: {e}")
@@ -19,14 +18,13 @@ def create_lead_from_dialer(lead_data):
             print(f"Response: {e.response.text}")
         raise
 
-
 # Usage
 lead_data = {
     "full_name": "John Smith",
     "phone": "+44123456789",
     "email": "john@example.com",
     "notes": "Interested in solar panels",
-    "agent_username": "agent1",
+    "agent_username": "agent1"
 }
 
 create_lead_from_dialer(lead_data)

@@ -7,7 +7,10 @@ payload = {
     "detail": "{conversion detail}",
 }
 
-headers = {"Authorization": "Bearer test_token", "Content-Type": "application/json"}
+headers = {
+    "Authorization": "Bearer test_token", 
+    "Content-Type": "application/json"
+}
 
 response = requests.post(url, json=payload, headers=headers)
 response.json()

@@ -8,7 +8,10 @@ payload = {
     "{custom_field_1}": "{new_custom_value}",
 }
 
-headers = {"Authorization": "Bearer test_token", "Content-Type": "application/json"}
+headers = {
+    "Authorization": "Bearer test_token", 
+    "Content-Type": "application/json"
+}
 
 response = requests.patch(url, json=payload, headers=headers)
 response.json()
