@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 SAMPLES = Path(__file__).parent / "samples"
-RUNNERS = {".sh": ["bash"], ".py": [sys.executable], ".php": ["php"], ".mjs": ["node"]}
+RUNNERS = {".sh": ["bash"], ".py": [sys.executable], ".php": ["php"], ".js": ["node"]}
 
 
-def run_client(program: str, places: Mapping[str, str], **env: str) -> subprocess.CompletedProcess[str]:
-    """Run `tests/samples/<program>`, with each placeholder of its documentation replaced.
+def run_client(program: str, places: Mapping[str, str], then: str = "", **env: str) -> subprocess.CompletedProcess[str]:
+    """Run `tests/samples/<program>`, with each placeholder of its documentation replaced, and `then` after it.
 
     Skips the test where the program's language isn't installed.
     """
@@ -30,5 +30,5 @@ def run_client(program: str, places: Mapping[str, str], **env: str) -> subproces
     source = ["-"] if path.suffix != ".php" else []
     argv = [*runner, *source] if path.suffix != ".sh" else ["bash", "-s"]
     return subprocess.run(
-        argv, input=text, env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
+        argv, input=text + then, env={**os.environ, **env}, capture_output=True, text=True, timeout=60, check=False
     )

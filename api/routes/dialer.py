@@ -32,6 +32,9 @@ async def dialer_id(
     return holder.dialer_id
 
 
+Number = Annotated[int, Field(ge=-(2**63), lt=2**63, description="What PostgreSQL can hold as a bigint")]
+
+
 class LeaseRequest(BaseModel):
     """How many calls to take, for how long, and how long to wait for the first (long poll), in seconds."""
 
@@ -69,8 +72,8 @@ class Leased(BaseModel):
 class Held(BaseModel):
     """A call that the dialer still works on."""
 
-    id: int
-    token: int
+    id: Number
+    token: Number
 
 
 class Heartbeat(BaseModel):
@@ -90,7 +93,7 @@ class OutcomeReport(BaseModel):
     """How a call ended. `callback` needs `callback_at`; times carry their zone."""
 
     model_config = ConfigDict(extra="forbid")
-    token: int
+    token: Number
     outcome: Outcome
     callback_at: AwareDatetime | None = None
     meeting_at: AwareDatetime | None = None
@@ -150,7 +153,7 @@ async def keep_calls(hub: Hub, dialer: Annotated[int, Depends(dialer_id)], beat:
 
 @router.post("/calls/{call_id}/outcome", responses=openapi.errors(DETAIL, 400, 401, 403, 404, 409, 503))
 async def report_outcome(
-    hub: Hub, dialer: Annotated[int, Depends(dialer_id)], call_id: int, said: OutcomeReport
+    hub: Hub, dialer: Annotated[int, Depends(dialer_id)], call_id: Number, said: OutcomeReport
 ) -> Taken:
     """Report how a call ended. Saying it again changes nothing; a lost lease is refused with 409."""
     report = leases.Report(said.outcome, said.callback_at, said.meeting_at, said.recording_url, said.responses)

@@ -1,0 +1,91 @@
+"""The whole wire against its own description: Schemathesis finds inputs, the hub must answer as /openapi.json says."""
+
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+
+from tests.stack import Hub
+
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+METHODS = ("get", "post", "patch", "put", "delete")
+LIMIT = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def description(hub: Hub) -> dict[str, Any]:
+    found: dict[str, Any] = requests.get(hub.url + "/openapi.json", timeout=30).json()
+    return found
+
+
+@pytest.fixture(scope="module")
+def keys(hub: Hub) -> dict[str, dict[str, str]]:
+    """The headers of each part of the wire, by how its paths start; the longest that fits counts."""
+    partners = {
+        api: hub.partner(api, rate_limit=LIMIT) for api in ("partner_api", "margav", "comunik8", "squadiq", "leanpub")
+    }
+    return {
+        "/api/leads/partner-transfer": {"X-API-Key": partners["partner_api"]["key"]},
+        "/api/leads/from-dialer": {"X-Dialer-Api-Key": partners["margav"]["key"]},
+        "/lead/": {"X-API-Key": partners["comunik8"]["key"]},
+        "/api/v4/": {"Authorization": f"Bearer {partners['squadiq']['token']}"},
+        "/api/v2/": {"x-api-key": partners["leanpub"]["key"]},
+        "/v1/dialer/": {"Authorization": f"Bearer {hub.dialer_key()}"},
+        "/": {},
+    }
+
+
+def headers_for(keys: dict[str, dict[str, str]], path: str) -> dict[str, str]:
+    return keys[max((start for start in keys if path.startswith(start)), key=len)]
+
+
+def test_no_input_gets_an_answer_that_is_not_described(hub: Hub, keys: dict[str, dict[str, str]]) -> None:
+    schema = schemathesis.openapi.from_url(hub.url + "/openapi.json")
+    operations = [found.ok() for found in schema.get_all_operations()]
+    assert operations
+    for operation in operations:
+        _try(operation, headers_for(keys, operation.path))
+
+
+def _try(operation: Any, headers: dict[str, str]) -> None:
+    @settings(max_examples=25, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(st.data())
+    def run(data: st.DataObject) -> None:
+        case = data.draw(operation.as_strategy())
+        if isinstance(case.body, dict) and "wait_seconds" in case.body:
+            case.body["wait_seconds"] = 0
+        answer = case.call_and_validate(headers=headers, checks=CHECKS, timeout=30)
+        assert not headers or answer.status_code != 401
+
+    run()
+
+
+def test_every_operation_says_what_it_does(description: dict[str, Any]) -> None:
+    silent = [
+        (method, path)
+        for path, item in description["paths"].items()
+        for method in METHODS
+        if method in item and not (item[method].get("summary") and item[method].get("description"))
+    ]
+    assert silent == []
+
+
+def test_every_partners_example_works(hub: Hub, keys: dict[str, dict[str, str]], description: dict[str, Any]) -> None:
+    tried = []
+    for path, item in description["paths"].items():
+        if "post" not in item or path.startswith(("/v1/", "/agent-dashboard")) or "{" in path:
+            continue
+        example = item["post"]["requestBody"]["content"]["application/json"]["example"]
+        if path.startswith("/api/v2/"):
+            [(example["partnerId"],)] = hub.query(
+                "SELECT public_id FROM partner WHERE api = 'leanpub' ORDER BY id DESC LIMIT 1"
+            )
+        answer = requests.post(hub.url + path, json=example, headers=headers_for(keys, path), timeout=30)
+        tried.append((path, answer.status_code, answer.json().get("code", 0)))
+    assert len(tried) >= 4
+    assert [row for row in tried if row[1] not in (200, 201) or row[2] != 0] == []

@@ -1,0 +1,4 @@
+curl 'https://app.squadiq.in/api/v4/leads/disable/{campaign_id}/' \
+-H 'Authorization: Bearer test_token' \
+-H 'Content-Type: application/json' \
+--data-binary $'{"lead_id": 1}'
