@@ -76,7 +76,9 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
         if wanted & {Role.INTAKE, Role.ALL}:
             intake = IntakeActivities(database, vault, settings.dedupe_scope)
             workers.append(
-                build_worker(client, temporal.INTAKE, workflows=[IntakeWorkflow], activities=[intake.register])
+                build_worker(
+                    client, ids.queue(temporal.INTAKE), workflows=[IntakeWorkflow], activities=[intake.register]
+                )
             )
         if wanted & {Role.LEADS, Role.ALL}:
             if not settings.always_open:
@@ -86,7 +88,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
             workers.append(
                 build_worker(
                     client,
-                    temporal.LEADS,
+                    ids.queue(temporal.LEADS),
                     workflows=[LeadWorkflow],
                     activities=[leads.advance, starter.start_leads],
                     max_concurrent_activities=4,
@@ -97,11 +99,12 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
         if wanted & {Role.WEBHOOKS, Role.ALL}:
             egress = await stack.enter_async_context(Egress(settings.egress_rules()))
             webhooks = WebhookActivities(database, vault, egress)
-            first = build_worker(client, temporal.WEBHOOKS, workflows=[WebhookWorkflow], activities=[webhooks.deliver])
-            workers += [first, build_worker(client, temporal.WEBHOOK_RETRIES, activities=[webhooks.deliver])]
+            first, retries = ids.queue(temporal.WEBHOOKS), ids.queue(temporal.WEBHOOK_RETRIES)
+            workers.append(build_worker(client, first, workflows=[WebhookWorkflow], activities=[webhooks.deliver]))
+            workers.append(build_worker(client, retries, activities=[webhooks.deliver]))
             owed.append(Kind.DELIVER)
         if wanted & {Role.DISCOUNTS, Role.ALL}:
-            workers.append(await stack.enter_async_context(discount_worker(client, settings, database)))
+            workers.append(await stack.enter_async_context(discount_worker(client, settings, database, ids)))
         for worker in workers:
             await stack.enter_async_context(worker)
         if owed:
@@ -114,7 +117,9 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
 
 
 @asynccontextmanager
-async def discount_worker(client: Client, settings: Settings, database: Database) -> AsyncIterator[Worker]:
+async def discount_worker(
+    client: Client, settings: Settings, database: Database, ids: WorkflowIds
+) -> AsyncIterator[Worker]:
     """A worker for discount requests, with its way to Leanpub; still to be started."""
     # Only here, as these take 40 MB.
     from activities.discounts import DiscountActivities  # noqa: PLC0415
@@ -125,7 +130,7 @@ async def discount_worker(client: Client, settings: Settings, database: Database
         steps = DiscountActivities(database, settings.vault(), shop, mailer(settings), letterhead(settings))
         yield build_worker(
             client,
-            temporal.DISCOUNTS,
+            ids.queue(temporal.DISCOUNTS),
             workflows=[DiscountWorkflow],
             activities=[steps.begin, steps.make_coupon, steps.send_mail, steps.fail],
         )

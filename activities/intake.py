@@ -67,7 +67,7 @@ class LeadStarter:
                     "LeadWorkflow",
                     LeadRef(lead.lead_id, lead.due_at),
                     id=self._ids.lead(lead.lead_id),
-                    task_queue=temporal.LEADS,
+                    task_queue=self._ids.queue(temporal.LEADS),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=f"Lead {lead.lead_id} by {lead.api}",

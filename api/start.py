@@ -86,7 +86,7 @@ async def _run_intake(services: Services, call: submissions.Request, admitted: A
         "IntakeWorkflow",
         admitted.id,
         id=workflow_id,
-        task_queue=temporal.INTAKE,
+        task_queue=services.ids.queue(temporal.INTAKE),
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         search_attributes=TypedSearchAttributes(
             [SearchAttributePair(temporal.PARTNER, str(call.partner_id)), SearchAttributePair(temporal.API, call.api)]
@@ -136,7 +136,7 @@ async def start_discount(services: Services, discount_id: int, partner_id: int) 
         "DiscountWorkflow",
         {"discount_id": discount_id, "partner_id": partner_id},
         id=services.ids.discount(discount_id),
-        task_queue=temporal.DISCOUNTS,
+        task_queue=services.ids.queue(temporal.DISCOUNTS),
         id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
         search_attributes=TypedSearchAttributes(attributes),
         static_summary=f"Discount request {discount_id}",

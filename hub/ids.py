@@ -1,4 +1,4 @@
-"""How workflows are called: by kind, the row they drive, and the deployment whose database holds that row."""
+"""How workflows and their queues are called: by kind, row, and the deployment whose database holds that row."""
 
 
 class WorkflowIds:
@@ -18,3 +18,7 @@ class WorkflowIds:
 
     def discount(self, discount_id: int) -> str:
         return f"discount-{discount_id}-{self._deployment}"
+
+    def queue(self, name: str) -> str:
+        """The deployment's task queue: of two that share a Temporal namespace, neither takes the other's work."""
+        return f"{name}-{self._deployment}"

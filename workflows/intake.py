@@ -6,7 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities, LeadStarter
     from hub import temporal
     from hub.store.intake import Registered
-    from workflows.steps import DATABASE, START
+    from workflows.steps import DATABASE, START, queue
 
 
 @workflow.defn
@@ -21,7 +21,11 @@ class IntakeWorkflow:
         workflow.set_current_details(registered.summary)
         if registered.created:
             await workflow.execute_activity_method(
-                LeadStarter.start_leads, submission_id, task_queue=temporal.LEADS, summary=registered.summary, **START
+                LeadStarter.start_leads,
+                submission_id,
+                task_queue=queue(temporal.LEADS),
+                summary=registered.summary,
+                **START,
             )
         return registered
 

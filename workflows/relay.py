@@ -94,7 +94,7 @@ class Relay:
             "WebhookWorkflow",
             delivery_id,
             id=self._ids.webhook(delivery_id),
-            task_queue=temporal.WEBHOOKS,
+            task_queue=self._ids.queue(temporal.WEBHOOKS),
             id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
             static_summary=f"Webhook delivery {delivery_id}",
             request_eager_start=True,

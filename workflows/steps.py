@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import TypedDict
 
+from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 
@@ -17,6 +18,11 @@ class Heartbeating(Step):
 
 class Outside(Heartbeating):
     schedule_to_close_timeout: timedelta
+
+
+def queue(name: str) -> str:
+    """The task queue of this name in the running workflow's own deployment; see hub.ids."""
+    return f"{name}-{workflow.info().task_queue.rpartition('-')[2]}"
 
 
 # A short database step, run by the worker that holds the workflow. It waits for its database as long as it takes.
