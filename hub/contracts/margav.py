@@ -128,7 +128,8 @@ def _kept(name: str, value: Any) -> Any:
     """None for what says nothing, so that it can't overwrite anything."""
     if name in FIELDS and value is not None:
         value = _text(name, value)
-    return None if isinstance(value, str) and (not value or ZERO_DATE.fullmatch(value)) else value
+    blank = isinstance(value, str) and (not value.strip() or ZERO_DATE.fullmatch(value.strip()))
+    return None if blank else value
 
 
 def _text(name: str, value: Any) -> str:
