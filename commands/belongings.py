@@ -1,5 +1,6 @@
 """`hub agent`, `hub origin`, `hub product`, `hub dialer`: what belongs to a tenant, made, listed and changed."""
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -7,6 +8,7 @@ from sqlalchemy import delete
 from sqlalchemy.dialects.postgresql import insert
 
 from commands.common import DATA, Data, Json, fail, pepper, run, show
+from hub import passwords
 from hub.errors import Invalid, NotFound
 from hub.settings import Settings
 from hub.store import admin
@@ -19,6 +21,9 @@ product = typer.Typer(no_args_is_help=True)
 dialer = typer.Typer(no_args_is_help=True)
 Partner = Annotated[int, typer.Option("--partner", help="The partner's id.")]
 Id = Annotated[int, typer.Argument(help="Its id.")]
+Password = Annotated[
+    bool, typer.Option("--password", help="Ask for a password for the dashboard, or read it from standard input.")
+]
 
 
 def _list(app: typer.Typer, table: type[Base]) -> None:
@@ -44,13 +49,15 @@ def create_agent(
     dialer_user_id: Annotated[str | None, typer.Option(help="The dialer's own id.")] = None,
     data: Data = DATA,
     *,
+    password: Password = False,
     as_json: Json = False,
 ) -> None:
     """Add an agent of a Margav partner."""
+    digest = _ask_password() if password else None
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         await admin.require_partner(tx, partner)
-        agent_id = await admin.create_agent(tx, partner, username, name, dialer_user_id)
+        agent_id = await admin.create_agent(tx, partner, username, name, dialer_user_id, digest)
         return {"id": agent_id, "username": username, "name": name, "dialer_user_id": dialer_user_id}
 
     show(run(data, work), as_json=as_json)
@@ -63,10 +70,21 @@ def set_agent(
     dialer_user_id: Annotated[str | None, typer.Option()] = None,
     data: Data = DATA,
     *,
+    password: Password = False,
     as_json: Json = False,
 ) -> None:
-    """Change what is given."""
-    _change(Agent, agent_id, data, as_json=as_json, name=name, dialer_user_id=dialer_user_id)
+    """Change what is given. A new password ends the agent's sessions."""
+    digest = _ask_password() if password else None
+    facts = {"name": name, "dialer_user_id": dialer_user_id, "password_digest": digest}
+    _change(Agent, agent_id, data, as_json=as_json, **facts)
+
+
+def _ask_password() -> bytes:
+    """The digest of a password that is typed twice, or comes as a line of standard input."""
+    text = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else input()
+    if len(text) < passwords.SHORTEST:
+        raise fail(f"--password: must have at least {passwords.SHORTEST} characters.")
+    return passwords.digest(text)
 
 
 @origin.command("create")

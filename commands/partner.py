@@ -67,11 +67,17 @@ def set_(
     daily_calls: Annotated[int | None, typer.Option(min=1, help="At most so many calls in 24 h.")] = None,
     *,
     production_ready: Annotated[bool | None, typer.Option(help="Leanpub: may leave the sandbox.")] = None,
+    dialer: Annotated[int | None, typer.Option(help="Margav: the dialer whose calls it reports.")] = None,
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
     """Change what is given, leave the rest."""
-    given = {"rate_limit": rate_limit, "daily_calls": daily_calls, "production_ready": production_ready}
+    given = {
+        "rate_limit": rate_limit,
+        "daily_calls": daily_calls,
+        "production_ready": production_ready,
+        "dialer_id": dialer,
+    }
     values = {name: value for name, value in given.items() if value is not None}
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:

@@ -5,6 +5,7 @@ import os
 from hashlib import scrypt
 from typing import Final
 
+SHORTEST: Final = 10
 _FORMAT: Final = b"\x01"
 _SALT_BYTES: Final = 16
 _COST: Final = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}

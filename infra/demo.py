@@ -1,10 +1,15 @@
 """The demo tenants that `hub dev` starts with."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from secrets import token_urlsafe
 
+from sqlalchemy import update
+
+from hub import passwords
 from hub.settings import Settings
 from hub.store.admin import APIS, NewPartner, create_key, create_partner, default_dialer
-from hub.store.engine import Database
+from hub.store.engine import Database, Tx
+from hub.store.tables import Agent
 
 
 async def seed_demo(settings: Settings, known: Mapping[str, object]) -> dict[str, object]:
@@ -17,6 +22,8 @@ async def seed_demo(settings: Settings, known: Mapping[str, object]) -> dict[str
             if api not in tenants:
                 new = NewPartner(f"Demo {api}", api, region="GB" if api == "comunik8" else None)
                 made = await create_partner(tx, pepper, new, settings.default_rate_limit)
+                if api == "margav":
+                    made["agents"] = await _with_passwords(tx, made["id"], made["agents"])
                 tenants[api] = {name: value for name, value in made.items() if name != "id"}
         if "dialer" not in tenants:
             dialer_id = await default_dialer(tx)
@@ -26,3 +33,12 @@ async def seed_demo(settings: Settings, known: Mapping[str, object]) -> dict[str
             tenants["admin"] = {"key": (await create_key(tx, pepper, "admin", scope="admin")).text}
     await database.close()
     return tenants
+
+
+async def _with_passwords(tx: Tx, partner_id: int, agents: Sequence[Mapping[str, object]]) -> list[dict[str, object]]:
+    """The agents, able to log in to the dashboard."""
+    chosen = [{**agent, "password": token_urlsafe(9)} for agent in agents]
+    for agent in chosen:
+        mine = update(Agent).where(Agent.partner_id == partner_id, Agent.username == agent["username"])
+        await tx.execute(mine.values(password_digest=passwords.digest(str(agent["password"]))))
+    return chosen

@@ -17,6 +17,7 @@ from api.body import read_body
 from api.services import Services, services
 from api.sessions import PATH, agent_of, end_session, start_session
 from hub.contracts.margav import Stored
+from hub.errors import Forbidden
 from hub.store.margav import load
 
 router = APIRouter(include_in_schema=False)
@@ -47,6 +48,7 @@ async def show_lead(request: Request, hub: Hub) -> Response:
 async def log_in(request: Request, hub: Hub) -> Response:
     """From the form; on to the clean address of the lead."""
     require_https(request, hub)
+    _require_own_form(request)
     form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=10)
     lead_id, username, password = (form.get(name, [""])[0] for name in ("lead_id", "username", "password"))
     known = _lead_id(lead_id)
@@ -59,10 +61,17 @@ async def log_in(request: Request, hub: Hub) -> Response:
 
 
 @router.post(f"{PATH}/logout")
-async def log_out() -> Response:
+async def log_out(request: Request) -> Response:
+    _require_own_form(request)
     response = RedirectResponse(PATH, 303)
     end_session(response)
     return response
+
+
+def _require_own_form(request: Request) -> None:
+    """Raises Forbidden for a form on somebody else's page: browsers say where a request comes from."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+        raise Forbidden("Please use the form of the dashboard itself.")
 
 
 def _lead_id(text: str) -> int | None:

@@ -28,6 +28,8 @@ FIELDS: Final = (
     *("customer_zap_channel", "server_ip", "SIPexten", "session_id", "dialed_number", "dialed_label", "rank", "owner"),
     *("camp_script", "in_script", "script_width", "script_height", "recording_file"),
 )
+NUMBERS: Final = frozenset({"phone", "phone_number", "alt_phone", "dialed_number"})
+NO_NUMBER: Final = re.compile(r"[+0 ().\-/]*", re.ASCII)
 ZERO_DATE: Final = re.compile(r"0000-00-00([ T]00:00(:00)?)?", re.ASCII)
 
 DialerReport: type[BaseModel] = create_model(  # type: ignore[call-overload]  # mypy wants each field by its name
@@ -128,7 +130,10 @@ def _kept(name: str, value: Any) -> Any:
     """None for what says nothing, so that it can't overwrite anything."""
     if name in FIELDS and value is not None:
         value = _text(name, value)
-    blank = isinstance(value, str) and (not value.strip() or ZERO_DATE.fullmatch(value.strip()))
+    if not isinstance(value, str):
+        return value
+    said = value.strip()
+    blank = not said or ZERO_DATE.fullmatch(said) or (name in NUMBERS and NO_NUMBER.fullmatch(said))
     return None if blank else value
 
 

@@ -173,12 +173,23 @@ async def create_campaign(tx: Tx, partner_id: int, public_id: str, dialer_id: in
     return made
 
 
-async def create_agent(tx: Tx, partner_id: int, username: str, name: str, dialer_user_id: str | None) -> int:
-    """An agent of a Margav partner. Raises Invalid when the username or the dialer's id is taken."""
+async def create_agent(
+    tx: Tx,
+    partner_id: int,
+    username: str,
+    name: str,
+    dialer_user_id: str | None,
+    password_digest: bytes | None = None,
+) -> int:
+    """An agent of a Margav partner, who may log in with a password. Raises Invalid when a name is taken."""
     if not username.strip():
         raise Invalid("USERNAME: must not be blank.")
     row = insert(tables.Agent).values(
-        partner_id=partner_id, username=username, name=name, dialer_user_id=dialer_user_id
+        partner_id=partner_id,
+        username=username,
+        name=name,
+        dialer_user_id=dialer_user_id,
+        password_digest=password_digest,
     )
     made = (await tx.execute(row.on_conflict_do_nothing().returning(tables.Agent.id))).scalar()
     if made is None:

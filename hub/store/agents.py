@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, select
 
-from hub.errors import NotFound
 from hub.store import tables
 from hub.store.engine import Tx
 from hub.store.tables import Lead
@@ -48,10 +47,3 @@ async def _one(tx: Tx, *where: ColumnElement[bool]) -> Agent | None:
     columns: tuple[Any, ...] = (table.id, table.partner_id, table.username, table.name, table.password_digest)
     row = (await tx.execute(select(*columns).where(*where))).first()
     return Agent(*row) if row else None
-
-
-async def set_password(tx: Tx, agent_id: int, digest: bytes) -> None:
-    """Let the agent log in by the password of this digest; sessions of an earlier one end. Raises NotFound."""
-    row = update(tables.Agent).where(tables.Agent.id == agent_id).values(password_digest=digest)
-    if (await tx.execute(row.returning(tables.Agent.id))).first() is None:
-        raise NotFound(f"ID: there is no agent {agent_id}.")

@@ -1,27 +1,27 @@
 """Margav's dialer API as a dialer meets it."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
+from pytest_httpserver import HTTPServer
 
+from tests.clients import SAMPLES
+from tests.dialing import Dialer, eventually
 from tests.stack import Hub
 
+FILES = sorted((SAMPLES / "margav").glob("*.json"))
 PATH = "/api/leads/from-dialer/"
 JOHN = {"user": "agent1", "lead_id": "DIALER_1", "full_name": "John Smith", "phone": "+442079460958"}
 
 
 @pytest.fixture
 def partner(hub: Hub) -> dict[str, Any]:
-    made = hub.partner("margav")
-    insert = (
-        "INSERT INTO agent (partner_id, username, name, dialer_user_id) VALUES ($1, $2, $3, $4) "
-        "ON CONFLICT (partner_id, username) DO UPDATE SET name = $3, dialer_user_id = $4 RETURNING id"
-    )
-    hub.query(insert, made["id"], "agent1", "Agent One", "vicidial_1")
-    hub.query(insert, made["id"], "agent2", "Agent Two", "vicidial_2")
-    return made
+    """With agent1, who is vicidial_user_123, agent2 and agent3."""
+    return hub.partner("margav")
 
 
 def post(hub: Hub, partner: dict[str, Any], body: Any) -> requests.Response:
@@ -35,9 +35,24 @@ def take(hub: Hub, partner: dict[str, Any], **body: Any) -> dict[str, Any]:
     return said
 
 
+@pytest.mark.parametrize("sample", FILES, ids=lambda path: path.stem)
+def test_every_sample_gets_the_answer_written_beside_it(hub: Hub, partner: dict[str, Any], sample: Path) -> None:
+    case = json.loads(sample.read_text(encoding="utf-8"))
+    for before in case["before"]:
+        assert post(hub, partner, before).status_code == 201
+    answer = post(hub, partner, case["request"])
+    said = answer.json()
+    if "lead" in said:
+        url = said.pop("redirect_url")
+        assert url.startswith(f"{hub.url}/agent-dashboard?from_dialer=true&lead_id={said['lead'].pop('id')}")
+        for moment in ("created_at", "updated_at"):
+            assert said["lead"].pop(moment).endswith("Z")
+    assert {"status": answer.status_code, "body": said} == case["answer"]
+
+
 def test_created_then_updated_and_blanks_overwrite_nothing(hub: Hub, partner: dict[str, Any]) -> None:
     created = take(hub, partner, **JOHN, city="London")
-    updated = take(hub, partner, **(JOHN | {"full_name": "", "dialer_user_id": "vicidial_2"}), city=None, rank=3)
+    updated = take(hub, partner, **(JOHN | {"full_name": "", "user": "agent2"}), city=None, rank=3)
     assert created["message"] == "Lead created successfully"
     assert updated["message"] == "Lead updated successfully"
     assert updated["lead"]["id"] == created["lead"]["id"]
@@ -80,3 +95,92 @@ def test_racing_reports_make_one_lead(hub: Hub, partner: dict[str, Any]) -> None
         taken = list(pool.map(lambda _: take(hub, partner, **JOHN), range(6)))
     assert len({said["lead"]["id"] for said in taken}) == 1
     assert sorted(said["message"] for said in taken).count("Lead created successfully") == 1
+
+
+def test_a_report_of_a_call_that_the_hub_gave_ends_its_lead(hub: Hub, partner: dict[str, Any]) -> None:
+    owner = hub.partner("comunik8")
+    dialer = Dialer(hub, owner)
+    hub.query("UPDATE partner SET dialer_id = (SELECT dialer_id FROM campaign WHERE partner_id = $2) WHERE id = $1",
+              partner["id"], owner["id"])  # fmt: skip
+    person = {"first_name": "Jo", "surname": "Doe", "email": "jo@example.com", "type": "motor-trade"}
+    url = f"{hub.url}/lead/add?key={owner['key']}"
+    with HTTPServer(host="127.0.0.1") as receiver:
+        receiver.expect_request("/hook").respond_with_data("ok")
+        hub.endpoint(owner["id"], receiver.url_for("/hook"), "lead.interested", "lead.processed")
+        assert requests.post(url, json={**person, "mobile": hub.number()}, timeout=30).json()["processed"]
+        [call] = dialer.lease()
+        take(hub, partner, user="agent1", vendor_id=call["id"], full_name="Jo Doe", comments="call after six")
+        eventually(lambda: len(receiver.log) == 2)
+    state = "SELECT state, outcome FROM lead WHERE partner_id = $1"
+    assert hub.query(state, owner["id"]) == [("done", "interested")]
+    assert dialer.report(call, "no_answer").status_code == 409
+    assert hub.query(state, owner["id"]) == [("done", "interested")]
+
+
+@pytest.mark.parametrize("leased", [True, False])
+def test_a_call_of_another_dialer_or_one_that_waits_is_left_alone(
+    hub: Hub, partner: dict[str, Any], *, leased: bool
+) -> None:
+    owner = hub.partner("comunik8")
+    dialer = Dialer(hub, owner)
+    person = {"first_name": "Jo", "surname": "Doe", "email": "jo@example.com", "type": "motor-trade"}
+    url = f"{hub.url}/lead/add?key={owner['key']}"
+    requests.post(url, json={**person, "mobile": hub.number()}, timeout=30)
+    call = "SELECT id FROM call WHERE partner_id = $1"
+    eventually(lambda: len(hub.query(call, owner["id"])) == 1)
+    if leased:
+        dialer.lease()
+    else:
+        hub.query("UPDATE partner SET dialer_id = (SELECT dialer_id FROM campaign WHERE partner_id = $2) WHERE id = $1",
+                  partner["id"], owner["id"])  # fmt: skip
+    take(hub, partner, user="agent1", vendor_id=hub.query(call, owner["id"])[0][0])
+    assert hub.query("SELECT outcome FROM lead WHERE partner_id = $1", owner["id"]) == [(None,)]
+
+
+def test_a_vendor_id_that_is_no_call_is_only_kept(hub: Hub, partner: dict[str, Any]) -> None:
+    for vendor_id in ("VENDOR_001", "99999999999999999999", "-1", "0"):
+        assert take(hub, partner, user="agent1", vendor_id=vendor_id)["lead"]["vendor_id"] == vendor_id
+
+
+def test_other_tenants_leads_and_agents_are_not_met(hub: Hub, partner: dict[str, Any]) -> None:
+    other = hub.partner("margav")
+    hub.query("UPDATE agent SET username = 'alien' WHERE partner_id = $1 AND username = 'agent3'", other["id"])
+    first = take(hub, partner, **JOHN)["lead"]
+    assert take(hub, other, **JOHN)["lead"]["id"] != first["id"]
+    assert post(hub, partner, {"user": "alien"}).status_code == 404
+
+
+def test_an_erased_lead_is_not_met_again(hub: Hub, partner: dict[str, Any]) -> None:
+    first = take(hub, partner, **JOHN)["lead"]["id"]
+    hub.query("UPDATE contact SET wrapped_key = NULL, sealed = NULL WHERE lead_id = $1", first)
+    hub.query("UPDATE lead SET dedupe_key = NULL, phone_hash = NULL, state = 'erased' WHERE id = $1", first)
+    assert take(hub, partner, **JOHN)["lead"]["id"] != first
+
+
+def test_a_key_works_from_its_addresses_alone(hub: Hub, partner: dict[str, Any]) -> None:
+    hub.query("UPDATE api_key SET cidrs = '{203.0.113.0/24}' WHERE partner_id = $1", partner["id"])
+    refused = post(hub, partner, JOHN)
+    assert (refused.status_code, list(refused.json())) == (403, ["error"])
+
+
+def test_the_limit_holds(hub: Hub, partner: dict[str, Any]) -> None:
+    hub.query("UPDATE partner SET rate_limit = 1 WHERE id = $1", partner["id"])
+    assert [post(hub, partner, JOHN).status_code for _ in range(2)] == [201, 429]
+
+
+def test_an_idempotency_key_gives_the_first_answer_again(hub: Hub, partner: dict[str, Any]) -> None:
+    headers = {"X-Dialer-Api-Key": partner["key"], "Idempotency-Key": "click-1"}
+    answers = [requests.post(hub.url + PATH, json=JOHN, headers=headers, timeout=30).content for _ in range(2)]
+    assert answers[0] == answers[1]
+
+
+def test_an_interested_lead_is_told(hub: Hub, partner: dict[str, Any]) -> None:
+    with HTTPServer(host="127.0.0.1") as receiver:
+        receiver.expect_request("/hook").respond_with_data("ok")
+        hub.endpoint(partner["id"], receiver.url_for("/hook"))
+        lead = take(hub, partner, **JOHN)["lead"]["id"]
+        take(hub, partner, **JOHN)
+        eventually(lambda: len(receiver.log) == 3)
+        told = sorted(json.loads(request.get_data())["type"] for request, _ in receiver.log)
+        assert {json.loads(request.get_data())["data"]["lead_id"] for request, _ in receiver.log} == {lead}
+    assert told == ["lead.created", "lead.interested", "lead.interested"]

@@ -180,3 +180,20 @@ def test_a_bad_line_of_a_list_is_named_and_nothing_is_imported(cli: Hub, tmp_pat
     said(cli("suppression", "import", str(file), "--json"))
     [listed] = said(cli("suppression", "list", "--json"))
     assert (len(listed["hash"]), listed["reason"]) == (64, "imported")
+
+
+def test_an_agents_password_comes_from_standard_input_and_is_never_shown(database: str) -> None:
+    env = {**os.environ, **environment(database, "127.0.0.1:1")}
+
+    def run(typed: str, *words: str) -> subprocess.CompletedProcess[str]:
+        argv = (sys.executable, "-m", "cli", *words, "--json")
+        return subprocess.run(argv, env=env, input=typed, capture_output=True, text=True, check=False, timeout=60)
+
+    partner = str(said(run("", "partner", "create", "Acme", "--api", "margav"))["id"])
+    named = ("agent", "create", "jane", "--partner", partner, "--name", "Jane Roe", "--password")
+    short = run("short\n", *named)
+    assert (short.returncode, "--password" in short.stderr) == (2, True)
+    made = run("long enough for all\n", *named)
+    assert set(said(made)) == {"id", "username", "name", "dialer_user_id"}
+    changed = run("another long one\n", "agent", "set", str(said(made)["id"]), "--password")
+    assert "password_digest" not in said(changed)
