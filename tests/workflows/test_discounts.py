@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -137,6 +138,25 @@ def test_a_repeat_makes_no_second_coupon_and_no_second_mail(shop: Shop) -> None:
     # Another partner's transaction of the same name is another one.
     other = Shop(shop.hub, shop.outside, shop.hub.partner("leanpub", production_ready=True))
     assert other.ask("twice@example.com", transactionId="T-2") != first
+
+
+def test_of_many_identical_requests_at_once_one_is_fulfilled(shop: Shop) -> None:
+    with ThreadPoolExecutor(10) as pool:
+        requests_ = set(pool.map(lambda _: shop.ask("many@example.com", transactionId="T-many"), range(20)))
+    assert len(requests_) == 1
+    shop.becomes(requests_.pop(), "sent")
+    assert len(shop.outside.postman.to("many@example.com")) == 1
+
+
+def test_a_workflow_whose_request_was_never_committed_ends_by_itself(shop: Shop) -> None:
+    async def run() -> str:
+        client = await Client.connect(shop.hub.temporal)
+        [(deployment,)] = shop.hub.query("SELECT id FROM deployment")
+        ref = {"discount_id": 10**12, "partner_id": shop.partner["id"]}
+        queue = f"hub-discounts-{deployment}"
+        return str(await client.execute_workflow("DiscountWorkflow", ref, id="never-stored", task_queue=queue))
+
+    assert asyncio.run(run()).startswith("never taken")
 
 
 def test_an_idempotency_key_gives_the_first_answer_again(shop: Shop) -> None:
