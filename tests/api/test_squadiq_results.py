@@ -1,0 +1,138 @@
+"""SquadIQ's responses: what senders are told of their leads, in pages and by filters."""
+
+import json
+from typing import Any
+
+import pytest
+import requests
+
+from tests.dialing import Dialer, eventually
+from tests.squadiq import Sender
+from tests.stack import Hub
+
+
+@pytest.fixture
+def sender(hub: Hub) -> Sender:
+    return Sender(hub, hub.partner("squadiq"))
+
+
+@pytest.fixture
+def dialer(hub: Hub, sender: Sender) -> Dialer:
+    return Dialer(hub, sender.partner)
+
+
+def process(dialer: Dialer, leads: int) -> None:
+    """Call that many leads with success."""
+    while leads > 0:
+        for call in dialer.lease():
+            dialer.report(call, "interested")
+            leads -= 1
+
+
+@pytest.mark.parametrize(
+    ("outcome", "told"),
+    [
+        ("interested", "Connected : Objective Met"),
+        ("meeting_booked", "Connected : Objective Met"),
+        ("answered", "Connected : Objective Not Met"),
+        ("not_interested", "Connected : Objective Not Met"),
+        ("do_not_call", "Connected : Objective Not Met"),
+        ("wrong_number", "Not Connected : Wrong Number"),
+        ("no_answer", "Not Connected : No Answer"),
+        ("busy", "Not Connected : Busy"),
+        ("voicemail", "Not Connected : Voicemail"),
+        ("failed", "Not Connected : Failed"),
+    ],
+)
+def test_a_processed_lead_is_told_in_the_seeds_words(
+    hub: Hub, sender: Sender, dialer: Dialer, outcome: str, told: str
+) -> None:
+    policy = json.dumps({"max_attempts": 1})
+    hub.query("UPDATE campaign SET policy = $1 WHERE partner_id = $2", policy, sender.partner["id"])
+    sender.create("a")
+    [before] = sender.results(lead_id="a")
+    assert (before["lead_outcome"], before["processed_at"], sender.results()) == (None, None, [])
+    [call] = dialer.lease()
+    dialer.report(call, outcome, recording_url="https://rec.example.com/1", responses={"budget": "5 lakh"})
+    [result] = sender.results()
+    assert sender.results(lead_id="a") == [result]
+    assert {key: result[key] for key in ("lead_id", "phone_number", "contact_name", "campaign_id")} == {
+        "lead_id": "a",
+        "phone_number": "+91xxxxxxxxxx",
+        "contact_name": "John Doe",
+        "campaign_id": sender.partner["campaign_id"],
+    }
+    assert (result["lead_outcome"], result["lead_responses"]) == (told, {"budget": "5 lakh"})
+    assert result["latest_recording_url"] == "https://rec.example.com/1"
+    moments = [result[key] for key in ("created_at", "latest_called_at", "processed_at")]
+    assert moments == sorted(moments)
+    assert all(moment.endswith("+00:00") for moment in moments)
+
+
+def test_a_number_that_is_never_dialled_is_processed_as_failed(sender: Sender, dialer: Dialer) -> None:
+    sender.create("a", phone_number="+911861123456789")
+    eventually(lambda: [lead["lead_outcome"] for lead in sender.results()] == ["Not Connected : Failed"])
+    assert dialer.lease(wait=0) == []
+
+
+def test_results_come_in_pages_that_lead_to_each_other(hub: Hub, sender: Sender, dialer: Dialer) -> None:
+    sender.create(*"abcde")
+    process(dialer, 5)
+    whole = [lead["lead_id"] for lead in sender.results()]
+    first = sender.responses(page_size=2, processed_after=1).json()
+    assert (first["count"], first["previous"], first["results"][0]["lead_id"]) == (5, None, whole[0])
+    headers = {"Authorization": f"Bearer {sender.partner['token']}"}
+    seen, url = [], first["next"]
+    while url:
+        page = requests.get(url, headers=headers, timeout=30).json()
+        assert page["previous"].startswith(hub.url)
+        seen += [lead["lead_id"] for lead in page["results"]]
+        url = page["next"]
+    assert seen == whole[2:]
+    beyond = sender.responses(page=9).json()
+    assert (beyond["results"], beyond["next"]) == ([], None)
+
+
+def test_results_are_filtered_by_when_they_were_processed(hub: Hub, sender: Sender, dialer: Dialer) -> None:
+    sender.create("a", "b")
+    process(dialer, 2)
+    hub.query(
+        "WITH ranked AS (SELECT id, row_number() OVER (ORDER BY id) AS rank FROM lead WHERE partner_id = $1)"
+        " UPDATE lead SET processed_at = to_timestamp(1000 * rank) FROM ranked WHERE ranked.id = lead.id",
+        sender.partner["id"],
+    )
+
+    def found(**query: Any) -> list[str]:
+        return [lead["lead_id"] for lead in sender.results(**query)]
+
+    assert found(processed_after=1500) == ["b"]
+    assert found(processed_before="1500.5") == ["a"]
+    assert found(processed_after=1000, processed_before=2000) == []
+    assert found(lead_id="a", processed_after=1500) == []
+    assert found(lead_id="nobody") == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("page", "0"),
+        ("page", "-1"),
+        ("page", "x"),
+        ("page", "99999999999999999999"),
+        ("page_size", "0"),
+        ("page_size", "1001"),
+        ("page_size", "١"),
+        ("processed_after", "yesterday"),
+        ("processed_before", "1e9"),
+        ("lead_id", ""),
+    ],
+)
+def test_a_query_that_means_nothing_is_refused(sender: Sender, field: str, value: str) -> None:
+    answer = sender.responses(**{field: value})
+    assert (answer.status_code, [fault["field"] for fault in answer.json()["errors"]]) == (400, [field])
+
+
+def test_reading_counts_against_the_limit(hub: Hub, sender: Sender) -> None:
+    hub.query("UPDATE partner SET rate_limit = 2 WHERE id = $1", sender.partner["id"])
+    statuses = [sender.responses().status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
