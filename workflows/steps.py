@@ -59,7 +59,7 @@ MAIL = Outside(
     heartbeat_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(days=6),
     retry_policy=RetryPolicy(
-        initial_interval=timedelta(seconds=5), backoff_coefficient=2, maximum_interval=timedelta(hours=4)
+        initial_interval=timedelta(seconds=2), backoff_coefficient=2, maximum_interval=timedelta(hours=4)
     ),
 )
 
