@@ -6,39 +6,17 @@
 import asyncio
 import os
 import sys
-from datetime import timedelta
 from uuid import uuid4
 
 import asyncpg
 from aiohttp import web
-from temporalio import activity, workflow
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from tests.bench.plain_steps import Steps
+from tests.bench.plain_workflow import PlainLead
+
 QUEUE = "plain"
-
-
-class Steps:
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self.pool = pool
-
-    @activity.defn
-    async def store(self, phone: str) -> None:
-        await self.pool.execute("INSERT INTO plain_lead (phone) VALUES ($1) ON CONFLICT DO NOTHING", phone)
-
-    @activity.defn
-    async def dial(self, phone: str) -> None:
-        await self.pool.execute("UPDATE plain_lead SET dialled = true WHERE phone = $1", phone)
-
-
-@workflow.defn
-class PlainLead:
-    @workflow.run
-    async def run(self, phone: str) -> None:
-        limit = timedelta(seconds=30)
-        await workflow.execute_activity_method(Steps.store, phone, start_to_close_timeout=limit)
-        await workflow.sleep(timedelta(milliseconds=1))
-        await workflow.execute_activity_method(Steps.dial, phone, start_to_close_timeout=limit)
 
 
 async def main(role: str, port: int) -> None:
