@@ -14,21 +14,29 @@ from hub.store.engine import Tx
 from hub.store.tables import Campaign
 
 app = typer.Typer(no_args_is_help=True)
+Language = Annotated[str | None, typer.Option(help="ISO 639, such as hi.")]
+RequiredFields = Annotated[list[str] | None, typer.Option(help="SquadIQ: custom fields that must be sent.")]
 
 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="SquadIQ's campaign id, Comunik8's type.")],
     partner: Annotated[int, typer.Option(help="The partner's id.")],
+    language: Language = None,
+    dialer: Annotated[int | None, typer.Option(help="The dialer's id; otherwise the default one.")] = None,
+    required_field: RequiredFields = None,
     data: Data = DATA,
     *,
     as_json: Json = False,
 ) -> None:
-    """Add a campaign on the default dialer."""
+    """Add a campaign. Its calling policy is the default until `set` changes it."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         await admin.require_partner(tx, partner)
-        return {"id": await admin.create_campaign(tx, partner, name), "name": name}
+        campaign_id = await admin.create_campaign(tx, partner, name, dialer)
+        given = {"language": language, "required_fields": required_field}
+        await admin.change(tx, Campaign, campaign_id, {key: value for key, value in given.items() if value})
+        return {"id": campaign_id, "name": name}
 
     show(run(data, work), as_json=as_json)
 
@@ -38,9 +46,9 @@ def set_(
     campaign_id: Annotated[int, typer.Argument(help="The campaign's id.")],
     policy: Annotated[str | None, typer.Option(help='JSON over what is set, such as {"max_per_day": 2}.')] = None,
     max_attempts: Annotated[int | None, typer.Option(min=1)] = None,
-    language: Annotated[str | None, typer.Option(help="ISO 639, such as hi.")] = None,
+    language: Language = None,
     dialer: Annotated[int | None, typer.Option(help="The dialer's id.")] = None,
-    required_field: Annotated[list[str] | None, typer.Option(help="SquadIQ: custom fields that must be sent.")] = None,
+    required_field: RequiredFields = None,
     *,
     dial_unverified: Annotated[bool | None, typer.Option(help="Call numbers that no numbering plan knows.")] = None,
     data: Data = DATA,

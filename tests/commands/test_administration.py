@@ -197,3 +197,13 @@ def test_an_agents_password_comes_from_standard_input_and_is_never_shown(databas
     assert set(said(made)) == {"id", "username", "name", "dialer_user_id"}
     changed = run("another long one\n", "agent", "set", str(said(made)["id"]), "--password")
     assert "password_digest" not in said(changed)
+
+
+def test_a_campaign_is_made_with_the_fields_that_it_requires(cli: Hub) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "squadiq", "--json"))["id"])
+    fields = ("--required-field", "policy", "--required-field", "city", "--language", "ta")
+    made = said(cli("campaign", "create", "renewals", "--partner", partner, *fields, "--json"))
+    [row] = [row for row in said(cli("campaign", "list", "--json")) if row["id"] == made["id"]]
+    assert (row["required_fields"], row["language"]) == (["policy", "city"], "ta")
+    unknown = cli("campaign", "create", "other", "--partner", partner, "--dialer", "99", "--json")
+    assert (unknown.returncode, "other" in str(said(cli("campaign", "list", "--json")))) == (2, False)
