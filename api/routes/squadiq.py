@@ -72,7 +72,7 @@ From = Annotated[Sender, Depends(sender)]
     "/create/{campaign_id}",
     status_code=201,
     response_model=models.CreatedLeads,
-    responses=RESPONSES,
+    responses=OF_ONE,  # 404: a repeat of what was erased since
     openapi_extra=openapi.body(models.LeadsIn, [LEAD, {**LEAD, "lead_id": "uniqueleadid2"}]),
 )
 async def create_leads(request: Request, hub: Hub, by: From) -> Response:
