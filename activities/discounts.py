@@ -67,6 +67,7 @@ class DiscountActivities:
         order = await self._load(discount_id)
         if order.coupon_made:
             return "made before"
+        _require_ready(order)
         if not order.sandbox:
             await self._make(order)
         async with self._database.begin() as tx:
@@ -74,8 +75,6 @@ class DiscountActivities:
         return "a dummy: this is sandbox" if order.sandbox else "made at Leanpub"
 
     async def _make(self, order: Order) -> None:
-        if not order.production:
-            raise _final("the partner is not production-ready any more")
         if self._shop is None:
             raise _final("no Leanpub account is configured (HUB_LEANPUB_API_KEY)")
         try:
@@ -92,6 +91,7 @@ class DiscountActivities:
     async def send_mail(self, discount_id: int) -> str:
         """Hand the mail to the server; returns the server's status code."""
         order = await self._load(discount_id)
+        _require_ready(order)
         async with self._database.begin() as tx:
             stood = await fulfilment.claim_mail(tx, discount_id)
         if stood is MailState.SENT:
@@ -137,6 +137,11 @@ class DiscountActivities:
 
 def _final(why: str) -> ApplicationError:
     return ApplicationError(why, non_retryable=True)
+
+
+def _require_ready(order: Order) -> None:
+    if not (order.sandbox or order.production):
+        raise _final("the partner is not production-ready any more")
 
 
 def _give_up(order: Order, patience: timedelta, why: str) -> None:

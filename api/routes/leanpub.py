@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
 from sqlalchemy.exc import SQLAlchemyError
+from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from api import openapi, start
@@ -16,7 +17,7 @@ from api.body import read_json
 from api.envelopes import MESSAGE
 from api.services import Services, services
 from hub.contracts import leanpub
-from hub.contracts.leanpub import DiscountRequest, Refusal
+from hub.contracts.leanpub import Refusal
 from hub.errors import Unauthorized
 from hub.leads import Answer
 from hub.store import discounts
@@ -78,7 +79,9 @@ async def request_discount(
         return await _take(request, hub, holder)
     except Unauthorized:
         return _refused(request, leanpub.INVALID_API_KEY)
-    except (SQLAlchemyError, RPCError, OSError) as error:
+    except NotTaken as refused:
+        return _refused(request, refused.refusal)
+    except (SQLAlchemyError, RPCError, WorkflowAlreadyStartedError, OSError) as error:
         log.warning("not scheduled", failure=type(error).__name__)
         return _refused(request, leanpub.NOT_SCHEDULED)
 
@@ -86,16 +89,23 @@ async def request_discount(
 async def _take(request: Request, hub: Services, holder: KeyHolder) -> Response:
     body, value = await read_json(request)
     call = start.describe(request, hub, holder, body, weight=1)
-    async with hub.database.begin() as tx:
-        judged = leanpub.judge(value, await discounts.facts(tx, call.partner_id))
-    if isinstance(judged, Refusal):
-        return _refused(request, judged)
-    return await start.act(hub, call, lambda tx: _schedule(tx, hub, call.partner_id, judged, value))
+    return await start.act(hub, call, lambda tx: _schedule(tx, hub, call.partner_id, value))
 
 
-async def _schedule(tx: Tx, hub: Services, partner_id: int, wanted: DiscountRequest, value: dict[str, Any]) -> Answer:
+class NotTaken(Exception):
+    """The request is refused, and nothing of it is kept."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.message)
+        self.refusal = refusal
+
+
+async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> Answer:
     """Within the transaction that stores it: what Temporal doesn't take is not stored either."""
-    stored = await discounts.store(tx, hub.vault, partner_id, wanted, value)
+    judged = leanpub.judge(value, await discounts.facts(tx, partner_id))
+    if isinstance(judged, Refusal):
+        raise NotTaken(judged)
+    stored = await discounts.store(tx, hub.vault, partner_id, judged, value)
     if stored.fresh:
         await start.start_discount(hub, stored.id, partner_id)
     return Answer(200, leanpub.acknowledged(stored.public_id))

@@ -1,5 +1,6 @@
 """Taking in discount requests: who may ask for what, repeats, and the row that a workflow then drives."""
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -79,8 +80,8 @@ async def store(tx: Tx, vault: Vault, partner_id: int, request: DiscountRequest,
 def _repeat_hash(vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]) -> bytes | None:
     if request.transaction_id is None:
         return None
-    payload = strictjson.dumps(dict(sorted(body.items())))
-    return vault.index("discount", f"{partner_id} {sha256(payload).hexdigest()}")
+    payload = json.dumps(body, sort_keys=True)
+    return vault.index("discount", f"{partner_id} {sha256(payload.encode()).hexdigest()}")
 
 
 async def _earlier(tx: Tx, partner_id: int, repeat_hash: bytes) -> Stored | None:

@@ -131,7 +131,8 @@ async def claim_mail(tx: Tx, discount_id: int) -> MailState:
 
 async def mail_not_sent(tx: Tx, discount_id: int) -> None:
     """The server surely did not take the mail that was claimed."""
-    await _note(tx, discount_id, mail_state=MailState.NONE, mails_sent=Discount.mails_sent - 1)
+    mine = update(Discount).where(Discount.id == discount_id, Discount.state == State.TAKEN)
+    await tx.execute(mine.values(mail_state=MailState.NONE, mails_sent=Discount.mails_sent - 1))
 
 
 async def mail_doubtful(tx: Tx, discount_id: int) -> int:
@@ -142,10 +143,12 @@ async def mail_doubtful(tx: Tx, discount_id: int) -> int:
 
 
 async def mail_sent(tx: Tx, vault: Vault, order: Order) -> None:
-    """The server took it: the request is done, and the partner is told."""
+    """The server took it: the request is done, and the partner is told, once."""
     now = func.clock_timestamp()
-    await _note(tx, order.id, state=State.SENT, mail_state=MailState.SENT, sent_at=now)
-    await _tell(tx, vault, order, "discount.sent")
+    mine = update(Discount).where(Discount.id == order.id, Discount.state == State.TAKEN)
+    sent = mine.values(state=State.SENT, mail_state=MailState.SENT, sent_at=now, updated_at=now)
+    if (await tx.execute(sent.returning(Discount.id))).first():
+        await _tell(tx, vault, order, "discount.sent")
 
 
 async def fail(tx: Tx, vault: Vault, order: Order, why: str) -> None:

@@ -41,7 +41,12 @@ class Shop:
         facts = {"partnerId": "partner_id", "origin": "origin", "productId": "product_id"}
         body = {name: self.partner[own] for name, own in facts.items()} | {"sandboxMode": False, "recipient": person}
         headers = {"x-api-key": key or self.partner["key"], **(headers or {})}
-        return requests.post(self.hub.url + PATH, json=body | more, headers=headers, timeout=30)
+        return requests.post(
+            self.hub.url + PATH,
+            json={name: value for name, value in (body | more).items() if value is not ...},
+            headers=headers,
+            timeout=30,
+        )
 
     def state(self, request_id: str) -> tuple[Any, ...]:
         [row] = self.hub.query("SELECT state, why FROM discount WHERE public_id = $1", request_id)
@@ -104,12 +109,11 @@ def test_the_buyer_gets_one_mail_with_a_coupon_that_leanpub_knows(shop: Shop) ->
 
 
 @pytest.mark.parametrize("ready", [True, False])
-@pytest.mark.parametrize("asked", [{}, {"sandboxMode": True}])
-def test_sandbox_touches_nothing_real(shop: Shop, *, ready: bool, asked: dict[str, bool]) -> None:
+@pytest.mark.parametrize("asked", [..., True], ids=["not said", "true"])
+def test_sandbox_touches_nothing_real(shop: Shop, *, ready: bool, asked: Any) -> None:
     shop.hub.query("UPDATE partner SET production_ready = $1 WHERE id = $2", ready, shop.partner["id"])
     before = len(shop.outside.leanpub.requests)
-    more = {"sandboxMode": True} | asked
-    request = shop.ask("buyer@example.com", **more)
+    request = shop.ask("buyer@example.com", sandboxMode=asked)
     shop.becomes(request, "sent")
     assert shop.outside.postman.to("buyer@example.com") == []
     mail = shop.outside.postman.to(SANDBOX)[-1]
@@ -125,6 +129,33 @@ def test_who_is_not_ready_any_more_when_it_matters_gets_nothing_real(shop: Shop)
     shop.becomes(request, "failed")
     assert shop.state(request)[1] == "the partner is not production-ready any more"
     assert shop.outside.postman.to("late@example.com") == []
+
+
+def test_who_is_not_ready_any_more_between_coupon_and_mail_fails(shop: Shop) -> None:
+    shop.outside.postman.on_recipient.append("451 4.7.1 later")
+    request = shop.ask("between@example.com")
+    eventually(lambda: not shop.outside.postman.on_recipient)
+    before = len(shop.outside.postman.to(SANDBOX))
+    shop.hub.query("UPDATE partner SET production_ready = false WHERE id = $1", shop.partner["id"])
+    shop.becomes(request, "failed")
+    assert shop.state(request)[1] == "the partner is not production-ready any more"
+    assert (shop.outside.postman.to("between@example.com"), len(shop.outside.postman.to(SANDBOX))) == ([], before)
+
+
+def test_a_replay_is_judged_as_the_first_was(shop: Shop) -> None:
+    headers = {"Idempotency-Key": "before-the-change"}
+    first = shop.send("replay@example.com", headers=headers)
+    shop.hub.query("DELETE FROM origin WHERE partner_id = $1", shop.partner["id"])
+    assert shop.send("replay@example.com", headers=headers).content == first.content
+    assert shop.send("other@example.com", headers=headers).status_code == 422
+    assert shop.send("other@example.com").json()["code"] == 404
+
+
+def test_the_order_of_a_payloads_keys_does_not_matter(shop: Shop) -> None:
+    person = {"firstName": "Zoë", "lastName": "Smith", "email": "order@example.com"}
+    turned = dict(reversed(person.items()))
+    first = shop.ask("", transactionId="T-order", recipient=person)
+    assert shop.ask("", transactionId="T-order", recipient=turned) == first
 
 
 def test_a_repeat_makes_no_second_coupon_and_no_second_mail(shop: Shop) -> None:
