@@ -12,23 +12,24 @@ from temporalio.client import Client
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from activities.failures import Discreet
+from activities.failures import FailureTranslator
 from activities.intake import IntakeActivities, LeadStarter
 from activities.leads import LeadActivities
 from activities.webhooks import WebhookActivities
-from hub import calling, temporal
+from background.outbox_relay import Relay
+from background.retention import run_retention
+from hub.dialing import decision
 from hub.egress import Egress
-from hub.ids import WorkflowIds
 from hub.logs import configure
-from hub.roles import Role
 from hub.settings import Settings
-from hub.store.engine import Database
-from hub.store.outbox import Kind
+from hub.store.db.engine import Database
+from hub.store.db.outbox import Kind
 from hub.store.tenants import deployment_id
-from workflows.housekeeping import keep_house
+from hub.temporal import vocabulary
+from hub.temporal.ids import WorkflowIds
+from hub.temporal.roles import Role
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
-from workflows.relay import Relay
 from workflows.webhook import WebhookWorkflow
 
 log = structlog.get_logger()
@@ -55,7 +56,7 @@ def build_worker(
         workflows=workflows,
         activities=activities,
         workflow_runner=RUNNER,
-        interceptors=[Discreet()],
+        interceptors=[FailureTranslator()],
         graceful_shutdown_timeout=GRACE,
         **limits,
     )
@@ -77,18 +78,18 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
             intake = IntakeActivities(database, vault, settings.dedupe_scope)
             workers.append(
                 build_worker(
-                    client, ids.queue(temporal.INTAKE), workflows=[IntakeWorkflow], activities=[intake.register]
+                    client, ids.queue(vocabulary.INTAKE), workflows=[IntakeWorkflow], activities=[intake.register]
                 )
             )
         if wanted & {Role.LEADS, Role.ALL}:
             if not settings.always_open:
-                await asyncio.to_thread(calling.load_calendars)
+                await asyncio.to_thread(decision.load_calendars)
             leads = LeadActivities(database, vault, always_open=settings.always_open)
             starter = LeadStarter(client, database, ids)
             workers.append(
                 build_worker(
                     client,
-                    ids.queue(temporal.LEADS),
+                    ids.queue(vocabulary.LEADS),
                     workflows=[LeadWorkflow],
                     activities=[leads.advance, starter.start_leads],
                     max_concurrent_activities=4,
@@ -99,7 +100,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
         if wanted & {Role.WEBHOOKS, Role.ALL}:
             egress = await stack.enter_async_context(Egress(settings.egress_rules()))
             webhooks = WebhookActivities(database, vault, egress)
-            first, retries = ids.queue(temporal.WEBHOOKS), ids.queue(temporal.WEBHOOK_RETRIES)
+            first, retries = ids.queue(vocabulary.WEBHOOKS), ids.queue(vocabulary.WEBHOOK_RETRIES)
             workers.append(build_worker(client, first, workflows=[WebhookWorkflow], activities=[webhooks.deliver]))
             workers.append(build_worker(client, retries, activities=[webhooks.deliver]))
             owed.append(Kind.DELIVER)
@@ -111,7 +112,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
             relay = asyncio.create_task(Relay(client, database, ids, owed).run(), name="relay")
             stack.push_async_callback(_cancelled, relay)
         if wanted & {Role.INTAKE, Role.ALL}:
-            house = asyncio.create_task(keep_house(database), name="housekeeping")
+            house = asyncio.create_task(run_retention(database), name="housekeeping")
             stack.push_async_callback(_cancelled, house)
         yield
 
@@ -122,15 +123,15 @@ async def discount_worker(
 ) -> AsyncIterator[Worker]:
     """A worker for discount requests, with its way to Leanpub; still to be started."""
     # Only here, as these take 40 MB.
+    from activities.discount_clients import mail_settings, mailer, open_shop  # noqa: PLC0415
     from activities.discounts import DiscountActivities  # noqa: PLC0415
-    from activities.outlets import letterhead, mailer, open_shop  # noqa: PLC0415
     from workflows.discount import DiscountWorkflow  # noqa: PLC0415
 
     async with open_shop(settings) as shop:
-        steps = DiscountActivities(database, settings.vault(), shop, mailer(settings), letterhead(settings))
+        steps = DiscountActivities(database, settings.vault(), shop, mailer(settings), mail_settings(settings))
         yield build_worker(
             client,
-            ids.queue(temporal.DISCOUNTS),
+            ids.queue(vocabulary.DISCOUNTS),
             workflows=[DiscountWorkflow],
             activities=[steps.begin, steps.make_coupon, steps.send_mail, steps.fail],
         )
@@ -146,7 +147,7 @@ async def main(roles: Collection[Role], metrics: str | None = None) -> None:
     """Work until SIGTERM or SIGINT, then finish what is under way. `metrics`: `host:port` for Prometheus."""
     configure()
     telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics)) if metrics else TelemetryConfig()
-    client = await temporal.connect(Runtime(telemetry=telemetry))
+    client = await vocabulary.connect(Runtime(telemetry=telemetry))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

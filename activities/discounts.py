@@ -19,7 +19,7 @@ from hub.discounts import MailState
 from hub.mail import CouponMail, Mailbox, build_message, redeem_link, render
 from hub.seal import Vault
 from hub.store import fulfilment
-from hub.store.engine import Database
+from hub.store.db.engine import Database
 from hub.store.fulfilment import Order
 
 SHOP_PATIENCE: Final = timedelta(days=1)
@@ -37,7 +37,7 @@ class DiscountRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Letterhead:
+class MailSettings:
     """What the operator's settings say of every mail. In sandbox all mail goes to `sandbox`, whoever asked."""
 
     sender: Mailbox
@@ -50,16 +50,16 @@ class DiscountActivities:
     """`shop` is None where no Leanpub account is configured: then there is sandbox only."""
 
     def __init__(
-        self, database: Database, vault: Vault, shop: CouponShop | None, mailer: Mailer, letterhead: Letterhead
+        self, database: Database, vault: Vault, shop: CouponShop | None, mailer: Mailer, mail_settings: MailSettings
     ) -> None:
         self._database, self._vault = database, vault
-        self._shop, self._mailer, self._letterhead = shop, mailer, letterhead
+        self._shop, self._mailer, self._mail_settings = shop, mailer, mail_settings
 
     @activity.defn
     async def begin(self, ref: DiscountRef) -> bool:
         """Whether the request was stored; if not, its sender was told so."""
         async with self._database.begin() as tx:
-            return await fulfilment.begin(tx, ref.discount_id, ref.partner_id, self._letterhead.sender)
+            return await fulfilment.begin(tx, ref.discount_id, ref.partner_id, self._mail_settings.sender)
 
     @activity.defn
     async def make_coupon(self, discount_id: int) -> str:
@@ -106,7 +106,7 @@ class DiscountActivities:
     async def _hand_over(self, order: Order) -> str:
         try:
             async with heartbeating():
-                return await self._mailer.send(compose(order, self._letterhead))
+                return await self._mailer.send(compose(order, self._mail_settings))
         except MailRefused as refused:
             await self._not_sent(order)
             raise _final(f"the mail server refused it for good: {refused}") from None
@@ -162,7 +162,7 @@ def _coupon(order: Order) -> Coupon:
     )
 
 
-def compose(order: Order, letterhead: Letterhead) -> EmailMessage:
+def compose(order: Order, mail_settings: MailSettings) -> EmailMessage:
     """The mail, the same bytes however often it is composed."""
     mail = CouponMail(
         first_name=order.first_name,
@@ -177,14 +177,14 @@ def compose(order: Order, letterhead: Letterhead) -> EmailMessage:
         max_uses=order.max_uses,
         language=order.language,
         sandbox=not order.production,
-        contact=letterhead.reply_to.address if letterhead.reply_to else None,
+        contact=mail_settings.reply_to.address if mail_settings.reply_to else None,
     )
     buyer = Mailbox(order.email, f"{order.first_name} {order.last_name}")
     return build_message(
-        render(mail, letterhead.templates),
-        to=buyer if order.production else letterhead.sandbox,
-        sender=letterhead.sender,
+        render(mail, mail_settings.templates),
+        to=buyer if order.production else mail_settings.sandbox,
+        sender=mail_settings.sender,
         message_id=order.message_id,
         date=order.created_at,
-        reply_to=letterhead.reply_to,
+        reply_to=mail_settings.reply_to,
     )

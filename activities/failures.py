@@ -11,7 +11,7 @@ from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, 
 from hub.errors import HubError
 
 
-class Discreet(Interceptor):
+class FailureTranslator(Interceptor):
     """Translates every error that leaves an activity, local ones too."""
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002 - the SDK's name

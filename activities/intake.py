@@ -11,13 +11,13 @@ from temporalio.common import SearchAttributePair, TypedSearchAttributes, Workfl
 from temporalio.exceptions import WorkflowAlreadyStartedError
 
 from activities.leads import LeadRef
-from hub import temporal
-from hub.ids import WorkflowIds
 from hub.seal import Vault
 from hub.settings import DedupeScope
-from hub.store import intake
-from hub.store.engine import Database
-from hub.store.intake import Registered, Unstarted
+from hub.store import registration
+from hub.store.db.engine import Database
+from hub.store.registration import Registered, Unstarted
+from hub.temporal import vocabulary
+from hub.temporal.ids import WorkflowIds
 
 AT_ONCE = 20  # starts under way per activity: enough to keep Temporal busy, too few to starve the leads being worked on
 
@@ -30,7 +30,7 @@ class IntakeActivities:
     async def register(self, submission_id: int) -> Registered:
         """Store the submission's leads and its answer, once."""
         async with self._database.begin() as tx:
-            return await intake.register(tx, self._vault, submission_id, self._scope)
+            return await registration.register(tx, self._vault, submission_id, self._scope)
 
 
 class LeadStarter:
@@ -44,22 +44,22 @@ class LeadStarter:
     async def start_leads(self, submission_id: int) -> int:
         """Start a workflow for each lead of the submission that has none; returns how many."""
         async with self._database.begin() as tx:
-            leads = await intake.unstarted(tx, submission_id)
+            leads = await registration.unstarted(tx, submission_id)
         await asyncio.gather(*(self._start(lead) for lead in leads))
         async with self._database.begin() as tx:
-            await intake.mark_started(tx, [lead.lead_id for lead in leads])
+            await registration.mark_started(tx, [lead.lead_id for lead in leads])
         return len(leads)
 
     async def _start(self, lead: Unstarted) -> None:
         attributes: list[SearchAttributePair[Any]] = [
-            SearchAttributePair(temporal.PARTNER, str(lead.partner_id)),
-            SearchAttributePair(temporal.API, lead.api),
-            SearchAttributePair(temporal.STAGE, "waiting" if lead.delayed else "calling"),
-            SearchAttributePair(temporal.LEAD_ID, lead.lead_id),
-            SearchAttributePair(temporal.DIAL_AT, lead.due_at),
+            SearchAttributePair(vocabulary.PARTNER, str(lead.partner_id)),
+            SearchAttributePair(vocabulary.API, lead.api),
+            SearchAttributePair(vocabulary.STAGE, "waiting" if lead.delayed else "calling"),
+            SearchAttributePair(vocabulary.LEAD_ID, lead.lead_id),
+            SearchAttributePair(vocabulary.DIAL_AT, lead.due_at),
         ]
         if lead.campaign:
-            attributes.append(SearchAttributePair(temporal.CAMPAIGN, lead.campaign))
+            attributes.append(SearchAttributePair(vocabulary.CAMPAIGN, lead.campaign))
         async with self._slots:
             # Started already: by an earlier try of this activity, as the id holds this database's own random part.
             with suppress(WorkflowAlreadyStartedError):
@@ -67,7 +67,7 @@ class LeadStarter:
                     "LeadWorkflow",
                     LeadRef(lead.lead_id, lead.due_at),
                     id=self._ids.lead(lead.lead_id),
-                    task_queue=self._ids.queue(temporal.LEADS),
+                    task_queue=self._ids.queue(vocabulary.LEADS),
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     search_attributes=TypedSearchAttributes(attributes),
                     static_summary=f"Lead {lead.lead_id} by {lead.api}",

@@ -8,7 +8,7 @@ from temporalio import activity
 from hub.seal import Vault
 from hub.store import calls
 from hub.store.calls import Closed, Placed, Standing, Waiting
-from hub.store.engine import Database
+from hub.store.db.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class LeadRef:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class LeadStep:
     """How a lead stands: `stage` is waiting, calling, or its final state. Look again at `until`; `why` for people."""
 
     stage: str
@@ -42,20 +42,22 @@ class LeadActivities:
         self._database, self._vault, self._always_open = database, vault, always_open
 
     @activity.defn
-    async def advance(self, lead_id: int) -> Step:
+    async def advance(self, lead_id: int) -> LeadStep:
         """Place the lead's call when it may be placed now; tell how it stands. Run again it changes nothing."""
         async with self._database.begin() as tx:
             return _step(await calls.advance(tx, self._vault, lead_id, always_open=self._always_open))
 
 
-def _step(standing: Standing) -> Step:
+def _step(standing: Standing) -> LeadStep:
     match standing:
         case Placed(call_id=call_id, until=until):
-            return Step("calling", until, f"call {call_id} is with the dialer, who may start it until {_clock(until)}")
+            return LeadStep(
+                "calling", until, f"call {call_id} is with the dialer, who may start it until {_clock(until)}"
+            )
         case Waiting(at=at, why=why):
-            return Step("waiting", at, f"{why}; next look at {_clock(at)}")
+            return LeadStep("waiting", at, f"{why}; next look at {_clock(at)}")
         case Closed(state=state, why=why):
-            return Step(state, datetime.now(UTC), why)
+            return LeadStep(state, datetime.now(UTC), why)
 
 
 def _clock(at: datetime) -> str:

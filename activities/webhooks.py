@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from hub.egress import Answer, Egress, EgressFailure
+from hub.egress import Egress, EgressFailure, HttpReply
 from hub.seal import Vault
 from hub.store import deliveries
-from hub.store.deliveries import Attempted, Parcel
-from hub.store.engine import Database
+from hub.store.db.engine import Database
+from hub.store.deliveries import AttemptResult, OutgoingWebhook
 from hub.webhooks import SQUADIQ_FINAL, FailureKind, Verdict, next_wait, parse_retry_after, sign, verdict
 
 KEPT_ANSWER_BYTES = 2048
@@ -33,31 +33,31 @@ class WebhookActivities:
     async def deliver(self, delivery_id: int) -> Attempt:
         """Post the delivery once. A lost worker may post it again, with the same `webhook-id`."""
         async with self._database.begin() as tx:
-            parcel = await deliveries.load(tx, self._vault, delivery_id)
-        if parcel is None:
+            webhook = await deliveries.load(tx, self._vault, delivery_id)
+        if webhook is None:
             return Attempt(0, "nothing to deliver any more", None)
-        attempted = await self._attempt(parcel)
+        attempted = await self._attempt(webhook)
         async with self._database.begin() as tx:
-            await deliveries.note(tx, self._vault, parcel, attempted)
+            await deliveries.note(tx, self._vault, webhook, attempted)
         seconds = None if attempted.next_in is None else attempted.next_in.total_seconds()
-        return Attempt(parcel.attempt, f"{attempted.verdict}: {attempted.outcome}", seconds)
+        return Attempt(webhook.attempt, f"{attempted.verdict}: {attempted.outcome}", seconds)
 
-    async def _attempt(self, parcel: Parcel) -> Attempted:
+    async def _attempt(self, webhook: OutgoingWebhook) -> AttemptResult:
         now = datetime.now(UTC)
-        headers = {"Content-Type": "application/json", **sign(parcel.secrets, parcel.message_id, now, parcel.body)}
+        headers = {"Content-Type": "application/json", **sign(webhook.secrets, webhook.message_id, now, webhook.body)}
         try:
-            answer = await self._egress.post(parcel.url, parcel.body, headers)
+            answer = await self._egress.post(webhook.url, webhook.body, headers)
         except EgressFailure as failure:
-            wait = _wait(parcel.attempt, verdict(failure.kind), failure.kind, None)
-            return Attempted(failure.kind, verdict(failure.kind), failure.duration_ms, failure.address, b"", wait)
-        return _judged(parcel, answer, now)
+            wait = _wait(webhook.attempt, verdict(failure.kind), failure.kind, None)
+            return AttemptResult(failure.kind, verdict(failure.kind), failure.duration_ms, failure.address, b"", wait)
+        return _judged(webhook, answer, now)
 
 
-def _judged(parcel: Parcel, answer: Answer, now: datetime) -> Attempted:
-    judged = verdict(answer.status, final=SQUADIQ_FINAL if parcel.own_payload else frozenset())
-    wait = _wait(parcel.attempt, judged, answer.status, parse_retry_after(answer.retry_after, now))
+def _judged(webhook: OutgoingWebhook, answer: HttpReply, now: datetime) -> AttemptResult:
+    judged = verdict(answer.status, final=SQUADIQ_FINAL if webhook.own_payload else frozenset())
+    wait = _wait(webhook.attempt, judged, answer.status, parse_retry_after(answer.retry_after, now))
     kept = answer.body[:KEPT_ANSWER_BYTES]
-    return Attempted(answer.status, judged, answer.duration_ms, answer.address, kept, wait)
+    return AttemptResult(answer.status, judged, answer.duration_ms, answer.address, kept, wait)
 
 
 def _wait(attempt: int, judged: Verdict, outcome: int | FailureKind, retry_after: timedelta | None) -> timedelta | None:

@@ -7,8 +7,9 @@ from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import errors
+from api.agents import dashboard
 from api.observe import Observe, TrailingSlash
-from api.routes import agent_dashboard, comunik8, dialer, health, leanpub, margav, partner_api, squadiq
+from api.routes import comunik8, dialer, health, leanpub, margav, partner_api, squadiq
 from api.services import close_services, open_services
 from hub.logs import configure
 from hub.settings import Settings
@@ -16,7 +17,7 @@ from hub.settings import Settings
 ROUTERS = (
     partner_api.router,
     margav.router,
-    agent_dashboard.router,
+    dashboard.router,
     squadiq.router,
     leanpub.router,
     comunik8.router,

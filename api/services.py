@@ -6,15 +6,15 @@ from ipaddress import IPv4Network, IPv6Network
 from fastapi import Request
 from temporalio.client import Client
 
-from api.doorkeeper import Doorkeeper
-from api.wakeups import Wakeups
-from hub import temporal
-from hub.ids import WorkflowIds
+from api.agents.login import LoginThrottle
+from api.long_polls import CallNotifier
 from hub.keys import networks
 from hub.seal import Vault
 from hub.settings import Settings
-from hub.store.engine import Database
+from hub.store.db.engine import Database
 from hub.store.tenants import KeyHolder, deployment_id
+from hub.temporal import vocabulary
+from hub.temporal.ids import WorkflowIds
 
 
 @dataclass(slots=True)
@@ -24,10 +24,10 @@ class Services:
     vault: Vault
     temporal: Client
     ids: WorkflowIds
-    wakeups: Wakeups
+    call_notifier: CallNotifier
     proxies: tuple[IPv4Network | IPv6Network, ...]
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
-    doorkeeper: Doorkeeper = field(default_factory=Doorkeeper)
+    login_throttle: LoginThrottle = field(default_factory=LoginThrottle)
 
     @property
     def pepper(self) -> bytes:
@@ -38,21 +38,21 @@ async def open_services(settings: Settings) -> Services:
     database = Database(settings.database_url, settings.database_pool)
     async with database.begin() as tx:
         ids = WorkflowIds(await deployment_id(tx))
-    wakeups = Wakeups(settings.database_url)
-    wakeups.start()
+    call_notifier = CallNotifier(settings.database_url)
+    call_notifier.start()
     return Services(
         settings=settings,
         database=database,
         vault=settings.vault(),
-        temporal=await temporal.connect(lazy=True),
+        temporal=await vocabulary.connect(lazy=True),
         ids=ids,
-        wakeups=wakeups,
+        call_notifier=call_notifier,
         proxies=networks(settings.trusted_proxies),
     )
 
 
 async def close_services(services: Services) -> None:
-    await services.wakeups.stop()
+    await services.call_notifier.stop()
     await services.database.close()
 
 

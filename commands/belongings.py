@@ -12,7 +12,7 @@ from hub import passwords
 from hub.errors import Invalid, NotFound
 from hub.settings import Settings
 from hub.store import admin
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Agent, Base, Dialer, Origin, Product
 
 agent = typer.Typer(no_args_is_help=True)

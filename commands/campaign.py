@@ -7,10 +7,10 @@ import typer
 from pydantic import ValidationError
 
 from commands.common import DATA, Data, Json, fail, run, show
-from hub.calling import CallingPolicy
+from hub.dialing.decision import CallingPolicy
 from hub.settings import Settings
 from hub.store import admin
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Campaign
 
 app = typer.Typer(no_args_is_help=True)

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from hub.errors import HubError
 from hub.seal import SealError
 from hub.settings import Settings
-from hub.store.engine import Database, Tx
+from hub.store.db.engine import Database, Tx
 
 Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help="The data directory of a running `hub dev`.")]
 WANTS_JSON = ContextVar("WANTS_JSON", default=False)

@@ -8,7 +8,7 @@ import typer
 from commands.common import DATA, Data, Json, run, show
 from hub.settings import Settings
 from hub.store import admin, endpoints
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Endpoint
 
 app = typer.Typer(no_args_is_help=True)

@@ -11,8 +11,8 @@ import typer
 from commands.common import DATA, Data, Json, fail, run, show
 from hub.settings import Settings
 from hub.store import erasure
-from hub.store.engine import Tx
-from hub.store.erasure import Tombstone
+from hub.store.db.engine import Tx
+from hub.store.erasure import ErasedLead
 
 app = typer.Typer(no_args_is_help=True)
 HEADINGS = ("identity", "erased_at")
@@ -22,7 +22,7 @@ HEADINGS = ("identity", "erased_at")
 def export(data: Data = DATA) -> None:
     """Write all erasures as CSV to standard output: keyed hashes and times, nothing personal."""
 
-    async def work(tx: Tx, _: Settings) -> list[Tombstone]:
+    async def work(tx: Tx, _: Settings) -> list[ErasedLead]:
         return await erasure.tombstones(tx)
 
     writer = csv.writer(sys.stdout)
@@ -47,7 +47,7 @@ def apply(
     show(run(data, work), as_json=as_json)
 
 
-def _read(file: Path) -> list[Tombstone]:
+def _read(file: Path) -> list[ErasedLead]:
     try:
         with file.open(newline="") as lines:
             rows = list(csv.reader(lines))
@@ -59,7 +59,7 @@ def _read(file: Path) -> list[Tombstone]:
     for number, row in enumerate(rows[1:], 2):
         try:
             identity, erased_at = row
-            buried.append(Tombstone(bytes.fromhex(identity), datetime.fromisoformat(erased_at)))
+            buried.append(ErasedLead(bytes.fromhex(identity), datetime.fromisoformat(erased_at)))
         except ValueError:
             raise fail(f"Line {number}: not as `hub erasure export` writes it.") from None
     return buried

@@ -9,7 +9,7 @@ from commands.common import DATA, Data, Json, fail, pepper, run, show
 from hub import keys
 from hub.settings import Settings
 from hub.store import admin
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import ApiKey
 
 app = typer.Typer(no_args_is_help=True)

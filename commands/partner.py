@@ -9,7 +9,7 @@ from commands.common import DATA, Data, Json, fail, pepper, run, show
 from hub.settings import Settings
 from hub.store import admin
 from hub.store.admin import NewPartner
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Partner
 
 app = typer.Typer(no_args_is_help=True)

@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from commands.common import DATA, Data, Json, fail, run, show
 from hub import phones
 from hub.settings import Settings
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.leases import suppress
 from hub.store.tables import Suppression
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from hub.roles import Role
+from hub.temporal.roles import Role
 from infra.copies import Copies
 
 

@@ -9,7 +9,7 @@ MOST_MAILS: Final = 2
 """The second only after a send of which nobody knows whether it went out."""
 
 
-class State(StrEnum):
+class DiscountState(StrEnum):
     """Where a request stands; SENT and FAILED are final."""
 
     TAKEN = "taken"

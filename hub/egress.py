@@ -21,7 +21,7 @@ from aiohttp import AddrInfoType
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.connector import Connection
 
-from hub.egress_rules import EgressDenied, Rules, check_url, is_loopback
+from hub.egress_rules import EgressDenied, EgressRules, check_url, is_loopback
 from hub.webhooks import FailureKind
 
 MAX_ANSWER_BYTES: Final = 64 * 1024
@@ -37,7 +37,7 @@ Lookup = Callable[[str, int], Sequence[AddrInfoType]]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpReply:
     """What the server said. `body`: its first 64 KiB at most, undecoded. `address`: the number connected to."""
 
     status: int
@@ -66,7 +66,7 @@ class Egress:
 
     def __init__(
         self,
-        rules: Rules,
+        rules: EgressRules,
         *,
         tls: ssl.SSLContext | None = None,
         lookup: Lookup | None = None,
@@ -104,7 +104,7 @@ class Egress:
         await self._session.close()
         await self._resolver.close()
 
-    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpReply:
         """Make one attempt of at most 15 s, the answer's body included; every status is an answer.
 
         Raises EgressFailure for all that gives none.
@@ -123,7 +123,7 @@ class Egress:
             # Not chained: the client's errors quote the URL and what the server wrote.
             detail = str(error) if isinstance(error, EgressDenied) else type(error).__name__
             raise EgressFailure(_kind(error), detail, attempt.address, attempt.duration_ms) from None
-        return Answer(
+        return HttpReply(
             status=response.status,
             body=answer,
             address=attempt.address or "",
@@ -176,7 +176,7 @@ class _Response(aiohttp.ClientResponse):
 class _Resolver(AbstractResolver):
     """Looks names up in threads of its own and forgets every address that the rules forbid."""
 
-    def __init__(self, rules: Rules, lookup: Lookup) -> None:
+    def __init__(self, rules: EgressRules, lookup: Lookup) -> None:
         self._rules = rules
         self._lookup = lookup
         self._threads = ThreadPoolExecutor(_LOOKUP_THREADS, thread_name_prefix="lookup")

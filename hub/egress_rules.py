@@ -1,6 +1,7 @@
 """Where the hub may send to: which URLs an endpoint may have, and which addresses may be connected to.
 
-`check_url` is for the moment an endpoint is made; what its name resolves to, `Rules.permits` judges at each connect.
+`check_url` is for the moment an endpoint is made; what its name resolves to, `EgressRules.permits` judges at each
+connect.
 """
 
 import re
@@ -59,7 +60,7 @@ class EgressDenied(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class EgressRules:
     """The operator's word. `development` lets loopback be reached by its own name or address, on any port, without TLS.
 
     `networks` may be reached although they are not public; TLS and ports are asked of them all the same.
@@ -79,7 +80,7 @@ class Rules:
         return address.is_global and not any(address in network for network in _DENIED)
 
 
-def check_url(url: str, rules: Rules) -> None:
+def check_url(url: str, rules: EgressRules) -> None:
     """Raise EgressDenied unless the URL may be sent to, as far as that can be told without resolving its name."""
     parsed = _parse(url)
     host = parsed.raw_host or ""

@@ -9,7 +9,7 @@ from typing import Any
 from hub.phones import Phone
 
 
-class State(StrEnum):
+class LeadState(StrEnum):
     """Where a lead stands. SCHEDULED and CALLING are open; all others end its workflow."""
 
     SCHEDULED = "scheduled"
@@ -22,7 +22,7 @@ class State(StrEnum):
 
     @property
     def open(self) -> bool:
-        return self in {State.SCHEDULED, State.CALLING}
+        return self in {LeadState.SCHEDULED, LeadState.CALLING}
 
 
 class Outcome(StrEnum):
@@ -57,7 +57,7 @@ class NewLead:
     `person` is everything personal, as JSON, to be sealed. `identity` is what makes the lead unique in its API
     (None: nothing does). A lead that shall be kept but not called says so by `refused`, and gets no workflow; a repeat
     of a known identity is kept so too if `refuse_known` gives the reason, from the known lead's state. `zones` and
-    `states` are hub.places', where the lead tells more than its number.
+    `states` are hub.dialing.time_zones', where the lead tells more than its number.
     """
 
     person: dict[str, Any]
@@ -67,7 +67,7 @@ class NewLead:
     language: str | None = None
     delay: timedelta = timedelta()
     refused: str | None = None
-    refuse_known: Callable[[State], str] | None = None
+    refuse_known: Callable[[LeadState], str] | None = None
     zones: tuple[str, ...] = ()
     states: frozenset[str] = frozenset()
 
@@ -92,7 +92,7 @@ class Existing:
     """Another lead has this identity already; `state` is the other's."""
 
     lead_id: int
-    state: State
+    state: LeadState
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ class Tenant:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ApiResponse:
     """What the client gets: HTTP status and the JSON body. `lead_id`: the one lead that the request was about."""
 
     status: int

@@ -27,7 +27,7 @@ class Grade(StrEnum):
     UNVERIFIED = "unverified"
 
 
-class Refusal(StrEnum):
+class DialRefusal(StrEnum):
     """Why a number may never be dialled."""
 
     PREMIUM = "premium"
@@ -61,21 +61,21 @@ class Phone:
 
 
 _REFUSED_TYPES = {
-    PhoneNumberType.PREMIUM_RATE: Refusal.PREMIUM,
-    PhoneNumberType.SHARED_COST: Refusal.SHARED_COST,
-    PhoneNumberType.PERSONAL_NUMBER: Refusal.PERSONAL,
+    PhoneNumberType.PREMIUM_RATE: DialRefusal.PREMIUM,
+    PhoneNumberType.SHARED_COST: DialRefusal.SHARED_COST,
+    PhoneNumberType.PERSONAL_NUMBER: DialRefusal.PERSONAL,
 }
 
 # The library knows the type of valid numbers only; a switch bills whatever begins like this.
 _REFUSED_PREFIXES = {
-    "+1900": Refusal.PREMIUM,
-    "+449": Refusal.PREMIUM,
-    "+979": Refusal.PREMIUM,
-    "+4484": Refusal.SHARED_COST,
-    "+4487": Refusal.SHARED_COST,
-    "+808": Refusal.SHARED_COST,
-    "+4470": Refusal.PERSONAL,
-    "+878": Refusal.PERSONAL,
+    "+1900": DialRefusal.PREMIUM,
+    "+449": DialRefusal.PREMIUM,
+    "+979": DialRefusal.PREMIUM,
+    "+4484": DialRefusal.SHARED_COST,
+    "+4487": DialRefusal.SHARED_COST,
+    "+808": DialRefusal.SHARED_COST,
+    "+4470": DialRefusal.PERSONAL,
+    "+878": DialRefusal.PERSONAL,
 }
 
 
@@ -137,7 +137,7 @@ def mask(e164: str) -> str:
     return f"+{code}{'x' * (len(e164) - 1 - len(code))}"
 
 
-def refused(phone: Phone | str) -> Refusal | None:
+def refused(phone: Phone | str) -> DialRefusal | None:
     """Why this number (a Phone or its E.164) may never be dialled: it costs money, or it rings somewhere else."""
     e164 = phone if isinstance(phone, str) else phone.e164
     number = _read(e164.removeprefix("+"), None)
@@ -148,15 +148,15 @@ def refused(phone: Phone | str) -> Refusal | None:
     # Dialers strip the country code, and what is left of such a number would ring at the police.
     national = e164.removeprefix(f"+{country_code(e164)}")
     if any(shortnumberinfo.is_emergency_number(national, region) for region in _regions(number)):
-        return Refusal.EMERGENCY
+        return DialRefusal.EMERGENCY
     if lib.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
-        return Refusal.LOCAL_ONLY
+        return DialRefusal.LOCAL_ONLY
     return None
 
 
-def judged(text: str) -> Grade | Refusal:
+def grade_or_refusal(text: str) -> Grade | DialRefusal:
     """A grade or refusal, from its stored word."""
-    return Refusal(text) if text in set(Refusal) else Grade(text)
+    return DialRefusal(text) if text in set(DialRefusal) else Grade(text)
 
 
 def _read(digits: str, home: str | None) -> lib.PhoneNumber:

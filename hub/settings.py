@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from hub.egress_rules import Rules
+from hub.egress_rules import EgressRules
 from hub.keys import networks
 from hub.seal import Vault, load_master_keys
 
@@ -66,9 +66,9 @@ class Settings(BaseSettings):
         keys = load_master_keys(self.master_key.get_secret_value())
         return Vault(keys, self.pepper.get_secret_value().encode())
 
-    def egress_rules(self) -> Rules:
+    def egress_rules(self) -> EgressRules:
         """Where webhooks may go. Raises ValueError for a CIDR that is none."""
-        return Rules(self.development, frozenset(self.egress_ports), networks(self.egress_cidrs))
+        return EgressRules(self.development, frozenset(self.egress_ports), networks(self.egress_cidrs))
 
     @property
     def always_open(self) -> bool:

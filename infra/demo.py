@@ -8,7 +8,7 @@ from sqlalchemy import update
 from hub import passwords
 from hub.settings import Settings
 from hub.store.admin import APIS, NewPartner, create_key, create_partner, default_dialer
-from hub.store.engine import Database, Tx
+from hub.store.db.engine import Database, Tx
 from hub.store.tables import Agent
 
 

@@ -6,7 +6,7 @@ from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
 
-from hub import temporal
+from hub.temporal import vocabulary
 from infra.temporal import SEARCH_ATTRIBUTES
 
 
@@ -25,7 +25,7 @@ async def register(client: Client) -> list[str]:
 
 async def main() -> None:
     """Find the server as every process of the hub does."""
-    added = await register(await temporal.connect())
+    added = await register(await vocabulary.connect())
     print(f"Added to Temporal: {', '.join(added)}" if added else "Temporal knows all search attributes.")
 
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.servers import Databases, running_postgres, running_temporal
-from tests.stack import Hub, running_hub
+from tests.support.servers import Databases, running_postgres, running_temporal
+from tests.support.stack import Hub, running_hub
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.discounts import DiscountActivities, DiscountRef
-    from hub import temporal
+    from hub.temporal import vocabulary
     from workflows.steps import DATABASE, MAIL, SHOP
 
 
@@ -38,6 +38,6 @@ class DiscountWorkflow:
     def tell(self, stage: str, why: str) -> str:
         """What Temporal's UI shows."""
         workflow.set_current_details(f"**{stage}** {why}")
-        if workflow.info().typed_search_attributes.get(temporal.STAGE) != stage:
-            workflow.upsert_search_attributes([temporal.STAGE.value_set(stage)])
+        if workflow.info().typed_search_attributes.get(vocabulary.STAGE) != stage:
+            workflow.upsert_search_attributes([vocabulary.STAGE.value_set(stage)])
         return f"{stage}: {why}"

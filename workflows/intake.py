@@ -4,8 +4,8 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities, LeadStarter
-    from hub import temporal
-    from hub.store.intake import Registered
+    from hub.store.registration import Registered
+    from hub.temporal import vocabulary
     from workflows.steps import DATABASE, START, queue
 
 
@@ -23,7 +23,7 @@ class IntakeWorkflow:
             await workflow.execute_activity_method(
                 LeadStarter.start_leads,
                 submission_id,
-                task_queue=queue(temporal.LEADS),
+                task_queue=queue(vocabulary.LEADS),
                 summary=registered.summary,
                 **START,
             )

@@ -5,8 +5,8 @@ from contextlib import suppress
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.leads import LeadActivities, LeadRef, Step
-    from hub import temporal
+    from activities.leads import LeadActivities, LeadRef, LeadStep
+    from hub.temporal import vocabulary
     from workflows.steps import DATABASE
 
 
@@ -18,7 +18,7 @@ class LeadWorkflow:
     @workflow.run
     async def run(self, lead: LeadRef) -> str:
         """Returns the final state and why, such as `done: interested`."""
-        step = Step("waiting", lead.due_at, "for the delay that its sender asked for")
+        step = LeadStep("waiting", lead.due_at, "for the delay that its sender asked for")
         while not step.closed:
             await self.pause(step)
             step = await self.advance(lead)
@@ -32,7 +32,7 @@ class LeadWorkflow:
         """The lead's row has changed: look again now."""
         self._changed = True
 
-    async def pause(self, step: Step) -> None:
+    async def pause(self, step: LeadStep) -> None:
         """Until the step's time has come, or somebody changed the lead."""
         left = step.until - workflow.now()
         if left.total_seconds() > 0 and not self._changed:
@@ -41,12 +41,12 @@ class LeadWorkflow:
                 await workflow.wait_condition(lambda: self._changed, timeout=left, timeout_summary=step.summary)
         self._changed = False
 
-    async def advance(self, lead: LeadRef) -> Step:
+    async def advance(self, lead: LeadRef) -> LeadStep:
         """Place the call if it may be placed now; learn how the lead stands."""
         return await workflow.execute_local_activity_method(LeadActivities.advance, lead.lead_id, **DATABASE)
 
-    def tell(self, step: Step) -> None:
+    def tell(self, step: LeadStep) -> None:
         """What Temporal's UI shows."""
         workflow.set_current_details(f"**{step.stage}** {step.why}")
-        if workflow.info().typed_search_attributes.get(temporal.STAGE) != step.stage:
-            workflow.upsert_search_attributes([temporal.STAGE.value_set(step.stage)])
+        if workflow.info().typed_search_attributes.get(vocabulary.STAGE) != step.stage:
+            workflow.upsert_search_attributes([vocabulary.STAGE.value_set(step.stage)])

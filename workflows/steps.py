@@ -7,12 +7,12 @@ from temporalio import workflow
 from temporalio.common import RetryPolicy
 
 
-class Step(TypedDict):
+class StepPolicy(TypedDict):
     start_to_close_timeout: timedelta
     retry_policy: RetryPolicy
 
 
-class Heartbeating(Step):
+class Heartbeating(StepPolicy):
     heartbeat_timeout: timedelta
 
 
@@ -21,12 +21,12 @@ class Outside(Heartbeating):
 
 
 def queue(name: str) -> str:
-    """The task queue of this name in the running workflow's own deployment; see hub.ids."""
+    """The task queue of this name in the running workflow's own deployment; see hub.temporal.ids."""
     return f"{name}-{workflow.info().task_queue.rpartition('-')[2]}"
 
 
 # A short database step, run by the worker that holds the workflow. It waits for its database as long as it takes.
-DATABASE = Step(
+DATABASE = StepPolicy(
     start_to_close_timeout=timedelta(seconds=20),
     retry_policy=RetryPolicy(
         initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
@@ -64,7 +64,7 @@ MAIL = Outside(
 )
 
 # One attempt of a webhook. Its own schedule decides about the next one; this only survives a lost worker.
-DELIVERY = Step(
+DELIVERY = StepPolicy(
     start_to_close_timeout=timedelta(seconds=30),
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)

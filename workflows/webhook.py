@@ -7,7 +7,7 @@ from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.webhooks import Attempt, WebhookActivities
-    from hub import temporal
+    from hub.temporal import vocabulary
     from workflows.steps import DELIVERY, queue
 
 
@@ -19,10 +19,10 @@ class WebhookWorkflow:
     @workflow.run
     async def run(self, delivery_id: int) -> str:
         """Returns how the last attempt ended."""
-        attempt = await self.attempt(delivery_id, queue(temporal.WEBHOOKS))
+        attempt = await self.attempt(delivery_id, queue(vocabulary.WEBHOOKS))
         while attempt.next_in_seconds is not None:
             await self.pause(attempt)
-            attempt = await self.attempt(delivery_id, queue(temporal.WEBHOOK_RETRIES))
+            attempt = await self.attempt(delivery_id, queue(vocabulary.WEBHOOK_RETRIES))
         return attempt.said
 
     @workflow.signal

@@ -7,15 +7,15 @@ from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader, APIKeyQuery
 from sqlalchemy.exc import DBAPIError
 
-from api import openapi, start
+from api import openapi, submit
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import ERROR
 from api.services import Services, services
 from hub.contracts import comunik8
-from hub.leads import Answer
-from hub.store.comunik8 import NOT_SAVED, cancel
-from hub.store.engine import Tx
+from hub.leads import ApiResponse
+from hub.store.db.engine import Tx
+from hub.store.partners.comunik8 import NOT_SAVED, cancel
 from hub.store.tenants import KeyHolder, load_tenant
 
 router = APIRouter(tags=["Comunik8"])
@@ -68,14 +68,14 @@ Caller = Annotated[KeyHolder, Depends(caller)]
 async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     """Submit one lead. `test` checks the form and saves nothing."""
     body, value = await read_json(request)
-    call = start.describe(request, hub, holder, body, weight=1)
+    call = submit.describe(request, hub, holder, body, weight=1)
     if faults := comunik8.add_faults(value):
         return JSONResponse(faults, 400)
     if comunik8.is_test(value):
         async with hub.database.begin() as tx:
             tenant = await load_tenant(tx, call.partner_id, shared_identity=False)
         return _plain(comunik8.tested(value, tenant))
-    return await start.take_in(hub, call)
+    return await submit.submit(hub, call)
 
 
 @router.post(
@@ -87,11 +87,11 @@ async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
 async def cancel_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     """Take a lead back. After `true` it is not called, even if its call was due this second."""
     body, value = await read_json(request)
-    call = start.describe(request, hub, holder, body, weight=1)
+    call = submit.describe(request, hub, holder, body, weight=1)
     if faults := comunik8.cancel_faults(value):
         return JSONResponse(faults, 400)
     try:
-        return await start.act(hub, call, lambda tx: _cancel(tx, hub, call.partner_id, value))
+        return await submit.act(hub, call, lambda tx: _cancel(tx, hub, call.partner_id, value))
     except NotSavedError:
         # Nothing is kept of this request, so that its repeat is tried anew, whatever its Idempotency-Key.
         return _plain(comunik8.cancelled(NOT_SAVED))
@@ -101,7 +101,7 @@ class NotSavedError(Exception):
     """The database refused the change."""
 
 
-async def _cancel(tx: Tx, hub: Services, partner_id: int, value: dict[str, Any]) -> Answer:
+async def _cancel(tx: Tx, hub: Services, partner_id: int, value: dict[str, Any]) -> ApiResponse:
     try:
         warning = await cancel(tx, hub.vault, partner_id, value["type"], comunik8.phone_of(value))
     except DBAPIError as error:
@@ -109,5 +109,5 @@ async def _cancel(tx: Tx, hub: Services, partner_id: int, value: dict[str, Any])
     return comunik8.cancelled(warning)
 
 
-def _plain(answer: Answer) -> JSONResponse:
+def _plain(answer: ApiResponse) -> JSONResponse:
     return JSONResponse(answer.body, answer.status)

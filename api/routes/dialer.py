@@ -101,7 +101,7 @@ class OutcomeReport(BaseModel):
     responses: dict[str, Any] = Field(default_factory=dict)
 
 
-class Taken(BaseModel):
+class OutcomeAccepted(BaseModel):
     """The outcome is stored; `lead_state` is what became of the lead."""
 
     status: Literal["ok"] = "ok"
@@ -114,7 +114,7 @@ async def lease_calls(
 ) -> Leased:
     """Take due calls, oldest first. Each is this dialer's alone until its lease ends."""
     hold = timedelta(seconds=wanted.lease_seconds)
-    async with hub.wakeups.waiting(dialer) as called:
+    async with hub.call_notifier.waiting(dialer) as called:
         taken = await _lease(hub, dialer, wanted.max, hold)
         left = wanted.wait_seconds
         while not taken and left > 0 and not await request.is_disconnected():
@@ -154,9 +154,9 @@ async def keep_calls(hub: Hub, dialer: Annotated[int, Depends(dialer_id)], beat:
 @router.post("/calls/{call_id}/outcome", responses=openapi.errors(DETAIL, 400, 401, 403, 404, 409, 503))
 async def report_outcome(
     hub: Hub, dialer: Annotated[int, Depends(dialer_id)], call_id: Number, said: OutcomeReport
-) -> Taken:
+) -> OutcomeAccepted:
     """Report how a call ended. Saying it again changes nothing; a lost lease is refused with 409."""
     report = leases.Report(said.outcome, said.callback_at, said.meeting_at, said.recording_url, said.responses)
     async with hub.database.begin() as tx:
         state = await leases.report(tx, hub.vault, dialer, call_id, said.token, report)
-    return Taken(lead_state=state)
+    return OutcomeAccepted(lead_state=state)

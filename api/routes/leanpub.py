@@ -11,17 +11,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from api import openapi, start
+from api import openapi, submit
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import MESSAGE
 from api.services import Services, services
 from hub.contracts import leanpub
-from hub.contracts.leanpub import Refusal
+from hub.contracts.leanpub import RequestRefusal
 from hub.errors import Unauthorized
-from hub.leads import Answer
+from hub.leads import ApiResponse
 from hub.store import discounts
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tenants import KeyHolder
 
 log = structlog.get_logger()
@@ -79,7 +79,7 @@ async def request_discount(
         return await _take(request, hub, holder)
     except Unauthorized:
         return _refused(request, leanpub.INVALID_API_KEY)
-    except NotTaken as refused:
+    except DiscountRefused as refused:
         return _refused(request, refused.refusal)
     except (SQLAlchemyError, RPCError, WorkflowAlreadyStartedError, OSError) as error:
         log.warning("not scheduled", failure=type(error).__name__)
@@ -88,28 +88,28 @@ async def request_discount(
 
 async def _take(request: Request, hub: Services, holder: KeyHolder) -> Response:
     body, value = await read_json(request)
-    call = start.describe(request, hub, holder, body, weight=1)
-    return await start.act(hub, call, lambda tx: _schedule(tx, hub, call.partner_id, value))
+    call = submit.describe(request, hub, holder, body, weight=1)
+    return await submit.act(hub, call, lambda tx: _schedule(tx, hub, call.partner_id, value))
 
 
-class NotTaken(Exception):
+class DiscountRefused(Exception):
     """The request is refused, and nothing of it is kept."""
 
-    def __init__(self, refusal: Refusal) -> None:
+    def __init__(self, refusal: RequestRefusal) -> None:
         super().__init__(refusal.message)
         self.refusal = refusal
 
 
-async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> Answer:
+async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiResponse:
     """Within the transaction that stores it: what Temporal doesn't take is not stored either."""
     judged = leanpub.judge(value, await discounts.facts(tx, partner_id))
-    if isinstance(judged, Refusal):
-        raise NotTaken(judged)
+    if isinstance(judged, RequestRefusal):
+        raise DiscountRefused(judged)
     stored = await discounts.store(tx, hub.vault, partner_id, judged, value)
     if stored.fresh:
-        await start.start_discount(hub, stored.id, partner_id)
-    return Answer(200, leanpub.acknowledged(stored.public_id))
+        await submit.start_discount(hub, stored.id, partner_id)
+    return ApiResponse(200, leanpub.acknowledged(stored.public_id))
 
 
-def _refused(request: Request, refusal: Refusal) -> JSONResponse:
+def _refused(request: Request, refusal: RequestRefusal) -> JSONResponse:
     return JSONResponse(refusal.body(request.state.request_id), refusal.http_status)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from api import openapi, start
+from api import openapi, submit
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import ERROR
@@ -29,7 +29,7 @@ CREATED = 201
 @router.post(
     "/api/leads/from-dialer",
     status_code=CREATED,
-    response_model=margav.Taken,
+    response_model=margav.ReportAccepted,
     responses=openapi.errors(ERROR, *openapi.COMMON, 404),
     openapi_extra=openapi.body(margav.DialerReport, EXAMPLE),
 )
@@ -42,7 +42,7 @@ async def report_lead(
     holder = await authenticate(request, hub, key, "margav")
     body, value = await read_json(request)
     margav.parse(value)
-    answer = await start.take_in(hub, start.describe(request, hub, holder, body, weight=1))
+    answer = await submit.submit(hub, submit.describe(request, hub, holder, body, weight=1))
     return answer if answer.status_code != CREATED else _with_host(answer, hub.settings.public_url)
 
 

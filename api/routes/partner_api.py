@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from api import openapi, start
+from api import openapi, submit
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import DETAIL
@@ -37,4 +37,4 @@ async def transfer_leads(
     holder = await authenticate(request, hub, key, "partner_api")
     body, value = await read_json(request)
     weight = max(1, len(rows_of(value)))
-    return await start.take_in(hub, start.describe(request, hub, holder, body, weight))
+    return await submit.submit(hub, submit.describe(request, hub, holder, body, weight))

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import openapi, start
+from api import openapi, submit
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import DETAIL
@@ -17,11 +17,11 @@ from hub.contracts import squadiq_bodies as bodies
 from hub.contracts import squadiq_models as models
 from hub.contracts.squadiq import result
 from hub.errors import Forbidden, Unauthorized
-from hub.leads import Answer
-from hub.store import squadiq as store
-from hub.store.engine import Tx
-from hub.store.squadiq import Desk
-from hub.store.submissions import Request as Call
+from hub.leads import ApiResponse
+from hub.store.db.engine import Tx
+from hub.store.partners import squadiq as store
+from hub.store.partners.squadiq import CampaignScope
+from hub.store.submissions import NewSubmission
 from hub.store.tenants import KeyHolder
 
 PATH: Final = "/api/v4/leads"
@@ -43,10 +43,10 @@ class Sender:
     """Who calls, and the campaign of theirs that the path names."""
 
     holder: KeyHolder
-    desk: Desk
+    scope: CampaignScope
 
-    def call(self, request: Request, hub: Services, body: bytes) -> Call:
-        return start.describe(request, hub, self.holder, body, weight=1, campaign_id=self.desk.campaign.id)
+    def call(self, request: Request, hub: Services, body: bytes) -> NewSubmission:
+        return submit.describe(request, hub, self.holder, body, weight=1, campaign_id=self.scope.campaign.id)
 
 
 async def sender(
@@ -62,7 +62,7 @@ async def sender(
         raise Forbidden("Missing or invalid access token.") from None
     assert holder.partner_id is not None  # noqa: S101 - a partner's key, by its scope
     async with hub.database.begin() as tx:
-        return Sender(holder, await store.find_desk(tx, holder.partner_id, campaign_id))
+        return Sender(holder, await store.find_scope(tx, holder.partner_id, campaign_id))
 
 
 From = Annotated[Sender, Depends(sender)]
@@ -78,8 +78,8 @@ From = Annotated[Sender, Depends(sender)]
 async def create_leads(request: Request, hub: Hub, by: From) -> Response:
     """Create all leads of the array, or none of them."""
     body, value = await read_json(request)
-    bodies.check_leads(value, by.desk.campaign)
-    return await start.take_in(hub, by.call(request, hub, body))
+    bodies.check_leads(value, by.scope.campaign)
+    return await submit.submit(hub, by.call(request, hub, body))
 
 
 @router.get(
@@ -88,9 +88,9 @@ async def create_leads(request: Request, hub: Hub, by: From) -> Response:
 async def list_responses(request: Request, hub: Hub, by: From) -> Response:
     """The processed leads, first processed first; with `lead_id` that one, processed or not."""
     wanted = bodies.wanted(request.query_params)
-    await start.count(hub, by.call(request, hub, b""))
+    await submit.count(hub, by.call(request, hub, b""))
     async with hub.database.begin() as tx:
-        total, records = await store.responses(tx, hub.vault, by.desk, wanted)
+        total, records = await store.responses(tx, hub.vault, by.scope, wanted)
     page = {
         "count": total,
         "next": _page(request, hub, by, wanted.page + 1) if wanted.page * wanted.size < total else None,
@@ -103,7 +103,7 @@ async def list_responses(request: Request, hub: Hub, by: From) -> Response:
 def _page(request: Request, hub: Services, by: Sender, number: int) -> str:
     """The address of another page, with the filters of this one."""
     query = urlencode({**request.query_params, "page": number})
-    campaign = quote(by.desk.campaign.public_id, safe="")
+    campaign = quote(by.scope.campaign.public_id, safe="")
     return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{query}"
 
 
@@ -119,10 +119,10 @@ async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
     body, value = await read_json(request)
     named = bodies.named_leads(value)
 
-    async def action(tx: Tx) -> Answer:
-        return Answer(201, {"disabled": await store.disable(tx, hub.vault, by.desk, named)})
+    async def action(tx: Tx) -> ApiResponse:
+        return ApiResponse(201, {"disabled": await store.disable(tx, hub.vault, by.scope, named)})
 
-    return await start.act(hub, by.call(request, hub, body), action)
+    return await submit.act(hub, by.call(request, hub, body), action)
 
 
 @router.post(
@@ -137,11 +137,11 @@ async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
     body, value = await read_json(request)
     lead_id = bodies.named_lead(value)
 
-    async def action(tx: Tx) -> Answer:
-        await store.delete(tx, hub.vault, by.desk, lead_id)
-        return Answer(202, {"lead_id": lead_id})
+    async def action(tx: Tx) -> ApiResponse:
+        await store.delete(tx, hub.vault, by.scope, lead_id)
+        return ApiResponse(202, {"lead_id": lead_id})
 
-    return await start.act(hub, by.call(request, hub, body), action)
+    return await submit.act(hub, by.call(request, hub, body), action)
 
 
 @router.patch(
@@ -153,12 +153,12 @@ async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
 async def update_lead(request: Request, hub: Hub, by: From) -> Response:
     """Change what is sent, keep the rest. A call that waits goes to the new number."""
     body, value = await read_json(request)
-    said = bodies.change(value, by.desk.campaign)
+    said = bodies.change(value, by.scope.campaign)
 
-    async def action(tx: Tx) -> Answer:
-        return Answer(200, {"lead_id": said.lead_id}, await store.change(tx, hub.vault, by.desk, said))
+    async def action(tx: Tx) -> ApiResponse:
+        return ApiResponse(200, {"lead_id": said.lead_id}, await store.change(tx, hub.vault, by.scope, said))
 
-    return await start.act(hub, by.call(request, hub, body), action)
+    return await submit.act(hub, by.call(request, hub, body), action)
 
 
 @router.post(
@@ -172,7 +172,7 @@ async def convert_lead(request: Request, hub: Hub, by: From) -> Response:
     body, value = await read_json(request)
     lead_id, detail = bodies.conversion(value)
 
-    async def action(tx: Tx) -> Answer:
-        return Answer(200, {"lead_id": lead_id}, await store.convert(tx, hub.vault, by.desk, lead_id, detail))
+    async def action(tx: Tx) -> ApiResponse:
+        return ApiResponse(200, {"lead_id": lead_id}, await store.convert(tx, hub.vault, by.scope, lead_id, detail))
 
-    return await start.act(hub, by.call(request, hub, body), action)
+    return await submit.act(hub, by.call(request, hub, body), action)

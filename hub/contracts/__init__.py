@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from hub.contracts import comunik8, partner_api, squadiq
-from hub.leads import Answer, Record, Result, Row, Tenant
+from hub.leads import ApiResponse, Record, Result, Row, Tenant
 
 
 class LeadContract(Protocol):
@@ -16,7 +16,7 @@ class LeadContract(Protocol):
     def read(self, body: Any, tenant: Tenant, campaign_id: int | None, /) -> list[Row]:
         """Translate a decoded body that the route found well-formed into rows, in order."""
 
-    def answer(self, body: Any, results: Sequence[Result], /) -> Answer:
+    def answer(self, body: Any, results: Sequence[Result], /) -> ApiResponse:
         """Word what became of the rows. A status of 400 or more takes back all that was stored of them."""
 
 

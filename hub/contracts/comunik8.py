@@ -15,7 +15,7 @@ from hub import phones, strictjson
 from hub.emails import is_email
 from hub.errors import Invalid
 from hub.languages import language
-from hub.leads import Answer, Campaign, NewLead, Refused, Result, Row, State, Tenant
+from hub.leads import ApiResponse, Campaign, LeadState, NewLead, Refused, Result, Row, Tenant
 from hub.phones import Grade, Phone
 
 REGION = "GB"
@@ -146,11 +146,11 @@ def is_test(body: dict[str, Any]) -> bool:
     return body.get("test") is True or body.get("test") == "true"
 
 
-def tested(body: dict[str, Any], tenant: Tenant) -> Answer:
+def tested(body: dict[str, Any], tenant: Tenant) -> ApiResponse:
     """The answer to a test whose body has no faults."""
     if body["type"] in tenant.campaigns:
-        return Answer(200, Tested().model_dump())
-    return Answer(200, Added(saved=False, processed=False, error=UNKNOWN_TYPE).model_dump())
+        return ApiResponse(200, Tested().model_dump())
+    return ApiResponse(200, Added(saved=False, processed=False, error=UNKNOWN_TYPE).model_dump())
 
 
 def phone_of(body: dict[str, Any]) -> Phone:
@@ -188,17 +188,17 @@ def _person(body: dict[str, Any], phone: Phone) -> dict[str, Any]:
     return {**body, "name": name, "phone": phone.e164, "extension": phone.extension}
 
 
-def _known(state: State) -> str:
+def _known(state: LeadState) -> str:
     return SCHEDULED if state.open else EXISTING
 
 
-def answer(_body: Any, results: Sequence[Result]) -> Answer:
+def answer(_body: Any, results: Sequence[Result]) -> ApiResponse:
     """Word the result as the seed does."""
     [result] = results
     reason = result.reason if isinstance(result, Refused) else None
-    return Answer(200, Added(saved=True, processed=reason is None, error=reason).model_dump(exclude_none=True))
+    return ApiResponse(200, Added(saved=True, processed=reason is None, error=reason).model_dump(exclude_none=True))
 
 
-def cancelled(warning: str | None) -> Answer:
+def cancelled(warning: str | None) -> ApiResponse:
     """The answer to /lead/cancel: done, or the warning that says why not."""
-    return Answer(200, {"cancelled": True} if warning is None else {"cancelled": False, "warning": warning})
+    return ApiResponse(200, {"cancelled": True} if warning is None else {"cancelled": False, "warning": warning})

@@ -16,7 +16,7 @@ LONGEST = 255
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RequestRefusal:
     """Why a request is not taken. `code` and `message` are the seed's; malformed requests have only the HTTP status."""
 
     code: int
@@ -30,19 +30,21 @@ class Refusal:
         return {"code": self.code, "message": self.message, "requestId": request_id}
 
 
-INVALID_PARTNER = Refusal(401, 200, "Invalid partner ID")
-MISSING_PARTNER = Refusal(402, 200, "Missing partner ID")
-INVALID_API_KEY = Refusal(403, 200, "Invalid API key")
-INVALID_ORIGIN = Refusal(404, 200, "Invalid origin")
-INVALID_PRODUCT = Refusal(405, 200, "Invalid product ID")
-INVALID_RECIPIENT = Refusal(406, 200, "Invalid recipient(s)")
-PERMISSION_DENIED = Refusal(407, 200, "Permission denied")
-NOT_SCHEDULED = Refusal(501, 200, "Failed to schedule job")
+INVALID_PARTNER = RequestRefusal(401, 200, "Invalid partner ID")
+MISSING_PARTNER = RequestRefusal(402, 200, "Missing partner ID")
+INVALID_API_KEY = RequestRefusal(403, 200, "Invalid API key")
+INVALID_ORIGIN = RequestRefusal(404, 200, "Invalid origin")
+INVALID_PRODUCT = RequestRefusal(405, 200, "Invalid product ID")
+INVALID_RECIPIENT = RequestRefusal(406, 200, "Invalid recipient(s)")
+PERMISSION_DENIED = RequestRefusal(407, 200, "Permission denied")
+NOT_SCHEDULED = RequestRefusal(501, 200, "Failed to schedule job")
 
-NOT_POST = Refusal(403, 403, "Missing Authentication Token")
-NOT_AN_OBJECT = Refusal(400, 400, "The body must be a JSON object")
-BAD_TRANSACTION = Refusal(400, 400, f"transactionId must be a string of at most {LONGEST} printable ASCII characters")
-BAD_SANDBOX_MODE = Refusal(400, 400, "sandboxMode must be true or false")
+NOT_POST = RequestRefusal(403, 403, "Missing Authentication Token")
+NOT_AN_OBJECT = RequestRefusal(400, 400, "The body must be a JSON object")
+BAD_TRANSACTION = RequestRefusal(
+    400, 400, f"transactionId must be a string of at most {LONGEST} printable ASCII characters"
+)
+BAD_SANDBOX_MODE = RequestRefusal(400, 400, "sandboxMode must be true or false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def acknowledged(request_id: str) -> dict[str, int | str]:
     return {"code": 0, "message": "OK", "requestId": request_id}
 
 
-def judge(body: object, partner: PartnerFacts) -> DiscountRequest | Refusal:
+def judge(body: object, partner: PartnerFacts) -> DiscountRequest | RequestRefusal:
     """The request in `body` (decoded JSON), or its first fault; the API key has been judged before.
 
     What is malformed comes first (HTTP 400), then the seed's codes as 402, 401, 404, 405, 406, 407.
@@ -91,14 +93,14 @@ def judge(body: object, partner: PartnerFacts) -> DiscountRequest | Refusal:
     return _malformed(body) or _not_allowed(body, partner) or _request(body, partner)
 
 
-def _malformed(body: Mapping[str, Any]) -> Refusal | None:
+def _malformed(body: Mapping[str, Any]) -> RequestRefusal | None:
     if not isinstance(body.get("sandboxMode", True), bool):
         return BAD_SANDBOX_MODE
     transaction = body.get("transactionId", "")
     return None if _is_text(transaction, "ascii") and len(transaction) <= LONGEST else BAD_TRANSACTION
 
 
-def _not_allowed(body: Mapping[str, Any], partner: PartnerFacts) -> Refusal | None:
+def _not_allowed(body: Mapping[str, Any], partner: PartnerFacts) -> RequestRefusal | None:
     named = body.get("partnerId")
     if named is None or (isinstance(named, str) and not named.strip()):
         return MISSING_PARTNER
@@ -109,7 +111,7 @@ def _not_allowed(body: Mapping[str, Any], partner: PartnerFacts) -> Refusal | No
     return None if _is_one_of(body.get("productId"), partner.product_ids) else INVALID_PRODUCT
 
 
-def _request(body: Mapping[str, Any], partner: PartnerFacts) -> DiscountRequest | Refusal:
+def _request(body: Mapping[str, Any], partner: PartnerFacts) -> DiscountRequest | RequestRefusal:
     recipient = _recipient(body.get("recipient"))
     if recipient is None:
         return INVALID_RECIPIENT

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 
 from hub import phones
 from hub.errors import Invalid
-from hub.leads import Answer
+from hub.leads import ApiResponse
 
 REGION: Final = "GB"
 AGENT_FIELDS: Final = ("dialer_user_id", "user", "agent_username")
@@ -63,7 +63,7 @@ class LeadOut(BaseModel):
     updated_at: str
 
 
-class Taken(BaseModel):
+class ReportAccepted(BaseModel):
     """`redirect_url`: where the dialer sends its agent next."""
 
     success: bool
@@ -73,7 +73,7 @@ class Taken(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Reported:
+class ParsedReport:
     """One report. `fields` are all that say something, the seed's as text; the agent is the first of `agents` known."""
 
     agents: tuple[tuple[str, str], ...]
@@ -92,7 +92,7 @@ class Reported:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredLead:
     """A lead with all fields that its reports ever filled, and its latest agent."""
 
     id: int
@@ -109,7 +109,7 @@ class Stored:
         return self.fields.get("full_name") or " ".join(part for part in parts if part) or None
 
 
-def parse(body: Any) -> Reported:
+def parse(body: Any) -> ParsedReport:
     """Read a decoded body. Raises Invalid when it names no agent, or a field holds what can't be meant."""
     if not isinstance(body, dict):
         raise Invalid("The body must be a JSON object.")
@@ -123,7 +123,7 @@ def parse(body: Any) -> Reported:
     phone = _phone(fields)
     if phone:
         fields |= {"phone": phone.e164} | ({"extension": phone.extension} if phone.extension else {})
-    return Reported(agents, fields, phone)
+    return ParsedReport(agents, fields, phone)
 
 
 def _kept(name: str, value: Any) -> Any:
@@ -155,15 +155,15 @@ def _phone(fields: Mapping[str, Any]) -> phones.Phone | None:
         raise Invalid(f"{name}: is not a phone number.") from None
 
 
-def unknown_agent(said: Reported) -> Answer:
+def unknown_agent(said: ParsedReport) -> ApiResponse:
     """Nobody has any of the names that the report gives."""
     named = dict(said.agents)
     name = named.get("user") or named.get("agent_username")
     who = f"username '{name}'" if name else f"dialer_user_id '{named['dialer_user_id']}'"
-    return Answer(404, {"error": f"Agent with {who} not found"})
+    return ApiResponse(404, {"error": f"Agent with {who} not found"})
 
 
-def answer(lead: Stored, *, created: bool) -> Answer:
+def answer(lead: StoredLead, *, created: bool) -> ApiResponse:
     """Word the stored lead as the seed does. `redirect_url` is a path: only the API knows the host before it."""
     out = LeadOut(
         id=lead.id,
@@ -175,13 +175,13 @@ def answer(lead: Stored, *, created: bool) -> Answer:
         updated_at=_zulu(lead.updated_at),
         **{name: lead.fields.get(name) for name in _AS_STORED},
     )
-    taken = Taken(
+    taken = ReportAccepted(
         success=True,
         lead=out,
         message="Lead created successfully" if created else "Lead updated successfully",
         redirect_url=_redirect(lead),
     )
-    return Answer(201, taken.model_dump())
+    return ApiResponse(201, taken.model_dump())
 
 
 _AS_STORED: Final = (
@@ -190,7 +190,7 @@ _AS_STORED: Final = (
 )
 
 
-def _redirect(lead: Stored) -> str:
+def _redirect(lead: StoredLead) -> str:
     shown = {
         "from_dialer": "true",
         "lead_id": str(lead.id),

@@ -9,7 +9,7 @@ from hub import phones
 from hub.emails import is_email
 from hub.errors import Invalid
 from hub.languages import language
-from hub.leads import Answer, BadRow, Campaign, Created, Existing, NewLead, Result, Row, Tenant
+from hub.leads import ApiResponse, BadRow, Campaign, Created, Existing, NewLead, Result, Row, Tenant
 
 BAD_PHONE = "Invalid phone format"
 BAD_EMAIL = "Invalid email format"
@@ -89,7 +89,7 @@ def _filled(value: Any) -> bool:
     return isinstance(value, str) and bool(value.strip())
 
 
-def answer(body: Any, results: Sequence[Result]) -> Answer:
+def answer(body: Any, results: Sequence[Result]) -> ApiResponse:
     """Word the results as the seed does."""
     rows = rows_of(body)
     created = sum(isinstance(result, Created) for result in results)
@@ -108,7 +108,7 @@ def answer(body: Any, results: Sequence[Result]) -> Answer:
         errors=errors or None,
         message=f"Successfully processed {created} out of {len(rows)} leads",
     )
-    return Answer(200, transferred.model_dump())
+    return ApiResponse(200, transferred.model_dump())
 
 
 def _reason(result: Result) -> str | None:

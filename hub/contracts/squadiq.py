@@ -9,7 +9,7 @@ from hub import phones
 from hub.contracts.squadiq_bodies import EXISTS, REGION, Faulty, named_in, person_of, phone_of, rows_of
 from hub.contracts.squadiq_models import CreatedLeads, LeadResult
 from hub.languages import language
-from hub.leads import Answer, Campaign, Created, NewLead, Outcome, Record, Result, Row, Tenant
+from hub.leads import ApiResponse, Campaign, Created, NewLead, Outcome, Record, Result, Row, Tenant
 
 
 def identity(campaign: Campaign, lead_id: str) -> str:
@@ -34,15 +34,15 @@ def _read_row(row: dict[str, Any], campaign: Campaign) -> NewLead:
     )
 
 
-def answer(body: Any, results: Sequence[Result]) -> Answer:
+def answer(body: Any, results: Sequence[Result]) -> ApiResponse:
     """All are created, or none: then every lead that was there before is named."""
     named = list(named_in(rows_of(body)))
     known = [lead.fault(EXISTS) for lead, result in zip(named, results, strict=True) if not isinstance(result, Created)]
     if known:
         faulty = Faulty(known)
-        return Answer(HTTPStatus.BAD_REQUEST, {"detail": faulty.message, **faulty.facts})
+        return ApiResponse(HTTPStatus.BAD_REQUEST, {"detail": faulty.message, **faulty.facts})
     created = CreatedLeads(created=len(named), lead_ids=[lead.lead_id for lead in named])
-    return Answer(HTTPStatus.CREATED, created.model_dump())
+    return ApiResponse(HTTPStatus.CREATED, created.model_dump())
 
 
 MET, NOT_MET = "Connected : Objective Met", "Connected : Objective Not Met"
@@ -54,7 +54,7 @@ OUTCOMES = {
     Outcome.NOT_INTERESTED: NOT_MET,
     Outcome.DO_NOT_CALL: NOT_MET,
     Outcome.CALLBACK: NOT_MET,
-    Outcome.NO_ANSWER: "Not Connected : No Answer",
+    Outcome.NO_ANSWER: "Not Connected : No ApiResponse",
     Outcome.BUSY: "Not Connected : Busy",
     Outcome.VOICEMAIL: "Not Connected : Voicemail",
     Outcome.FAILED: FAILED,

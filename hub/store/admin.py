@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from hub import keys
 from hub.errors import Invalid, NotFound
 from hub.store import tables
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 
 APIS = ("partner_api", "margav", "squadiq", "leanpub", "comunik8")
 DEFAULT_LEADS_PER_MINUTE = 100

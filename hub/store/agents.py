@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 
 from hub.store import tables
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Lead
 
 

@@ -10,12 +10,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, text, update
 
-from hub import calling
-from hub.leads import State
-from hub.phones import judged
+from hub.dialing import decision
+from hub.leads import LeadState
+from hub.phones import grade_or_refusal
 from hub.seal import Vault
 from hub.store import events, results
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Call, Lead, Suppression
 
 DAY = timedelta(hours=24)
@@ -41,7 +41,7 @@ class Waiting:
 class Closed:
     """No call ever again: the lead is in a final state."""
 
-    state: State
+    state: LeadState
     why: str
 
 
@@ -54,16 +54,16 @@ async def advance(tx: Tx, vault: Vault, lead_id: int, *, always_open: bool = Fal
     A call that no dialer took in its time is taken back first. Safe to run twice: an open call stays as it is.
     """
     lead = await _locked(tx, lead_id)
-    if lead.state == State.CALLING and await withdraw(tx, lead_id, expired_at=lead.now) is None:
+    if lead.state == LeadState.CALLING and await withdraw(tx, lead_id, expired_at=lead.now) is None:
         return await _placed(tx, lead_id)
-    if not State(lead.state).open:
-        return Closed(State(lead.state), lead.outcome or lead.why or "")
+    if not LeadState(lead.state).open:
+        return Closed(LeadState(lead.state), lead.outcome or lead.why or "")
     verdict = await _judge(tx, lead, always_open=always_open)
-    if isinstance(verdict, calling.Allowed):
+    if isinstance(verdict, decision.Allowed):
         return await _place(tx, vault, lead, verdict.until)
-    if isinstance(verdict, calling.NotYet):
-        if (State.SCHEDULED, verdict.at, verdict.why) != (lead.state, lead.dial_at, lead.why):
-            await _set(tx, lead_id, state=State.SCHEDULED, dial_at=verdict.at, why=verdict.why)
+    if isinstance(verdict, decision.NotYet):
+        if (LeadState.SCHEDULED, verdict.at, verdict.why) != (lead.state, lead.dial_at, lead.why):
+            await _set(tx, lead_id, state=LeadState.SCHEDULED, dial_at=verdict.at, why=verdict.why)
         return Waiting(verdict.at, verdict.why)
     return await _refuse(tx, vault, lead, verdict.why)
 
@@ -131,19 +131,19 @@ async def _placed(tx: Tx, lead_id: int) -> Placed:
     return Placed(row.id, row.until)
 
 
-async def _judge(tx: Tx, lead: Any, *, always_open: bool) -> calling.Decision:
+async def _judge(tx: Tx, lead: Any, *, always_open: bool) -> decision.Decision:
     """Everything that can forbid or delay a call, cheapest first."""
     if lead.disabled_at is not None:
-        return calling.NotYet(lead.now + timedelta(minutes=5), "the partner is disabled")
+        return decision.NotYet(lead.now + timedelta(minutes=5), "the partner is disabled")
     if lead.phone_hash is None or lead.dialer_id is None:
-        return calling.Never("there is no number, or no campaign to call it for")
+        return decision.Never("there is no number, or no campaign to call it for")
     overrides = {**lead.policy, "open_always": True} if always_open else lead.policy
-    rules = calling.policy_for(lead.region, frozenset(lead.states), overrides)
-    if barred := calling.barred(judged(lead.grade), lead.region, rules.policy):
-        return calling.Never(barred)
+    rules = decision.policy_for(lead.region, frozenset(lead.states), overrides)
+    if blocked_reason := decision.blocked_reason(grade_or_refusal(lead.grade), lead.region, rules.policy):
+        return decision.Never(blocked_reason)
     not_after = lead.created_at + rules.policy.expires_after if rules.policy.expires_after else None
-    when = calling.decide(lead.now, zones=tuple(lead.zones), rules=rules, not_before=lead.dial_at, not_after=not_after)
-    return await _judge_number(tx, lead, rules) or when if isinstance(when, calling.Allowed) else when
+    when = decision.decide(lead.now, zones=tuple(lead.zones), rules=rules, not_before=lead.dial_at, not_after=not_after)
+    return await _judge_number(tx, lead, rules) or when if isinstance(when, decision.Allowed) else when
 
 
 _NUMBER = text("""
@@ -157,17 +157,17 @@ _NUMBER = text("""
 """)
 
 
-async def _judge_number(tx: Tx, lead: Any, rules: calling.Rules) -> calling.NotYet | calling.Never | None:
+async def _judge_number(tx: Tx, lead: Any, rules: decision.DialingRules) -> decision.NotYet | decision.Never | None:
     """Do-not-call, and the caps that count other calls."""
     subject = {"phone_hash": lead.phone_hash, "partner_id": lead.partner_id, "since": lead.now - DAY}
     facts = (await tx.execute(_NUMBER, {**subject, "counted": lead.daily_calls is not None})).one()
     if facts.suppressed:
-        return calling.Never("the number is on the do-not-call list")
-    if capped := calling.capped_until(lead.now, facts.calls, rules):
-        return calling.NotYet(capped, f"the number was called {len(facts.calls)} times within 24 hours")
+        return decision.Never("the number is on the do-not-call list")
+    if capped := decision.capped_until(lead.now, facts.calls, rules):
+        return decision.NotYet(capped, f"the number was called {len(facts.calls)} times within 24 hours")
     if lead.daily_calls is None or facts.of_partner < lead.daily_calls:
         return None
-    return calling.NotYet(lead.now + timedelta(minutes=15), "the partner's budget of calls for 24 hours is used up")
+    return decision.NotYet(lead.now + timedelta(minutes=15), "the partner's budget of calls for 24 hours is used up")
 
 
 def suppressed(phone_hash: Any, partner_id: Any) -> ColumnElement[bool]:
@@ -177,10 +177,10 @@ def suppressed(phone_hash: Any, partner_id: Any) -> ColumnElement[bool]:
 
 
 async def _refuse(tx: Tx, vault: Vault, lead: Any, why: str) -> Closed:
-    await _set(tx, lead.id, state=State.REFUSED, why=why, processed_at=func.clock_timestamp())
+    await _set(tx, lead.id, state=LeadState.REFUSED, why=why, processed_at=func.clock_timestamp())
     data = {"lead_id": lead.id, "api": lead.api, "campaign": lead.campaign, "outcome": None, "refused": why}
     await events.record(tx, vault, lead.partner_id, [results.processed(tx, vault, lead, data)])
-    return Closed(State.REFUSED, why)
+    return Closed(LeadState.REFUSED, why)
 
 
 _PLACE = text("""
@@ -208,7 +208,7 @@ async def _place(tx: Tx, vault: Vault, lead: Any, until: datetime) -> Placed:
     call_id = int((await tx.execute(_PLACE, call)).scalar_one())
     if lead.heard:
         data = {"lead_id": lead.id, "campaign": lead.campaign, "call_id": call_id, "attempt": lead.attempts + 1}
-        scheduled = events.Happening("call.scheduled", data | {"due_at": lead.dial_at.isoformat()}, lead_id=lead.id)
+        scheduled = events.NewEvent("call.scheduled", data | {"due_at": lead.dial_at.isoformat()}, lead_id=lead.id)
         await events.record(tx, vault, lead.partner_id, [scheduled])
     return Placed(call_id, until)
 

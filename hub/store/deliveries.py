@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.seal import Vault
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.events import BODY
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event
 from hub.webhooks import Verdict
@@ -19,7 +19,7 @@ OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class OutgoingWebhook:
     """One delivery, ready to be posted. `subject_key` seals what the endpoint answers."""
 
     delivery_id: int
@@ -34,7 +34,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Attempted:
+class AttemptResult:
     """How one attempt went. `outcome`: an HTTP status or a failure class; `next_in`: None when there is no next."""
 
     outcome: int | str
@@ -45,16 +45,16 @@ class Attempted:
     next_in: timedelta | None
 
 
-async def load(tx: Tx, vault: Vault, delivery_id: int) -> Parcel | None:
+async def load(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook | None:
     """The delivery, or None when it is over: delivered, its subject erased, its endpoint disabled or deleted."""
-    row = (await tx.execute(_PARCEL.where(Delivery.id == delivery_id))).one()
+    row = (await tx.execute(_OUTGOING.where(Delivery.id == delivery_id))).one()
     over = row.state != "pending" or row.disabled_at is not None or row.deleted_at is not None
     if over or row.wrapped_key is None or row.body is None:
         return None
     secrets = [vault.open_secret(row.secret, row=str(row.endpoint_id), column=SECRET)]
     if row.old_secret is not None and row.old_secret_until > row.now:
         secrets.append(vault.open_secret(row.old_secret, row=str(row.endpoint_id), column=OLD_SECRET))
-    return Parcel(
+    return OutgoingWebhook(
         delivery_id=delivery_id,
         endpoint_id=row.endpoint_id,
         url=row.url,
@@ -67,7 +67,7 @@ async def load(tx: Tx, vault: Vault, delivery_id: int) -> Parcel | None:
     )
 
 
-_PARCEL = (
+_OUTGOING = (
     select(
         Delivery.state,
         Delivery.attempts,
@@ -91,28 +91,28 @@ _PARCEL = (
 )
 
 
-async def note(tx: Tx, vault: Vault, parcel: Parcel, attempted: Attempted) -> None:
+async def note(tx: Tx, vault: Vault, webhook: OutgoingWebhook, attempted: AttemptResult) -> None:
     """Write the attempt down, and what follows for its delivery and endpoint. Run again it changes nothing."""
     now = func.clock_timestamp()
     next_at = None if attempted.next_in is None else now + attempted.next_in
-    row = f"{parcel.delivery_id}.{parcel.attempt}"
+    row = f"{webhook.delivery_id}.{webhook.attempt}"
     status = attempted.outcome if isinstance(attempted.outcome, int) else None
     written = insert(DeliveryAttempt).values(
-        delivery_id=parcel.delivery_id,
-        number=parcel.attempt,
+        delivery_id=webhook.delivery_id,
+        number=webhook.attempt,
         status=status,
         failure=None if status is not None else attempted.outcome,
         duration_ms=attempted.duration_ms,
         address=attempted.address,
-        answer=vault.unwrap(parcel.subject_key).seal(attempted.answer, row=row, column=ANSWER),
+        answer=vault.unwrap(webhook.subject_key).seal(attempted.answer, row=row, column=ANSWER),
         next_at=next_at,
     )
     await tx.execute(written.on_conflict_do_nothing())
     delivered = attempted.verdict is Verdict.DELIVERED
     state = "delivered" if delivered else "pending" if attempted.next_in is not None else "failed"
-    mine = update(Delivery).where(Delivery.id == parcel.delivery_id)
-    await tx.execute(mine.values(state=state, attempts=parcel.attempt, next_at=next_at))
-    endpoint = update(Endpoint).where(Endpoint.id == parcel.endpoint_id)
+    mine = update(Delivery).where(Delivery.id == webhook.delivery_id)
+    await tx.execute(mine.values(state=state, attempts=webhook.attempt, next_at=next_at))
+    endpoint = update(Endpoint).where(Endpoint.id == webhook.endpoint_id)
     if delivered:
         await tx.execute(endpoint.where(Endpoint.failing_since.is_not(None)).values(failing_since=None))
     else:
@@ -121,7 +121,7 @@ async def note(tx: Tx, vault: Vault, parcel: Parcel, attempted: Attempted) -> No
         await tx.execute(endpoint.values(disabled_at=now, disabled_why="it answered 410 Gone"))
 
 
-async def forget_old(tx: Tx) -> int:
+async def purge_expired(tx: Tx) -> int:
     """Remove attempts after 30 days; returns how many."""
     old = delete(DeliveryAttempt).where(DeliveryAttempt.created_at < func.clock_timestamp() - KEPT)
     return (await tx.execute(old)).rowcount

@@ -12,9 +12,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
 from hub.contracts.leanpub import DiscountRequest, PartnerFacts
-from hub.discounts import State, new_code
+from hub.discounts import DiscountState, new_code
 from hub.seal import Vault
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Coupon, Discount, Origin, Partner, Product
 
 RECIPIENT = "discount.recipient"
@@ -22,7 +22,7 @@ REPEATS_WITHIN = timedelta(hours=24)
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredDiscount:
     """A request's row. `fresh`: it is new, and its workflow is still to be started."""
 
     id: int
@@ -39,7 +39,9 @@ async def facts(tx: Tx, partner_id: int) -> PartnerFacts:
     return PartnerFacts(row.public_id or "", frozenset(origins), frozenset(products), row.production_ready)
 
 
-async def store(tx: Tx, vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]) -> Stored:
+async def store(
+    tx: Tx, vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]
+) -> StoredDiscount:
     """Write the request and the coupon that it will have, unless it is a repeat of one within 24 h.
 
     The caller holds the partner's admission lock, so that of two equal requests at once the second finds the first.
@@ -67,14 +69,14 @@ async def store(tx: Tx, vault: Vault, partner_id: int, request: DiscountRequest,
         product_id=product.id,
         repeat_hash=repeat_hash,
         sandbox=request.sandbox,
-        state=State.TAKEN,
+        state=DiscountState.TAKEN,
         wrapped_key=wrapped,
         recipient=key.seal(strictjson.dumps(recipient), row=public_id, column=RECIPIENT),
         email_hash=vault.index("email", request.recipient.email.lower()),
     )
     discount_id = int((await tx.execute(row.returning(Discount.id))).scalar_one())
     await tx.execute(insert(Coupon).values(discount_id=discount_id, **_coupon(product, sandbox=request.sandbox)))
-    return Stored(discount_id, public_id, fresh=True)
+    return StoredDiscount(discount_id, public_id, fresh=True)
 
 
 def _repeat_hash(vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]) -> bytes | None:
@@ -84,13 +86,13 @@ def _repeat_hash(vault: Vault, partner_id: int, request: DiscountRequest, body: 
     return vault.index("discount", f"{partner_id} {sha256(payload.encode()).hexdigest()}")
 
 
-async def _earlier(tx: Tx, partner_id: int, repeat_hash: bytes) -> Stored | None:
+async def _earlier(tx: Tx, partner_id: int, repeat_hash: bytes) -> StoredDiscount | None:
     recent = Discount.created_at > func.clock_timestamp() - REPEATS_WITHIN
     same = select(Discount.id, Discount.public_id).where(
         Discount.partner_id == partner_id, Discount.repeat_hash == repeat_hash, recent
     )
     row = (await tx.execute(same.order_by(Discount.id).limit(1))).first()
-    return None if row is None else Stored(row.id, row.public_id, fresh=False)
+    return None if row is None else StoredDiscount(row.id, row.public_id, fresh=False)
 
 
 def _coupon(product: Any, *, sandbox: bool) -> dict[str, Any]:

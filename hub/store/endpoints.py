@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from hub.egress_rules import EgressDenied, Rules, check_url
+from hub.egress_rules import EgressDenied, EgressRules, check_url
 from hub.errors import Invalid, NotFound
 from hub.seal import Vault
+from hub.store.db.engine import Tx
 from hub.store.deliveries import OLD_SECRET, SECRET
-from hub.store.engine import Tx
 from hub.store.tables import Campaign, Endpoint, Partner
 from hub.webhooks import EVENT_TYPES, new_secret
 
@@ -19,7 +19,7 @@ from hub.webhooks import EVENT_TYPES, new_secret
 async def create_endpoint(
     tx: Tx,
     vault: Vault,
-    rules: Rules,
+    rules: EgressRules,
     partner_id: int,
     url: str,
     types: Sequence[str] = (),

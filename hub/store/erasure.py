@@ -10,17 +10,18 @@ from typing import Any
 
 from sqlalchemy import func, or_, select, update
 
-from hub.leads import State
+from hub.leads import LeadState
 from hub.seal import Vault
-from hub.store import calls, events, outbox
-from hub.store.engine import Tx
+from hub.store import calls, events
+from hub.store.db import outbox
+from hub.store.db.engine import Tx
 from hub.store.tables import Call, Contact, Delivery, DeliveryAttempt, Event, Lead, Submission
 
 WHY = "erased by its sender"
 
 
 @dataclass(frozen=True, slots=True)
-class Tombstone:
+class ErasedLead:
     """An erased lead: the keyed hash of what made it unique, and since when it is gone."""
 
     identity: bytes
@@ -38,10 +39,10 @@ async def erase(tx: Tx, vault: Vault, lead: Any) -> None:
     contact = update(Contact).where(Contact.lead_id == lead.id)
     await tx.execute(contact.values(**gone, tombstone=lead.dedupe_key, erased_at=now))
     unknown = dict.fromkeys(("dedupe_key", "phone_hash", "grade", "region", "language", "agent_id"), None)
-    ended = {"states": [], "zones": [], "state": State.ERASED, "why": WHY, "updated_at": now}
+    ended = {"states": [], "zones": [], "state": LeadState.ERASED, "why": WHY, "updated_at": now}
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(**unknown, **ended))
     await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
-    told = events.Happening("lead.deleted", {"lead_id": lead.id, "api": lead.api}, impersonal=True)
+    told = events.NewEvent("lead.deleted", {"lead_id": lead.id, "api": lead.api}, impersonal=True)
     await events.record(tx, vault, lead.partner_id, [told])
 
 
@@ -59,17 +60,17 @@ async def _blank_requests(tx: Tx, lead: Any) -> None:
     await tx.execute(update(Submission).where(mine).values(blank))
 
 
-async def tombstones(tx: Tx) -> list[Tombstone]:
+async def tombstones(tx: Tx) -> list[ErasedLead]:
     """All erasures there were, oldest first."""
     rows = select(Contact.tombstone, Contact.erased_at).where(Contact.tombstone.is_not(None))
     return [
-        Tombstone(identity, erased_at)
+        ErasedLead(identity, erased_at)
         for identity, erased_at in await tx.execute(rows.order_by(Contact.erased_at))
         if identity and erased_at
     ]
 
 
-async def erase_again(tx: Tx, vault: Vault, buried: Sequence[Tombstone]) -> int:
+async def erase_again(tx: Tx, vault: Vault, buried: Sequence[ErasedLead]) -> int:
     """Erase what a restored backup brought back; returns how many. Leads created after an erasure are others."""
     found = 0
     for tombstone in buried:

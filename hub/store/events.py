@@ -11,15 +11,15 @@ from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
 from hub.seal import Vault
-from hub.store import outbox
-from hub.store.engine import Tx
+from hub.store.db import outbox
+from hub.store.db.engine import Tx
 from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event
 
 BODY = "event.body"
 
 
 @dataclass(frozen=True, slots=True)
-class Happening:
+class NewEvent:
     """Something to tell. `data` is the webhook's `data`; `own` builds the campaign's own payload, where it has one.
 
     `impersonal`: nothing of it is anybody's, so that it outlives its subject.
@@ -34,44 +34,40 @@ class Happening:
     impersonal: bool = False
 
 
-async def record(tx: Tx, vault: Vault, partner_id: int, happenings: Sequence[Happening]) -> None:
-    """Write each happening once per kind of body, and a delivery for each endpoint that wants it."""
+async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[NewEvent]) -> None:
+    """Write each event once per kind of body, and a delivery for each endpoint that wants it."""
     live = Endpoint.deleted_at.is_(None) & Endpoint.disabled_at.is_(None)
     wanted = select(Endpoint.id, Endpoint.types, Endpoint.campaign_id).where(Endpoint.partner_id == partner_id, live)
     endpoints = (await tx.execute(wanted)).all()
     if not endpoints:
         return
-    bodies: list[tuple[Happening, dict[str, Any], list[int]]] = []
+    bodies: list[tuple[NewEvent, dict[str, Any], list[int]]] = []
     now = datetime.now(UTC)
-    for happening in happenings:
-        plain = [e.id for e in endpoints if e.campaign_id is None and (not e.types or happening.type in e.types)]
-        own = [e.id for e in endpoints if happening.own and e.campaign_id == happening.campaign_id is not None]
+    for event in new_events:
+        plain = [e.id for e in endpoints if e.campaign_id is None and (not e.types or event.type in e.types)]
+        own = [e.id for e in endpoints if event.own and e.campaign_id == event.campaign_id is not None]
         if plain:
-            envelope = {"type": happening.type, "timestamp": now.isoformat(), "data": happening.data}
-            bodies.append((happening, envelope, plain))
-        if own and happening.own:
-            bodies.append((happening, await happening.own(), own))
+            envelope = {"type": event.type, "timestamp": now.isoformat(), "data": event.data}
+            bodies.append((event, envelope, plain))
+        if own and event.own:
+            bodies.append((event, await event.own(), own))
     if bodies:
         await _write(tx, vault, partner_id, bodies)
 
 
 async def _write(
-    tx: Tx, vault: Vault, partner_id: int, bodies: list[tuple[Happening, dict[str, Any], list[int]]]
+    tx: Tx, vault: Vault, partner_id: int, bodies: list[tuple[NewEvent, dict[str, Any], list[int]]]
 ) -> None:
-    keys = await _subject_keys(tx, [happening for happening, _, _ in bodies if not happening.impersonal])
+    keys = await _subject_keys(tx, [event for event, _, _ in bodies if not event.impersonal])
     rows = []
-    for happening, body, _ in bodies:
+    for event, body, _ in bodies:
         public_id = f"evt_{uuid4().hex}"
         key, own_key = (
-            vault.new_key()
-            if happening.impersonal
-            else (vault.unwrap(keys[happening.lead_id, happening.discount_id]), None)
+            vault.new_key() if event.impersonal else (vault.unwrap(keys[event.lead_id, event.discount_id]), None)
         )
         sealed = key.seal(strictjson.dumps(body), row=public_id, column=BODY)
-        subject = {"lead_id": happening.lead_id, "discount_id": happening.discount_id, "wrapped_key": own_key}
-        rows.append(
-            {"public_id": public_id, "partner_id": partner_id, "type": happening.type, "body": sealed, **subject}
-        )
+        subject = {"lead_id": event.lead_id, "discount_id": event.discount_id, "wrapped_key": own_key}
+        rows.append({"public_id": public_id, "partner_id": partner_id, "type": event.type, "body": sealed, **subject})
     ids = (await tx.execute(insert(Event).returning(Event.id, sort_by_parameter_order=True), rows)).scalars().all()
     deliveries = [
         {"event_id": event_id, "endpoint_id": endpoint_id}
@@ -82,9 +78,9 @@ async def _write(
     await outbox.put(tx, outbox.Kind.DELIVER, made)
 
 
-async def _subject_keys(tx: Tx, happenings: Sequence[Happening]) -> dict[tuple[int | None, int | None], bytes]:
-    leads = {h.lead_id for h in happenings if h.lead_id is not None}
-    discounts = {h.discount_id for h in happenings if h.discount_id is not None}
+async def _subject_keys(tx: Tx, new_events: Sequence[NewEvent]) -> dict[tuple[int | None, int | None], bytes]:
+    leads = {h.lead_id for h in new_events if h.lead_id is not None}
+    discounts = {h.discount_id for h in new_events if h.discount_id is not None}
     keys: dict[tuple[int | None, int | None], bytes] = {}
     if leads:
         of_leads = select(Contact.lead_id, Contact.wrapped_key).where(Contact.lead_id.in_(leads))

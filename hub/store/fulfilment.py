@@ -10,12 +10,12 @@ from typing import Any
 from sqlalchemy import func, select, update
 
 from hub import strictjson
-from hub.discounts import MOST_MAILS, MailState, State
+from hub.discounts import MOST_MAILS, DiscountState, MailState
 from hub.mail import Mailbox, stable_message_id
 from hub.seal import Vault
 from hub.store import events
+from hub.store.db.engine import Tx
 from hub.store.discounts import RECIPIENT
-from hub.store.engine import Tx
 from hub.store.submissions import wait_for_admissions
 from hub.store.tables import Coupon, Discount, Partner, Product
 
@@ -131,7 +131,7 @@ async def claim_mail(tx: Tx, discount_id: int) -> MailState:
 
 async def mail_not_sent(tx: Tx, discount_id: int) -> None:
     """The server surely did not take the mail that was claimed."""
-    mine = update(Discount).where(Discount.id == discount_id, Discount.state == State.TAKEN)
+    mine = update(Discount).where(Discount.id == discount_id, Discount.state == DiscountState.TAKEN)
     await tx.execute(mine.values(mail_state=MailState.NONE, mails_sent=Discount.mails_sent - 1))
 
 
@@ -145,16 +145,16 @@ async def mail_doubtful(tx: Tx, discount_id: int) -> int:
 async def mail_sent(tx: Tx, vault: Vault, order: Order) -> None:
     """The server took it: the request is done, and the partner is told, once."""
     now = func.clock_timestamp()
-    mine = update(Discount).where(Discount.id == order.id, Discount.state == State.TAKEN)
-    sent = mine.values(state=State.SENT, mail_state=MailState.SENT, sent_at=now, updated_at=now)
+    mine = update(Discount).where(Discount.id == order.id, Discount.state == DiscountState.TAKEN)
+    sent = mine.values(state=DiscountState.SENT, mail_state=MailState.SENT, sent_at=now, updated_at=now)
     if (await tx.execute(sent.returning(Discount.id))).first():
         await _tell(tx, vault, order, "discount.sent")
 
 
 async def fail(tx: Tx, vault: Vault, order: Order, why: str) -> None:
     """Give it up, once, and tell the partner. A mail that was sent is never failed."""
-    mine = update(Discount).where(Discount.id == order.id, Discount.state == State.TAKEN)
-    given_up = mine.values(state=State.FAILED, why=why, updated_at=func.clock_timestamp())
+    mine = update(Discount).where(Discount.id == order.id, Discount.state == DiscountState.TAKEN)
+    given_up = mine.values(state=DiscountState.FAILED, why=why, updated_at=func.clock_timestamp())
     if (await tx.execute(given_up.returning(Discount.id))).first():
         await _tell(tx, vault, order, "discount.failed", reason=why)
 
@@ -173,4 +173,4 @@ async def _tell(tx: Tx, vault: Vault, order: Order, kind: str, **more: str) -> N
         "sandbox": order.sandbox,
         **more,
     }
-    await events.record(tx, vault, order.partner_id, [events.Happening(kind, data, discount_id=order.id)])
+    await events.record(tx, vault, order.partner_id, [events.NewEvent(kind, data, discount_id=order.id)])

@@ -8,14 +8,14 @@ from typing import Any
 from sqlalchemy import func, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
-from hub import calling
+from hub.dialing import decision
 from hub.errors import Conflict, NotFound
-from hub.leads import Outcome, State
+from hub.leads import LeadState, Outcome
 from hub.seal import Vault
-from hub.store import events, people, results
+from hub.store import contacts, events, results
 from hub.store.calls import suppressed
-from hub.store.engine import Tx
-from hub.store.people import PERSON, RESPONSES, opened
+from hub.store.contacts import PERSON, RESPONSES, opened
+from hub.store.db.engine import Tx
 from hub.store.tables import Call, Campaign, Contact, Lead, Partner, Suppression
 
 
@@ -98,7 +98,7 @@ async def heartbeat(tx: Tx, dialer_id: int, held: Sequence[tuple[int, int]], hol
     return set((await tx.execute(prolonged.returning(Call.id))).scalars())
 
 
-async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int, said: Report) -> State:
+async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int, said: Report) -> LeadState:
     """Take the outcome of a leased call; the lead moves on, and all that follows is owed from this commit on.
 
     The same report again changes nothing. Raises NotFound (no such call of this dialer), Conflict (lease lost).
@@ -107,12 +107,12 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int,
     if row is None:
         raise NotFound("There is no such call.")
     if row.call_state == "ended" and row.token == token and row.call_outcome == said.outcome:
-        return State(row.state)
+        return LeadState(row.state)
     if row.call_state != "leased" or row.token != token:
         if said.outcome is Outcome.DO_NOT_CALL and row.called is not None:
             # Whoever holds the call now: the person has said it.
             await suppress(tx, row.partner_id, row.called, "said so on a call")
-            return State(row.state)
+            return LeadState(row.state)
         raise Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
     if said.recording_url or said.responses or said.meeting_at:
         await _keep_responses(tx, vault, row, said)
@@ -120,7 +120,7 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, call_id: int, token: int,
         await suppress(tx, row.partner_id, row.called, "said so on a call")
     state = await _move_on(tx, row, call_id, said)
     if row.heard:
-        await events.record(tx, vault, row.partner_id, _happenings(tx, vault, row, call_id, said, state))
+        await events.record(tx, vault, row.partner_id, _new_events(tx, vault, row, call_id, said, state))
     return state
 
 
@@ -148,7 +148,7 @@ async def _keep_responses(tx: Tx, vault: Vault, row: Any, said: Report) -> None:
         kept["recording_url"] = said.recording_url
     if said.meeting_at:
         kept["meeting_at"] = said.meeting_at.isoformat()
-    await people.keep_said(tx, row.id, vault.unwrap(row.wrapped_key), kept)
+    await contacts.save_responses(tx, row.id, vault.unwrap(row.wrapped_key), kept)
 
 
 async def suppress(tx: Tx, partner_id: int | None, phone_hash: bytes, reason: str) -> None:
@@ -173,17 +173,17 @@ _MOVE_ON = text("""
 """)
 
 
-async def _move_on(tx: Tx, row: Any, call_id: int, said: Report) -> State:
+async def _move_on(tx: Tx, row: Any, call_id: int, said: Report) -> LeadState:
     """End the call; the lead's next state follows from its outcome and the campaign's policy."""
-    policy = calling.CallingPolicy.model_validate(row.policy)
-    state, dial_at, why = State.DONE, row.dial_at, None
-    if not State(row.state).open:
+    policy = decision.CallingPolicy.model_validate(row.policy)
+    state, dial_at, why = LeadState.DONE, row.dial_at, None
+    if not LeadState(row.state).open:
         why = row.why  # stopped while the call was under way: there is no next one
     elif said.outcome is Outcome.CALLBACK and said.callback_at:
-        state, dial_at, why = State.SCHEDULED, said.callback_at, "asked to be called back"
+        state, dial_at, why = LeadState.SCHEDULED, said.callback_at, "asked to be called back"
     elif said.outcome.redial and row.attempt < policy.max_attempts:
-        again = calling.retry_at(row.now, said.outcome, policy)
-        state, dial_at, why = State.SCHEDULED, again or row.now, f"redial after {said.outcome}"
+        again = decision.retry_at(row.now, said.outcome, policy)
+        state, dial_at, why = LeadState.SCHEDULED, again or row.now, f"redial after {said.outcome}"
     facts = {"call_id": call_id, "lead_id": row.id, "attempt": row.attempt, "called_at": row.leased_at}
     moved = {"state": state.value, "dial_at": dial_at, "why": why}
     ended = {"outcome": said.outcome.value, "callback_at": said.callback_at}
@@ -191,7 +191,7 @@ async def _move_on(tx: Tx, row: Any, call_id: int, said: Report) -> State:
     return state
 
 
-def _happenings(tx: Tx, vault: Vault, row: Any, call_id: int, said: Report, state: State) -> list[events.Happening]:
+def _new_events(tx: Tx, vault: Vault, row: Any, call_id: int, said: Report, state: LeadState) -> list[events.NewEvent]:
     lead = {"lead_id": row.id, "api": row.api, "campaign": row.campaign, "outcome": said.outcome}
     call = lead | {
         "call_id": call_id,
@@ -206,7 +206,7 @@ def _happenings(tx: Tx, vault: Vault, row: Any, call_id: int, said: Report, stat
     if said.outcome is Outcome.MEETING_BOOKED:
         meeting_at = said.meeting_at.isoformat() if said.meeting_at else None
         said_of.append(("meeting.booked", lead | {"meeting_at": meeting_at}))
-    happenings = [events.Happening(kind, data, lead_id=row.id) for kind, data in said_of]
-    if state is State.DONE:
-        happenings.append(results.processed(tx, vault, row, lead | {"attempts": row.attempt}))
-    return happenings
+    new_events = [events.NewEvent(kind, data, lead_id=row.id) for kind, data in said_of]
+    if state is LeadState.DONE:
+        new_events.append(results.processed(tx, vault, row, lead | {"attempts": row.attempt}))
+    return new_events

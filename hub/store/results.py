@@ -9,9 +9,9 @@ from sqlalchemy import ColumnElement, func, select
 from hub.contracts import OWN_PAYLOADS
 from hub.leads import Outcome, Record
 from hub.seal import Vault
-from hub.store.engine import Tx
-from hub.store.events import Happening
-from hub.store.people import PERSON, RESPONSES, opened
+from hub.store.contacts import PERSON, RESPONSES, opened
+from hub.store.db.engine import Tx
+from hub.store.events import NewEvent
 from hub.store.tables import Campaign, Contact, Lead
 
 _COLUMNS = (
@@ -41,12 +41,12 @@ async def page_of(
     return total, [_record(vault, row) for row in await tx.execute(wanted)]
 
 
-def processed(tx: Tx, vault: Vault, lead: Any, data: dict[str, Any]) -> Happening:
+def processed(tx: Tx, vault: Vault, lead: Any, data: dict[str, Any]) -> NewEvent:
     """The `lead.processed` of a row of lead, which this transaction has brought to its end."""
     own: Callable[[], Awaitable[dict[str, Any]]] | None = None
     if wording := OWN_PAYLOADS.get(lead.api):
         own = partial(_worded, tx, vault, lead.id, wording)
-    return Happening("lead.processed", data, lead_id=lead.id, campaign_id=lead.campaign_id, own=own)
+    return NewEvent("lead.processed", data, lead_id=lead.id, campaign_id=lead.campaign_id, own=own)
 
 
 async def _worded(tx: Tx, vault: Vault, lead_id: int, wording: Callable[[Record], dict[str, Any]]) -> dict[str, Any]:

@@ -16,9 +16,9 @@ from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
 from hub.errors import Conflict, KeyReused, NotFound, RateLimited, TooLarge
-from hub.leads import Answer
+from hub.leads import ApiResponse
 from hub.seal import Vault
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import Submission
 
 KEPT = timedelta(hours=24)
@@ -28,7 +28,7 @@ LOCK_CLASS = 0x485542  # advisory locks of this kind: one per partner
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class NewSubmission:
     """One call, as admission needs it. `weight` counts against the limit; its client waits for at most `hold`."""
 
     partner_id: int
@@ -53,14 +53,14 @@ class Admitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Replayed:
+class StoredResponse:
     """Already answered: give the stored bytes again."""
 
     status: int
     body: bytes
 
 
-async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
+async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | StoredResponse:
     """Write the submission, unless it is a repeat.
 
     Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
@@ -69,7 +69,7 @@ async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
     await wait_for_admissions(tx, request.partner_id)
     fingerprint = vault.index("fingerprint", f"{request.route} {sha256(request.body).hexdigest()}")
     earlier = await _earlier(tx, vault, request, fingerprint)
-    if isinstance(earlier, Replayed):
+    if isinstance(earlier, StoredResponse):
         return earlier
     if earlier is not None:
         return await _join(tx, request, earlier)
@@ -77,7 +77,7 @@ async def admit(tx: Tx, vault: Vault, request: Request) -> Admitted | Replayed:
     return Admitted(await _insert(tx, vault, request, fingerprint), joined=False)
 
 
-async def count(tx: Tx, request: Request) -> None:
+async def count(tx: Tx, request: NewSubmission) -> None:
     """Note a request that only reads: it counts, and nothing is kept of it. Raises TooLarge, RateLimited."""
     await wait_for_admissions(tx, request.partner_id)
     await _check_limit(tx, request)
@@ -89,12 +89,12 @@ async def wait_for_admissions(tx: Tx, partner_id: int) -> None:
     await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, partner_id)))
 
 
-def _key_hash(vault: Vault, request: Request) -> bytes | None:
+def _key_hash(vault: Vault, request: NewSubmission) -> bytes | None:
     key = request.idempotency_key
     return None if key is None else vault.index("idempotency", f"{request.partner_id} {key}")
 
 
-async def _earlier(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -> int | Replayed | None:
+async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> int | StoredResponse | None:
     """The id of an unanswered submission that `request` may join, its stored answer, or nothing."""
     recent = Submission.created_at > func.clock_timestamp() - KEPT
     if (key_hash := _key_hash(vault, request)) is None:
@@ -123,13 +123,13 @@ async def _earlier(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -
     return int(row.id)
 
 
-async def _join(tx: Tx, request: Request, submission_id: int) -> Admitted:
+async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
     mine = update(Submission).where(Submission.id == submission_id)
     await tx.execute(mine.values(late=False, held_until=func.clock_timestamp() + request.hold))
     return Admitted(submission_id, joined=True)
 
 
-async def _check_limit(tx: Tx, request: Request) -> None:
+async def _check_limit(tx: Tx, request: NewSubmission) -> None:
     """The weights of the last 60 s, newest first, tell how much fits and when the rest will."""
     if request.weight > request.limit:
         raise TooLarge(f"{request.weight} in one request can never pass a limit of {request.limit} per 60 seconds.")
@@ -148,7 +148,7 @@ async def _check_limit(tx: Tx, request: Request) -> None:
         raise RateLimited(request.limit, used, max(1, ceil(wait)))
 
 
-async def _insert(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) -> int:
+async def _insert(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> int:
     key, wrapped = vault.new_key()
     row = insert(Submission).values(
         **_metadata(request),
@@ -160,7 +160,7 @@ async def _insert(tx: Tx, vault: Vault, request: Request, fingerprint: bytes) ->
     return int((await tx.execute(row.returning(Submission.id))).scalar_one())
 
 
-def _metadata(request: Request) -> dict[str, Any]:
+def _metadata(request: NewSubmission) -> dict[str, Any]:
     """What stays when body and answer are gone: the audit log."""
     return {
         "partner_id": request.partner_id,
@@ -177,14 +177,14 @@ def _metadata(request: Request) -> dict[str, Any]:
 _ANSWER = (Submission.id, Submission.status, Submission.answer, Submission.wrapped_key, Submission.fingerprint)
 
 
-def _opened(vault: Vault, row: Any) -> Replayed:
+def _opened(vault: Vault, row: Any) -> StoredResponse:
     if row.wrapped_key is None:
         raise NotFound(LEAD_NOT_FOUND)
     key = vault.unwrap(row.wrapped_key)
-    return Replayed(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
+    return StoredResponse(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
 
 
-async def answer_of(tx: Tx, vault: Vault, submission_id: int) -> Replayed | None:
+async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredResponse | None:
     """The stored answer, or None while there is none. Raises NotFound when it was erased with its lead."""
     row = (await tx.execute(select(*_ANSWER).where(Submission.id == submission_id))).one()
     return None if row.status is None else _opened(vault, row)
@@ -197,7 +197,7 @@ async def mark_late(tx: Tx, submission_id: int) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenSubmission:
     """A submission that is being worked on, its body unsealed. `keyed`: a repeat may ask for its answer."""
 
     id: int
@@ -211,7 +211,7 @@ class Open:
     keyed: bool
 
 
-async def take(tx: Tx, vault: Vault, submission_id: int) -> Open | None:
+async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission | None:
     """Lock a submission that has no answer yet and open its body; None when it has been answered."""
     row = (await tx.execute(select(Submission).where(Submission.id == submission_id).with_for_update())).one()
     if row.status is not None or row.wrapped_key is None:
@@ -219,10 +219,12 @@ async def take(tx: Tx, vault: Vault, submission_id: int) -> Open | None:
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
     keyed = row.idempotency_hash is not None
     facts = (row.id, row.partner_id, row.api, row.route, row.campaign_id)
-    return Open(*facts, body, row.fingerprint, row.wrapped_key, keyed)
+    return OpenSubmission(*facts, body, row.fingerprint, row.wrapped_key, keyed)
 
 
-async def settle(tx: Tx, vault: Vault, submission: Open, answer: Answer, *, erasable: bool = True) -> Replayed:
+async def store_response(
+    tx: Tx, vault: Vault, submission: OpenSubmission, answer: ApiResponse, *, erasable: bool = True
+) -> StoredResponse:
     """Store the answer with the effects it reports, in one transaction. A 4xx is not replayed and counts nothing.
 
     Bodies are kept where the erasure of their leads finds them (`erasable`), else only an answer that may be asked for.
@@ -242,16 +244,16 @@ async def settle(tx: Tx, vault: Vault, submission: Open, answer: Answer, *, eras
     if not (refused or erasable or submission.keyed):
         values |= {"answer": None, "wrapped_key": None}
     await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
-    return Replayed(answer.status, text_)
+    return StoredResponse(answer.status, text_)
 
 
-async def forget(tx: Tx, submission_id: int) -> None:
+async def purge(tx: Tx, submission_id: int) -> None:
     """Destroy an answer that was given and never will be again."""
     mine = update(Submission).where(Submission.id == submission_id)
     await tx.execute(mine.values(wrapped_key=None, body=None, answer=None))
 
 
-async def forget_old(tx: Tx) -> int:
+async def purge_expired(tx: Tx) -> int:
     """Destroy the keys of answered submissions after 24 h; returns how many. Their metadata stays as the audit log."""
     old = Submission.wrapped_key.is_not(None) & (Submission.created_at < func.clock_timestamp() - KEPT)
     gone = await tx.execute(update(Submission).where(old).values(wrapped_key=None, body=None, answer=None, late=False))

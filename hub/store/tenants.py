@@ -7,7 +7,7 @@ from sqlalchemy import func, select, update
 
 from hub.leads import Campaign, Tenant
 from hub.store import tables
-from hub.store.engine import Tx
+from hub.store.db.engine import Tx
 from hub.store.tables import ApiKey, Deployment, Partner
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from hub.store.engine import driver_url
+from hub.store.db.engine import driver_url
 from hub.store.tables import Base
 
 LOCK = 0x4855420000

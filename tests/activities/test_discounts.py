@@ -6,11 +6,11 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.discounts import Letterhead, compose
+from activities.discounts import MailSettings, compose
 from hub.mail import Mailbox
 from hub.store.fulfilment import Order
 
-LETTERHEAD = Letterhead(Mailbox("discounts@acme.example.com", "Acme"), Mailbox("sandbox@acme.example.com"))
+LETTERHEAD = MailSettings(Mailbox("discounts@acme.example.com", "Acme"), Mailbox("sandbox@acme.example.com"))
 NAMES = st.text(st.characters(min_codepoint=32, max_codepoint=255, blacklist_categories=["Cc"]), min_size=1)
 WORDS = st.text("abcdefghijklmnopqrstuvwxyz0123456789.-+", min_size=1, max_size=20)
 

@@ -12,9 +12,9 @@ import asyncpg
 import pytest
 import requests
 
-from tests.clients import SAMPLES, run_client
-from tests.dialing import Dialer, eventually
-from tests.stack import Hub
+from tests.support.clients import SAMPLES, run_client
+from tests.support.dialing import Dialer, eventually
+from tests.support.stack import Hub
 
 FILES = sorted((SAMPLES / "comunik8").glob("*.json"))
 ADDED = {"saved": True, "processed": True}

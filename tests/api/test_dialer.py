@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.dialing import Dialer, eventually
-from tests.stack import Hub
+from tests.support.dialing import Dialer, eventually
+from tests.support.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 

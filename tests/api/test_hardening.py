@@ -8,7 +8,7 @@ import requests
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.stack import Hub
+from tests.support.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 DEEP = b'{"leads":' + b"[" * 40 + b"]" * 40 + b"}"

@@ -7,9 +7,9 @@ import pytest
 
 from infra.ports import HOST, free_port
 from infra.processes import Service, run_until_ready, stop
-from tests.dialing import eventually
-from tests.servers import running_temporal
-from tests.stack import Hub, api_service, environment, worker_service
+from tests.support.dialing import eventually
+from tests.support.servers import running_temporal
+from tests.support.stack import Hub, api_service, environment, worker_service
 
 PATH = "/api/leads/partner-transfer"
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.clients import SAMPLES
-from tests.stack import Hub
+from tests.support.clients import SAMPLES
+from tests.support.stack import Hub
 
 PATH = "/api/v2/PartnerDiscountRequest"
 FILES = sorted((SAMPLES / "leanpub").glob("*.json"))

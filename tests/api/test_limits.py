@@ -7,7 +7,7 @@ import pytest
 
 from infra.ports import HOST, free_port
 from infra.processes import run_until_ready, stop
-from tests.stack import Hub, api_service
+from tests.support.stack import Hub, api_service
 
 PATH = "/api/leads/partner-transfer"
 

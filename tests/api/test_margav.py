@@ -9,9 +9,9 @@ import pytest
 import requests
 from pytest_httpserver import HTTPServer
 
-from tests.clients import SAMPLES
-from tests.dialing import Dialer, eventually
-from tests.stack import Hub
+from tests.support.clients import SAMPLES
+from tests.support.dialing import Dialer, eventually
+from tests.support.stack import Hub
 
 FILES = sorted((SAMPLES / "margav").glob("*.json"))
 PATH = "/api/leads/from-dialer/"

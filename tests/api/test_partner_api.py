@@ -1,6 +1,6 @@
 """The Partner API as its clients meet it."""
 
-from tests.stack import Hub
+from tests.support.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 

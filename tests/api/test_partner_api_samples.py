@@ -8,9 +8,8 @@ import re
 from pathlib import Path
 
 import pytest
-
-from tests.clients import SAMPLES
-from tests.stack import Hub
+from tests.support.clients import SAMPLES
+from tests.support.stack import Hub
 
 FILES = sorted((SAMPLES / "partner_api").glob("*.json"))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.clients import SAMPLES
-from tests.dialing import Dialer, eventually
-from tests.squadiq import Sender
-from tests.stack import Hub
+from tests.support.clients import SAMPLES
+from tests.support.dialing import Dialer, eventually
+from tests.support.squadiq import Sender
+from tests.support.stack import Hub
 
 FILES = sorted((SAMPLES / "squadiq").glob("*.json"))
 NOT_FOUND = {"detail": "Lead not found"}
@@ -110,7 +110,7 @@ def test_a_call_under_way_is_heard_to_its_end_and_is_the_last(sender: Sender, di
     assert sender.send("disable", [{"lead_id": "a"}]).status_code == 201
     assert dialer.report(call, "no_answer").json()["lead_state"] == "done"
     assert dialer.lease(wait=1) == []
-    assert [lead["lead_outcome"] for lead in sender.results()] == ["Not Connected : No Answer"]
+    assert [lead["lead_outcome"] for lead in sender.results()] == ["Not Connected : No ApiResponse"]
 
 
 def test_one_unknown_lead_and_none_is_disabled(sender: Sender, dialer: Dialer) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import requests
 
-from tests.dialing import Dialer, eventually
-from tests.squadiq import Sender
-from tests.stack import Hub
+from tests.support.dialing import Dialer, eventually
+from tests.support.squadiq import Sender
+from tests.support.stack import Hub
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def process(dialer: Dialer, leads: int) -> None:
         ("not_interested", "Connected : Objective Not Met"),
         ("do_not_call", "Connected : Objective Not Met"),
         ("wrong_number", "Not Connected : Wrong Number"),
-        ("no_answer", "Not Connected : No Answer"),
+        ("no_answer", "Not Connected : No ApiResponse"),
         ("busy", "Not Connected : Busy"),
         ("voicemail", "Not Connected : Voicemail"),
         ("failed", "Not Connected : Failed"),

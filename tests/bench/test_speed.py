@@ -23,8 +23,8 @@ from infra import postgres, temporal, temporal_binary
 from infra.migrations import upgrade
 from infra.ports import HOST, free_port, is_open
 from infra.processes import Service, run_until_ready, stop
-from tests.dialing import eventually
-from tests.stack import Hub, api_service, environment, worker_service
+from tests.support.dialing import eventually
+from tests.support.stack import Hub, api_service, environment, worker_service
 
 pytestmark = pytest.mark.bench
 PATH = "/api/leads/partner-transfer"

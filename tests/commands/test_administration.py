@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack import environment
+from tests.support.stack import environment
 
 Hub = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.squadiq import Sender
-from tests.stack import Hub
+from tests.support.squadiq import Sender
+from tests.support.stack import Hub
 
 
 def cli(hub: Hub, *words: str) -> subprocess.CompletedProcess[str]:

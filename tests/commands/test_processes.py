@@ -13,7 +13,7 @@ import requests
 
 from infra.ports import HOST, free_port, is_open
 from infra.processes import Service, run_until_ready, stop
-from tests.stack import api_service, environment, worker_service
+from tests.support.stack import api_service, environment, worker_service
 
 
 def eventually(true: Callable[[], bool]) -> None:

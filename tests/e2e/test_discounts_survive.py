@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import requests
 
-from tests.dialing import eventually
 from tests.fakes.leanpub import API_KEY, Fault
-from tests.machine import Machine, machine
-from tests.outside import HANG, Outside, running_outside
+from tests.support.dialing import eventually
+from tests.support.machine import Machine, machine
+from tests.support.outside import HANG, Outside, running_outside
 
 PATH = "/api/v2/PartnerDiscountRequest"
 

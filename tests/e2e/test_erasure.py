@@ -12,10 +12,10 @@ from pytest_httpserver import HTTPServer
 from infra import temporal, temporal_binary
 from infra.ports import free_port
 from infra.processes import run_until_ready, stop
-from tests.dialing import Dialer, eventually
-from tests.servers import running_postgres
-from tests.squadiq import Sender
-from tests.stack import Hub, running_hub
+from tests.support.dialing import Dialer, eventually
+from tests.support.servers import running_postgres
+from tests.support.squadiq import Sender
+from tests.support.stack import Hub, running_hub
 
 NAME, EMAIL, CITY, SAID = (
     "Zebedee Quillfeather",

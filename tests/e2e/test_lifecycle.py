@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.dialing import Dialer
-from tests.squadiq import Sender
-from tests.stack import Hub
+from tests.support.dialing import Dialer
+from tests.support.squadiq import Sender
+from tests.support.stack import Hub
 
 LEADS = st.sampled_from("abc")
 GONE = {"detail": "Lead not found"}

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from tests.dialing import Dialer
-from tests.servers import Databases
-from tests.stack import Hub, running_hub
+from tests.support.dialing import Dialer
+from tests.support.servers import Databases
+from tests.support.stack import Hub, running_hub
 
 PATH = "/api/leads/partner-transfer"
 

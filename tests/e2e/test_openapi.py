@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
 
-from tests.stack import Hub
+from tests.support.stack import Hub
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 METHODS = ("get", "post", "patch", "put", "delete")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from temporalio.client import Client
 
-from tests.dialing import Recorder, eventually
-from tests.stack import Hub
+from tests.support.dialing import Recorder, eventually
+from tests.support.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 NAME, EMAIL = "Zebedee Quillfeather", "zebedee.quillfeather@example.com"

@@ -3,7 +3,7 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.stack import Hub
+from tests.support.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 import requests
 
-from tests.clients import run_client
-from tests.stack import Hub
+from tests.support.clients import run_client
+from tests.support.stack import Hub
 
 AXIOS = str(Path(__file__).parents[1] / "fakes" / "node")
 MARGAV = {"py": "YOUR_API_KEY", "php": "YOUR_API_KEY", "sh": "YOUR_API_KEY", "js": ""}

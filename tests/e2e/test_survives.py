@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 import requests
 
-from tests.dialing import Recorder, eventually
-from tests.machine import Machine, machine
-from tests.stack import Hub
+from tests.support.dialing import Recorder, eventually
+from tests.support.machine import Machine, machine
+from tests.support.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 BATCHES, SIZE = 12, 10

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import requests
 
-from tests.dialing import eventually
+from tests.support.dialing import eventually
 
 ROOT = Path(__file__).parents[2]
 

@@ -14,13 +14,13 @@ import pytest
 import trustme
 from aiohttp import AddrInfoType
 
-from hub.egress import MAX_ANSWER_BYTES, Answer, Egress, EgressFailure
-from hub.egress_rules import Rules
+from hub.egress import MAX_ANSWER_BYTES, Egress, EgressFailure, HttpReply
+from hub.egress_rules import EgressRules
 from hub.keys import networks
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 JSON = {"Content-Type": "application/json"}
-DEVELOPMENT = Rules(development=True)
+DEVELOPMENT = EgressRules(development=True)
 
 
 @dataclass
@@ -125,9 +125,9 @@ def certified(ca: trustme.CA, *names: str) -> ssl.SSLContext:
     return context
 
 
-def reaching(*ports: int, network: str = "127.0.0.1/32") -> Rules:
+def reaching(*ports: int, network: str = "127.0.0.1/32") -> EgressRules:
     """Production's rules, by which one loopback address stands in for the public internet."""
-    return Rules(ports=frozenset(ports), networks=networks([network]))
+    return EgressRules(ports=frozenset(ports), networks=networks([network]))
 
 
 # --- what is sent and what comes back
@@ -348,10 +348,10 @@ async def test_no_answer_however_broken_is_another_error() -> None:
     async with serving(answer) as server, Egress(DEVELOPMENT, timeout=5) as egress:
         for _ in range(400):
             try:
-                outcome: Answer | EgressFailure = await egress.post(server.url, b"{}", JSON)
+                outcome: HttpReply | EgressFailure = await egress.post(server.url, b"{}", JSON)
             except EgressFailure as failure:
                 outcome = failure
-            outcomes.add("answer" if isinstance(outcome, Answer) else outcome.kind)
+            outcomes.add("answer" if isinstance(outcome, HttpReply) else outcome.kind)
     assert outcomes == {"answer", "protocol"}
 
 
@@ -378,10 +378,10 @@ async def test_a_redirect_is_an_answer_and_not_followed(target: str, ca: trustme
 
 
 @pytest.mark.parametrize(
-    "rules", [Rules(ports=frozenset(range(65536))), Rules(development=True, ports=frozenset(range(65536)))]
+    "rules", [EgressRules(ports=frozenset(range(65536))), EgressRules(development=True, ports=frozenset(range(65536)))]
 )
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"]])
-async def test_a_name_that_resolves_to_the_inside_is_denied(rules: Rules, addresses: list[str]) -> None:
+async def test_a_name_that_resolves_to_the_inside_is_denied(rules: EgressRules, addresses: list[str]) -> None:
     async with serving(OK) as inside, Egress(rules, lookup=finding(evil=addresses)) as egress:
         failure = await failure_of(egress, f"https://evil.example:{inside.port}/")
     assert (failure.kind, failure.address) == ("denied", None)
@@ -423,7 +423,7 @@ async def test_a_name_that_changes_to_the_inside_is_denied(ca: trustme.CA, trust
     "host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "①②⑦.0.0.1", "0"]
 )
 async def test_the_inside_written_as_a_number_or_name_is_denied(host: str) -> None:
-    async with serving(OK) as inside, Egress(Rules(ports=frozenset({inside.port}))) as egress:
+    async with serving(OK) as inside, Egress(EgressRules(ports=frozenset({inside.port}))) as egress:
         for scheme in ("http", "https"):
             assert (await failure_of(egress, f"{scheme}://{host}:{inside.port}/")).kind == "denied"
     assert inside.connections == 0
@@ -439,7 +439,7 @@ async def test_each_attempt_is_held_to_scheme_port_and_user_again() -> None:
 
 
 async def test_the_last_gate_denies_by_number_whatever_came_before() -> None:
-    async with Egress(Rules()) as egress:
+    async with Egress(EgressRules()) as egress:
         for address in ("127.0.0.1", "10.0.0.1", "169.254.169.254"):
             with pytest.raises(OSError, match="not allowed") as caught:
                 egress._open_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)))
@@ -448,5 +448,5 @@ async def test_the_last_gate_denies_by_number_whatever_came_before() -> None:
 
 @pytest.mark.parametrize("name", ["a..b.example", "x" * 64 + ".example", "xn--\xff.example", "ex ample.com"])
 async def test_a_name_that_cannot_be_looked_up_is_a_failure(name: str) -> None:
-    async with Egress(Rules()) as egress:
+    async with Egress(EgressRules()) as egress:
         assert (await failure_of(egress, f"https://{name}/")).kind in {"denied", "dns"}

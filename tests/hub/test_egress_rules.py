@@ -2,11 +2,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hub.egress_rules import EgressDenied, Rules, check_url
+from hub.egress_rules import EgressDenied, EgressRules, check_url
 from hub.keys import networks
 
-PRODUCTION = Rules()
-DEVELOPMENT = Rules(development=True)
+PRODUCTION = EgressRules()
+DEVELOPMENT = EgressRules(development=True)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_public_addresses_are_permitted(address: str) -> None:
 
 
 def test_an_operator_can_open_networks_and_ports_but_not_plain_http() -> None:
-    rules = Rules(ports=frozenset({443, 9443}), networks=networks(["10.1.0.0/16", "fd00:1::/32"]))
+    rules = EgressRules(ports=frozenset({443, 9443}), networks=networks(["10.1.0.0/16", "fd00:1::/32"]))
     check_url("https://10.1.2.3:9443/", rules)
     check_url("https://[fd00:1::5]/", rules)
     check_url("https://[::ffff:10.1.2.3]/", rules)

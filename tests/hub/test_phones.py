@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hub.dialing.geography import ISLAND_ZONES, STATE_ZONES, ZIP_STATES
+from hub.dialing.time_zones import candidates, is_zone, states, zones
 from hub.languages import language
 from hub.phones import Grade, InvalidPhone, Phone, country_zones, mask, parse, refused, region_of
-from hub.places import candidates, is_zone, states, zones
-from hub.windows.geography import ISLAND_ZONES, STATE_ZONES, ZIP_STATES
 
 SEPARATORS = " -.()/"
 

@@ -2,10 +2,10 @@
 
 from hub import keys
 from hub.settings import Settings
-from hub.store.engine import Database
+from hub.store.db.engine import Database
 from hub.store.tenants import find_key
 from infra.demo import seed_demo
-from tests.stack import MASTER_KEY, PEPPER
+from tests.support.stack import MASTER_KEY, PEPPER
 
 SHAPE = {
     "partner_api": {"key"},

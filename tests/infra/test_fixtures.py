@@ -5,7 +5,7 @@ from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 from temporalio.client import Client
 
 from infra.temporal import NAMESPACE
-from tests.servers import Databases
+from tests.support.servers import Databases
 
 
 async def _value(url: str, query: str) -> object:

@@ -12,11 +12,11 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from temporalio.client import Client
 
-from tests.dialing import eventually
 from tests.fakes.leanpub import API_KEY, Fault
-from tests.outside import DROP, Outside, running_outside
-from tests.servers import Databases, running_temporal
-from tests.stack import Hub, running_hub
+from tests.support.dialing import eventually
+from tests.support.outside import DROP, Outside, running_outside
+from tests.support.servers import Databases, running_temporal
+from tests.support.stack import Hub, running_hub
 
 PATH = "/api/v2/PartnerDiscountRequest"
 SANDBOX = "sandbox@example.org"

@@ -8,8 +8,8 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from werkzeug import Request, Response
 
-from tests.dialing import Recorder, eventually
-from tests.stack import Hub
+from tests.support.dialing import Recorder, eventually
+from tests.support.stack import Hub
 
 PATH = "/api/leads/partner-transfer"
 

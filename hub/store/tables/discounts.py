@@ -9,7 +9,7 @@ from hub.store.tables.base import Base, Id, Moment, Now
 class Discount(Base):
     """One discount request. `repeat_hash` finds the same partner, transaction and payload again within 24 h.
 
-    `state` is one of hub.discounts.State; `message_id` is fixed before the first mail goes out.
+    `state` is one of hub.discounts.LeadState; `message_id` is fixed before the first mail goes out.
     """
 
     __tablename__ = "discount"

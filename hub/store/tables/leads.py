@@ -10,8 +10,8 @@ class Lead(Base):
     """One lead, as the hub drives it.
 
     `dedupe_key` is the keyed hash of what makes it unique in its API (null: no longer counts), `phone_hash` of its
-    E.164. `grade` is hub.phones' Grade, or the Refusal that forbids any call. `state` is one of hub.leads.State; `why`
-    says in plain words what it waits for or why it ended.
+    E.164. `grade` is hub.phones' Grade, or the DialRefusal that forbids any call. `state` is hub.leads.LeadState;
+    `why` says in plain words what it waits for or why it ended.
     """
 
     __tablename__ = "lead"

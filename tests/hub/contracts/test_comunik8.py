@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hub import strictjson
 from hub.contracts import comunik8
 from hub.errors import Invalid
-from hub.leads import Campaign, Created, NewLead, Refused, State, Tenant
+from hub.leads import Campaign, Created, LeadState, NewLead, Refused, Tenant
 
 TENANT = Tenant(7, "comunik8", None, shared_identity=False, campaigns={"motor": Campaign(3, "motor", None, ())})
 WHOLE = {
@@ -94,11 +94,11 @@ def test_an_unknown_type_is_kept_but_refused() -> None:
     assert (row.refused, row.identity, row.campaign_id) == ("Unknown Type", None, None)
 
 
-@pytest.mark.parametrize("state", State)
-def test_a_known_number_is_refused_by_what_became_of_it(state: State) -> None:
+@pytest.mark.parametrize("state", LeadState)
+def test_a_known_number_is_refused_by_what_became_of_it(state: LeadState) -> None:
     refuse = lead().refuse_known
     assert refuse is not None
-    open_ = state in {State.SCHEDULED, State.CALLING}
+    open_ = state in {LeadState.SCHEDULED, LeadState.CALLING}
     assert refuse(state) == ("Another call is already scheduled" if open_ else "Existing Contact")
 
 

@@ -18,7 +18,7 @@ from hub.contracts.squadiq_bodies import (
     named_leads,
     wanted,
 )
-from hub.leads import Campaign, Created, Existing, NewLead, Outcome, Record, State, Tenant
+from hub.leads import Campaign, Created, Existing, LeadState, NewLead, Outcome, Record, Tenant
 
 PLAIN = Campaign(7, "renewals", None, ())
 STRICT = Campaign(8, "strict", "ta", ("policy",))
@@ -111,7 +111,7 @@ def test_the_language_is_the_campaigns_or_indias(campaign: Campaign, spoken: str
 
 
 def test_one_known_lead_makes_the_answer_a_refusal() -> None:
-    results = [Created(1), Existing(2, State.DONE)]
+    results = [Created(1), Existing(2, LeadState.DONE)]
     answer = squadiq.answer([lead(), lead(lead_id=9)], results)
     assert answer.status == 400
     assert answer.body["errors"] == [

@@ -1,0 +1,1 @@
+"""The dashboard of Margav's agents: login, session, page."""

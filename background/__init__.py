@@ -1,0 +1,1 @@
+"""What worker processes do beside Temporal's queues: loops that look into the database."""

@@ -1,0 +1,26 @@
+"""What is due by the clock: submissions lose their bodies after a day, deliveries their attempts after thirty."""
+
+import asyncio
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from hub.store import deliveries, submissions
+from hub.store.db.engine import Database
+
+log = structlog.get_logger()
+EVERY_SECONDS = 60.0
+
+
+async def run_retention(database: Database) -> None:
+    """Until cancelled. Any number may run: each does what is left to do."""
+    while True:
+        try:
+            async with database.begin() as tx:
+                bodies = await submissions.purge_expired(tx)
+                attempts = await deliveries.purge_expired(tx)
+            if bodies or attempts:
+                log.info("housekeeping", bodies=bodies, attempts=attempts)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            log.warning("housekeeping", failure=type(error).__name__)
+        await asyncio.sleep(EVERY_SECONDS)

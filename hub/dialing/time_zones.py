@@ -1,0 +1,65 @@
+"""Where somebody may be, from what a lead tells: candidate time zones, and US states with rules of their own."""
+
+import re
+from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from hub.dialing.geography import AREA_CODE_STATES, ISLAND_ZONES, STATE_ZONES, ZIP_STATES
+from hub.phones import Phone, country_zones
+
+_ZIP = re.compile(r"([0-9]{3})[0-9]{2}(?:-?[0-9]{4})?", re.ASCII)
+_BRITISH = re.compile(r"([A-Z]{1,2})[0-9][0-9A-Z]? ?[0-9][A-Z]{2}", re.ASCII)
+_ZONE_NAME = re.compile(r"UTC|GMT|[A-Z][A-Za-z0-9_+-]{0,30}(?:/[A-Z][A-Za-z0-9_+-]{0,30}){1,2}", re.ASCII)
+_BRITISH_REGIONS = {"GB", "GG", "IM", "JE"}
+
+
+def zones(
+    phone: Phone, *, explicit: str | None = None, postcode: str | None = None, state: str | None = None
+) -> tuple[str, ...]:
+    """Candidate IANA zones by the best source there is: the explicit zone, postcode or state, the number. () if none.
+
+    An explicit zone that does not exist, and a postcode or state unknown to the number's region, are passed over.
+    """
+    if explicit and is_zone(explicit):
+        return (explicit,)
+    if phone.region in _BRITISH_REGIONS and (british := _BRITISH.fullmatch(_tidy(postcode))):
+        return (ISLAND_ZONES.get(british[1], "Europe/London"),)
+    place = _state_of(phone.region, postcode, state)
+    return STATE_ZONES.get(phone.region or "", {}).get(place or "", phone.zones)
+
+
+def candidates(known: tuple[str, ...], e164: str) -> tuple[str, ...]:
+    """The zones to respect when dialling: those known, else all of the number's calling code, () if it has none."""
+    return known or country_zones(e164)
+
+
+def states(phone: Phone, *, postcode: str | None = None, state: str | None = None) -> frozenset[str]:
+    """The US states whose rules may protect this person: by address and, for states that presume it, by area code."""
+    if phone.region != "US":
+        return frozenset()
+    return frozenset(filter(None, (_state_of("US", postcode, state), AREA_CODE_STATES.get(phone.e164[2:5]))))
+
+
+@lru_cache(maxsize=1024)
+def is_zone(name: str) -> bool:
+    """Whether this is the name of a time zone that this machine knows."""
+    if not _ZONE_NAME.fullmatch(name):
+        return False
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return False
+    return True
+
+
+def _state_of(region: str | None, postcode: str | None, state: str | None) -> str | None:
+    if region == "US" and (zip_code := _ZIP.fullmatch(_tidy(postcode))):
+        prefix = int(zip_code[1])
+        for first, last, of in ZIP_STATES:
+            if first <= prefix <= last:
+                return of
+    return _tidy(state) if _tidy(state) in STATE_ZONES.get(region or "", {}) else None
+
+
+def _tidy(text: str | None) -> str:
+    return (text or "").strip().upper()

@@ -1,0 +1,1 @@
+"""PostgreSQL itself: connections and transactions, NOTIFY, the outbox."""

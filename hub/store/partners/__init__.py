@@ -1,0 +1,1 @@
+"""What one partner API alone does with the tables."""

@@ -1,0 +1,172 @@
+"""What a Margav dialer reports becomes a lead or adds to one; a call of the hub that it was about has its outcome."""
+
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.dialects.postgresql import insert
+
+from hub import strictjson
+from hub.contracts import margav
+from hub.contracts.margav import ParsedReport, StoredLead
+from hub.languages import language
+from hub.leads import ApiResponse, LeadState, Outcome, Tenant
+from hub.seal import Vault
+from hub.store import events, leases
+from hub.store.agents import Agent, find_agent
+from hub.store.contacts import PERSON, opened
+from hub.store.db.engine import Tx
+from hub.store.leads import identity_key
+from hub.store.tables import Agent as AgentRow
+from hub.store.tables import Contact, Lead, Submission
+
+LOCK_CLASS = 0x4D4152  # advisory locks of this kind: one per partner
+
+
+async def handle_report(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, body: Any) -> ApiResponse:
+    """Create or update the reported lead with all that follows, and word the answer."""
+    said = margav.parse(body)
+    agent = await find_agent(tx, tenant.id, said.agents)
+    if agent is None:
+        return margav.unknown_agent(said)
+    # One report of a partner at a time: what the next one finds by id or phone is complete.
+    await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, tenant.id)))
+    known = await _known(tx, vault, tenant, said)
+    if known is None:
+        lead_id = await _create(tx, vault, tenant, submission_id, agent, said)
+    else:
+        lead_id = known.id
+        await _update(tx, vault, tenant, known, agent, said)
+        await tx.execute(update(Submission).where(Submission.id == submission_id).values(lead_id=lead_id))
+    await _tell(tx, vault, tenant, lead_id, agent, said, created=known is None)
+    await _end_call(tx, vault, tenant, said)
+    stored = await load(tx, vault, tenant.id, lead_id)
+    assert stored is not None  # noqa: S101 - stored above
+    return margav.answer(stored, created=known is None)
+
+
+async def load(tx: Tx, vault: Vault, partner_id: int, lead_id: int) -> StoredLead | None:
+    """The partner's lead, None for another's and for one that is erased or was never reported by a dialer."""
+    query = (
+        select(Lead.created_at, Lead.updated_at, AgentRow.name, AgentRow.username, Contact.wrapped_key, Contact.sealed)
+        .join(Contact, Contact.lead_id == Lead.id)
+        .join(AgentRow, AgentRow.id == Lead.agent_id)
+        .where(Lead.id == lead_id, Lead.partner_id == partner_id, Contact.wrapped_key.is_not(None))
+    )
+    row = (await tx.execute(query)).first()
+    if row is None:
+        return None
+    fields = opened(vault, lead_id, row.wrapped_key, row.sealed, PERSON)
+    return StoredLead(lead_id, fields, row.name, row.username, row.created_at, row.updated_at)
+
+
+async def _known(tx: Tx, vault: Vault, tenant: Tenant, said: ParsedReport) -> Any:
+    """The lead of the dialer's id; else the latest of the phone, unless the dialer has another id for that one."""
+    columns = (
+        select(Lead.id, Lead.dedupe_key, Contact.wrapped_key, Contact.sealed)
+        .join(Contact, Contact.lead_id == Lead.id)
+        .where(Lead.partner_id == tenant.id, Contact.wrapped_key.is_not(None))
+        .with_for_update(of=Lead)
+    )
+    if key := _key(vault, tenant, said):
+        found = (await tx.execute(columns.where(Lead.dedupe_key == key))).first()
+        if found:
+            return found
+    if said.phone is None:
+        return None
+    same = columns.where(Lead.phone_hash == vault.index("phone", said.phone.e164))
+    if key:
+        same = same.where(Lead.dedupe_key.is_(None))
+    return (await tx.execute(same.order_by(Lead.id.desc()).limit(1))).first()
+
+
+def _key(vault: Vault, tenant: Tenant, said: ParsedReport) -> bytes | None:
+    return identity_key(vault, tenant, said.dialer_lead_id) if said.dialer_lead_id else None
+
+
+def _columns(vault: Vault, agent: Agent, said: ParsedReport) -> dict[str, Any]:
+    """What a report says of its lead beside the person: the agent, and the number if it has one."""
+    phone = said.phone
+    if phone is None:
+        return {"agent_id": agent.id}
+    return {
+        "agent_id": agent.id,
+        "phone_hash": vault.index("phone", phone.e164),
+        "grade": phone.grade,
+        "region": phone.region,
+        "language": language(phone.region),
+    }
+
+
+async def _create(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, agent: Agent, said: ParsedReport) -> int:
+    """A lead that needs no workflow: the call was before it."""
+    now = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
+    moments = dict.fromkeys(("dial_at", "created_at", "updated_at", "called_at", "processed_at"), now)
+    owner = {"partner_id": tenant.id, "api": tenant.api, "submission_id": submission_id, "started": True}
+    row = insert(Lead).values(
+        **owner,
+        dedupe_key=_key(vault, tenant, said),
+        state=LeadState.DONE,
+        outcome=Outcome.INTERESTED,
+        **moments,
+        **_columns(vault, agent, said),
+    )
+    lead_id = (await tx.execute(row.returning(Lead.id))).scalar_one()
+    key, wrapped = vault.new_key()
+    sealed = key.seal(strictjson.dumps(said.fields), row=str(lead_id), column=PERSON)
+    contact = insert(Contact).values(lead_id=lead_id, wrapped_key=wrapped, sealed=sealed, **_email(vault, said))
+    await tx.execute(contact)
+    return lead_id
+
+
+async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: Any, agent: Agent, said: ParsedReport) -> None:
+    """Blank fields are not among those reported, so that they overwrite nothing."""
+    fields = opened(vault, known.id, known.wrapped_key, known.sealed, PERSON) | said.fields
+    sealed = vault.unwrap(known.wrapped_key).seal(strictjson.dumps(fields), row=str(known.id), column=PERSON)
+    contact = update(Contact).where(Contact.lead_id == known.id)
+    await tx.execute(contact.values(sealed=sealed, **_email(vault, said)))
+    key = known.dedupe_key or _key(vault, tenant, said)
+    columns = {"dedupe_key": key, "updated_at": func.clock_timestamp(), **_columns(vault, agent, said)}
+    await tx.execute(update(Lead).where(Lead.id == known.id).values(columns))
+
+
+def _email(vault: Vault, said: ParsedReport) -> dict[str, bytes]:
+    email = said.fields.get("email")
+    return {"email_hash": vault.index("email", email.lower())} if email else {}
+
+
+async def _tell(
+    tx: Tx, vault: Vault, tenant: Tenant, lead_id: int, agent: Agent, said: ParsedReport, *, created: bool
+) -> None:
+    happened = [events.NewEvent("lead.created", {"lead_id": lead_id, "api": tenant.api}, lead_id=lead_id)]
+    interested = {
+        "lead_id": lead_id,
+        "api": tenant.api,
+        "campaign": said.fields.get("campaign"),
+        "outcome": Outcome.INTERESTED,
+        "agent": agent.username,
+    }
+    told = [*(happened if created else []), events.NewEvent("lead.interested", interested, lead_id=lead_id)]
+    await events.record(tx, vault, tenant.id, told)
+
+
+# The lead before its call, as everywhere. Only a call that a dialer has: one that waits can't have been talked on.
+_CALLED = text("""
+    SELECT lead.id FROM lead
+    WHERE lead.id = (SELECT call.lead_id FROM call JOIN partner ON partner.dialer_id = call.dialer_id
+                     WHERE call.id = :call_id AND partner.id = :partner_id AND call.state = 'leased')
+    FOR UPDATE
+""")
+_HELD = text("SELECT dialer_id, token FROM call WHERE id = :call_id AND state = 'leased' FOR UPDATE")
+
+
+async def _end_call(tx: Tx, vault: Vault, tenant: Tenant, said: ParsedReport) -> None:
+    """If `vendor_id` is a call that this hub gave to the partner's dialer, its lead hears how it ended."""
+    called = {"call_id": said.call_id, "partner_id": tenant.id}
+    if said.call_id is None or (await tx.execute(_CALLED, called)).first() is None:
+        return
+    held = (await tx.execute(_HELD, {"call_id": said.call_id})).first()
+    if held is None:
+        return
+    noted = {"comments": said.fields["comments"]} if "comments" in said.fields else {}
+    ended = leases.Report(Outcome.INTERESTED, responses=noted)
+    await leases.report(tx, vault, held.dialer_id, said.call_id, held.token, ended)

@@ -1,0 +1,126 @@
+"""What a SquadIQ sender does with leads that it has created: stop, change, convert or erase them; read their results.
+
+Whoever changes a lead locks it first, so that these take turns with the due timer, the dialer and each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, func, literal, select, update
+
+from hub.contracts.squadiq import identity
+from hub.contracts.squadiq_bodies import EXISTS_NOT, Change, Faulty, Named, Wanted
+from hub.errors import Forbidden, NotFound
+from hub.leads import Campaign, LeadState, Record, Tenant
+from hub.seal import Vault
+from hub.store import calls, contacts, erasure, events, results
+from hub.store.db import outbox
+from hub.store.db.engine import Tx
+from hub.store.leads import identity_key, reach
+from hub.store.submissions import LEAD_NOT_FOUND
+from hub.store.tables import Lead
+from hub.store.tenants import load_tenant
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignScope:
+    """Where a request is at work: one campaign of its tenant."""
+
+    tenant: Tenant
+    campaign: Campaign
+
+    def key(self, vault: Vault, lead_id: str) -> bytes:
+        return identity_key(vault, self.tenant, identity(self.campaign, lead_id))
+
+
+async def find_scope(tx: Tx, partner_id: int, campaign_id: str) -> CampaignScope:
+    """Raises Forbidden for a campaign that is another's, in the same words as for one that doesn't exist."""
+    tenant = await load_tenant(tx, partner_id, shared_identity=False)
+    if campaign_id not in tenant.campaigns:
+        raise Forbidden("This token opens no such campaign.")
+    return CampaignScope(tenant, tenant.campaigns[campaign_id])
+
+
+async def disable(tx: Tx, vault: Vault, scope: CampaignScope, named: Sequence[Named]) -> int:
+    """Stop all calls to these leads; returns how many leads they are. Raises Faulty, naming those unknown."""
+    known = await _locked(tx, vault, scope, [one.lead_id for one in named])
+    if unknown := [one.fault(EXISTS_NOT) for one in named if one.lead_id not in known]:
+        raise Faulty(unknown)
+    await _stop(tx, list(known.values()), "disabled by its sender")
+    return len(known)
+
+
+async def change(tx: Tx, vault: Vault, scope: CampaignScope, said: Change) -> int:
+    """Merge what is said into what is known, and move a waiting call to the new number; returns the lead's id.
+
+    A call that a dialer holds now is made as it was given. Raises NotFound.
+    """
+    lead = await _one(tx, vault, scope, said.lead_id)
+    known = await contacts.load_contact(tx, vault, lead.id)
+    await contacts.save_person(tx, vault, lead.id, known.key, known.person | said.person)
+    changed: dict[str, object] = {"updated_at": func.clock_timestamp()}
+    if said.phone is not None:
+        reached = reach(vault, said.phone)
+        changed |= reached
+        if reached["phone_hash"] != lead.phone_hash and LeadState(lead.state).open:
+            if not await calls.stop_all(tx, [lead.id]):
+                changed |= {"state": LeadState.SCHEDULED, "why": "its number was changed"}
+            await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
+    await tx.execute(update(Lead).where(Lead.id == lead.id).values(changed))
+    return int(lead.id)
+
+
+async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, detail: str) -> int:
+    """Note that the lead has bought, and don't call it any more; returns its id. Raises NotFound."""
+    lead = await _one(tx, vault, scope, lead_id)
+    known = await contacts.load_contact(tx, vault, lead.id)
+    if known.said.get("converted") != detail:
+        await contacts.save_responses(tx, lead.id, known.key, known.said | {"converted": detail})
+        data = {"lead_id": lead.id, "api": lead.api, "campaign": scope.campaign.public_id, "detail": detail}
+        await events.record(tx, vault, lead.partner_id, [events.NewEvent("lead.converted", data, lead_id=lead.id)])
+    await _stop(tx, [lead], "converted by its sender")
+    return int(lead.id)
+
+
+async def delete(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> None:
+    """Erase the lead. Raises NotFound."""
+    await erasure.erase(tx, vault, await _one(tx, vault, scope, lead_id))
+
+
+async def responses(tx: Tx, vault: Vault, scope: CampaignScope, wanted: Wanted) -> tuple[int, list[Record]]:
+    """How many leads are wanted in all, and those of the wanted page."""
+    where: list[ColumnElement[bool]] = [Lead.campaign_id == scope.campaign.id, Lead.state != LeadState.ERASED]
+    if wanted.lead_id is None:
+        where.append(Lead.processed_at.is_not(None))
+    else:
+        where.append(Lead.dedupe_key == scope.key(vault, wanted.lead_id))
+    if wanted.after:
+        where.append(Lead.processed_at > wanted.after)
+    if wanted.before:
+        where.append(Lead.processed_at < wanted.before)
+    return await results.page_of(tx, vault, where, wanted.page, wanted.size)
+
+
+async def _stop(tx: Tx, leads: Sequence[Any], why: str) -> None:
+    """No call starts any more; one that a dialer holds may end, and its outcome will be heard."""
+    ids = [lead.id for lead in leads if LeadState(lead.state).open]
+    await calls.stop_all(tx, ids)
+    ended = {"state": LeadState.DISABLED, "why": why, "updated_at": func.clock_timestamp()}
+    await tx.execute(update(Lead).where(Lead.id == func.any(ids)).values(ended))
+    await outbox.put(tx, outbox.Kind.WAKE_LEAD, ids)
+
+
+async def _locked(tx: Tx, vault: Vault, scope: CampaignScope, lead_ids: Sequence[str]) -> dict[str, Any]:
+    """The campaign's leads of these ids, locked in one order so that two requests never wait in a circle."""
+    keys = {scope.key(vault, lead_id): lead_id for lead_id in lead_ids}
+    wanted = any_(literal(list(keys), ARRAY(LargeBinary)))
+    rows = select(Lead).where(Lead.dedupe_key == wanted).order_by(Lead.id).with_for_update()
+    return {keys[row.dedupe_key]: row for row in await tx.execute(rows)}
+
+
+async def _one(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> Any:
+    found = await _locked(tx, vault, scope, [lead_id])
+    if lead_id not in found:
+        raise NotFound(LEAD_NOT_FOUND)
+    return found[lead_id]
