@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.support.clients import SAMPLES
 from tests.support.stack import Hub
 
