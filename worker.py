@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -16,11 +17,13 @@ from activities.failures import FailureTranslator
 from activities.intake import IntakeActivities, LeadStarter
 from activities.leads import LeadActivities
 from activities.webhooks import WebhookActivities
-from background.outbox_relay import Relay
+from background.outbox_relay import OutboxRelay
 from background.retention import run_retention
+from hub.adaptive_limit import AdaptiveLimit
 from hub.dialing import decision
 from hub.egress import Egress
 from hub.logs import configure
+from hub.seal import Vault
 from hub.settings import Settings
 from hub.store.db.engine import Database
 from hub.store.db.outbox import Kind
@@ -28,13 +31,15 @@ from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
 from hub.temporal.roles import Role
+from hub.temporal.starts import WorkflowStarter
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
 from workflows.webhook import WebhookWorkflow
 
 log = structlog.get_logger()
 GRACE = timedelta(seconds=5)
-
+STARTS_TARGET_SECONDS = 0.05
+STARTS_AT_ONCE = 20
 
 # The sandbox costs a worker a quarter of its time. Workflows here are a page each and import nothing that could do
 # I/O or tell the time; their histories are replayed in the sandbox by the tests.
@@ -62,79 +67,125 @@ def build_worker(
     )
 
 
-@asynccontextmanager
-async def running(roles: Collection[Role], settings: Settings, client: Client) -> AsyncIterator[None]:
-    """The roles' workers and relays, at work until the block ends."""
-    wanted = set(roles)
-    database = Database(settings.database_url, settings.database_pool)
-    vault = settings.vault()
-    async with AsyncExitStack() as stack:
-        stack.push_async_callback(database.close)
-        async with database.begin() as tx:
-            ids = WorkflowIds(await deployment_id(tx))
-        workers: list[Worker] = []
-        owed: list[Kind] = []
-        if wanted & {Role.INTAKE, Role.ALL}:
-            intake = IntakeActivities(database, vault, settings.dedupe_scope)
-            workers.append(
-                build_worker(
-                    client, ids.queue(vocabulary.INTAKE), workflows=[IntakeWorkflow], activities=[intake.register]
-                )
-            )
-        if wanted & {Role.LEADS, Role.ALL}:
-            if not settings.always_open:
-                await asyncio.to_thread(decision.load_calendars)
-            leads = LeadActivities(database, vault, always_open=settings.always_open)
-            starter = LeadStarter(client, database, ids)
-            workers.append(
-                build_worker(
-                    client,
-                    ids.queue(vocabulary.LEADS),
-                    workflows=[LeadWorkflow],
-                    activities=[leads.advance, starter.start_leads],
-                    max_concurrent_activities=4,
-                    max_cached_workflows=500,
-                )
-            )
-            owed.append(Kind.WAKE_LEAD)
-        if wanted & {Role.WEBHOOKS, Role.ALL}:
-            egress = await stack.enter_async_context(Egress(settings.egress_rules()))
-            webhooks = WebhookActivities(database, vault, egress)
-            first, retries = ids.queue(vocabulary.WEBHOOKS), ids.queue(vocabulary.WEBHOOK_RETRIES)
-            workers.append(build_worker(client, first, workflows=[WebhookWorkflow], activities=[webhooks.deliver]))
-            workers.append(build_worker(client, retries, activities=[webhooks.deliver]))
-            owed.append(Kind.DELIVER)
-        if wanted & {Role.DISCOUNTS, Role.ALL}:
-            workers.append(await stack.enter_async_context(discount_worker(client, settings, database, ids)))
-        for worker in workers:
-            await stack.enter_async_context(worker)
-        if owed:
-            relay = asyncio.create_task(Relay(client, database, ids, owed).run(), name="relay")
-            stack.push_async_callback(_cancelled, relay)
-        if wanted & {Role.INTAKE, Role.ALL}:
-            house = asyncio.create_task(run_retention(database), name="housekeeping")
-            stack.push_async_callback(_cancelled, house)
-        yield
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the roles of one process share."""
+
+    settings: Settings
+    client: Client
+    database: Database
+    vault: Vault
+    ids: WorkflowIds
+
+    @property
+    def starter(self) -> WorkflowStarter:
+        return WorkflowStarter(self.client, self.ids)
 
 
 @asynccontextmanager
-async def discount_worker(
-    client: Client, settings: Settings, database: Database, ids: WorkflowIds
-) -> AsyncIterator[Worker]:
-    """A worker for discount requests, with its way to Leanpub; still to be started."""
+async def intake_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
+    """Requests whose clients wait; leads that came alone stay here, so that their requests pass no other queue."""
+    always_open = shared.settings.always_open
+    intake = IntakeActivities(shared.database, shared.vault, shared.settings.dedupe_scope, always_open=always_open)
+    leads = LeadActivities(shared.database, shared.vault, always_open=always_open)
+    yield [
+        build_worker(
+            shared.client,
+            shared.ids.queue(vocabulary.INTAKE),
+            workflows=[IntakeWorkflow, LeadWorkflow],
+            activities=[intake.register, intake.register_one, leads.advance],
+            max_cached_workflows=500,
+        )
+    ]
+
+
+@asynccontextmanager
+async def lead_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
+    """Leads that came in batches: their starts, and their workflows."""
+    always_open = shared.settings.always_open
+    leads = LeadActivities(shared.database, shared.vault, always_open=always_open)
+    limit = AdaptiveLimit(STARTS_TARGET_SECONDS, most=STARTS_AT_ONCE)
+    starter = LeadStarter(shared.starter, shared.database, shared.vault, limit, always_open=always_open)
+    yield [
+        build_worker(
+            shared.client,
+            shared.ids.queue(vocabulary.LEADS),
+            workflows=[LeadWorkflow],
+            activities=[leads.advance, starter.start_leads],
+            max_concurrent_activities=4,
+            max_cached_workflows=500,
+        )
+    ]
+
+
+@asynccontextmanager
+async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
+    """First attempts and repeated ones, each on a queue of their own."""
+    async with Egress(shared.settings.egress_rules()) as egress:
+        webhooks = WebhookActivities(shared.database, shared.vault, egress)
+        first, retries = shared.ids.queue(vocabulary.WEBHOOKS), shared.ids.queue(vocabulary.WEBHOOK_RETRIES)
+        yield [
+            build_worker(shared.client, first, workflows=[WebhookWorkflow], activities=[webhooks.deliver]),
+            build_worker(shared.client, retries, activities=[webhooks.deliver]),
+        ]
+
+
+@asynccontextmanager
+async def discount_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
+    """Discount requests, with the clients of Leanpub and the mail server."""
     # Only here, as these take 40 MB.
     from activities.discount_clients import mail_settings, mailer, open_shop  # noqa: PLC0415
     from activities.discounts import DiscountActivities  # noqa: PLC0415
     from workflows.discount import DiscountWorkflow  # noqa: PLC0415
 
+    settings = shared.settings
     async with open_shop(settings) as shop:
-        steps = DiscountActivities(database, settings.vault(), shop, mailer(settings), mail_settings(settings))
-        yield build_worker(
-            client,
-            ids.queue(vocabulary.DISCOUNTS),
-            workflows=[DiscountWorkflow],
-            activities=[steps.begin, steps.make_coupon, steps.send_mail, steps.fail],
-        )
+        steps = DiscountActivities(shared.database, shared.vault, shop, mailer(settings), mail_settings(settings))
+        yield [
+            build_worker(
+                shared.client,
+                shared.ids.queue(vocabulary.DISCOUNTS),
+                workflows=[DiscountWorkflow],
+                activities=[steps.begin, steps.make_coupon, steps.send_mail, steps.fail],
+            )
+        ]
+
+
+BUILDERS = {
+    Role.INTAKE: intake_workers,
+    Role.LEADS: lead_workers,
+    Role.WEBHOOKS: webhook_workers,
+    Role.DISCOUNTS: discount_workers,
+}
+RELAYED = {Role.LEADS: Kind.WAKE_LEAD, Role.WEBHOOKS: Kind.DELIVER}
+"""Which rows of the outbox the processes of a role send to Temporal."""
+
+
+@asynccontextmanager
+async def running(roles: Collection[Role], settings: Settings, client: Client) -> AsyncIterator[None]:
+    """The roles' workers and loops, at work until the block ends."""
+    wanted = set(BUILDERS) if Role.ALL in roles else set(roles)
+    async with AsyncExitStack() as stack:
+        database = Database(settings.database_url, settings.database_pool)
+        stack.push_async_callback(database.close)
+        async with database.begin() as tx:
+            ids = WorkflowIds(await deployment_id(tx))
+        shared = Shared(settings, client, database, settings.vault(), ids)
+        if wanted & {Role.INTAKE, Role.LEADS} and not settings.always_open:
+            await asyncio.to_thread(decision.load_calendars)
+        for role in wanted:
+            for worker in await stack.enter_async_context(BUILDERS[role](shared)):
+                await stack.enter_async_context(worker)
+        for task in _background_tasks(wanted, shared):
+            stack.push_async_callback(_cancelled, task)
+        yield
+
+
+def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Task[None]]:
+    if kinds := [kind for role, kind in RELAYED.items() if role in wanted]:
+        yield asyncio.create_task(OutboxRelay(shared.starter, shared.database, kinds).run(), name="outbox relay")
+    if Role.INTAKE in wanted:
+        yield asyncio.create_task(run_retention(shared.database), name="retention")
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -21,19 +21,12 @@ from hub.seal import Vault
 from hub.store import fulfilment
 from hub.store.db.engine import Database
 from hub.store.fulfilment import Order
+from hub.temporal.vocabulary import DiscountRef
 
 SHOP_PATIENCE: Final = timedelta(days=1)
 MAIL_PATIENCE: Final = timedelta(days=5)
 LONGEST_WISH: Final = timedelta(hours=1)
 NOBODY_KNOWS: Final = "the mail was handed over twice, and the server never said whether it took it"
-
-
-@dataclass(frozen=True, slots=True)
-class DiscountRef:
-    """Which request, and whose."""
-
-    discount_id: int
-    partner_id: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,27 +5,25 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from hub.dialing.decision import Allowed, Decision, Never, NotYet
+from hub.leads import Registered
 from hub.seal import Vault
 from hub.store import calls
-from hub.store.calls import Closed, Placed, Standing, Waiting
+from hub.store.calls import Closed, Placed, Position, Waiting
 from hub.store.db.engine import Database
 
 
 @dataclass(frozen=True, slots=True)
-class LeadRef:
-    """Which lead, and when its first call is due."""
-
-    lead_id: int
-    due_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class LeadStep:
-    """How a lead stands: `stage` is waiting, calling, or its final state. Look again at `until`; `why` for people."""
+    """How a lead stands: `stage` is waiting, calling, or its final state. Look again at `until`; `why` for people.
+
+    `campaign`: its public id, told once, of a lead whose workflow was started before it was known.
+    """
 
     stage: str
     until: datetime
     why: str
+    campaign: str | None = None
 
     @property
     def closed(self) -> bool:
@@ -36,6 +34,34 @@ class LeadStep:
         """One line for Temporal's UI."""
         return f"{self.stage}: {self.why}" if self.why else self.stage
 
+    @classmethod
+    def at(cls, position: Position) -> "LeadStep":
+        """The step that follows from how the lead stands in the database."""
+        match position:
+            case Placed(call_id=call_id, until=until):
+                why = f"call {call_id} is ready for its dialer, who may start it until {_clock(until)}"
+                return cls("calling", until, why)
+            case Waiting(at=at, why=why):
+                return cls("waiting", at, f"{why}; next look at {_clock(at)}")
+            case Closed(state=state, why=why):
+                return cls(state, datetime.now(UTC), why)
+
+    @classmethod
+    def planned(cls, planned: Decision, now: datetime) -> "LeadStep":
+        """The step that will follow if the rules' decision stands when the call is to be placed."""
+        match planned:
+            case Allowed(until=until):
+                return cls("calling", until, f"ready for its dialer, who may start the call until {_clock(until)}")
+            case NotYet(at=at, why=why):
+                return cls("waiting", at, f"{why}; next look at {_clock(at)}")
+            case Never(why=why):
+                return cls("waiting", now, why)
+
+    @classmethod
+    def without_lead(cls, registered: Registered) -> "LeadStep":
+        """The end of a request whose only row became no lead to be called."""
+        return cls(registered.stage, datetime.now(UTC), registered.summary)
+
 
 class LeadActivities:
     def __init__(self, database: Database, vault: Vault, *, always_open: bool) -> None:
@@ -45,19 +71,8 @@ class LeadActivities:
     async def advance(self, lead_id: int) -> LeadStep:
         """Place the lead's call when it may be placed now; tell how it stands. Run again it changes nothing."""
         async with self._database.begin() as tx:
-            return _step(await calls.advance(tx, self._vault, lead_id, always_open=self._always_open))
-
-
-def _step(standing: Standing) -> LeadStep:
-    match standing:
-        case Placed(call_id=call_id, until=until):
-            return LeadStep(
-                "calling", until, f"call {call_id} is with the dialer, who may start it until {_clock(until)}"
-            )
-        case Waiting(at=at, why=why):
-            return LeadStep("waiting", at, f"{why}; next look at {_clock(at)}")
-        case Closed(state=state, why=why):
-            return LeadStep(state, datetime.now(UTC), why)
+            positions = await calls.advance(tx, self._vault, [lead_id], always_open=self._always_open)
+        return LeadStep.at(positions[lead_id])
 
 
 def _clock(at: datetime) -> str:

@@ -1,7 +1,8 @@
 """Reading a body: at most 1 MiB, strict JSON, whatever the content type says."""
 
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from hub import strictjson
@@ -31,3 +32,21 @@ async def read_json(request: Request) -> tuple[bytes, Any]:
     """The raw body and what it holds. Raises TooLarge, BadJson."""
     body = await read_body(request)
     return body, strictjson.loads(body)
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_model(request: Request, model: type[Model]) -> Model:
+    """The body as `model`. Raises TooLarge, BadJson, and Invalid, which names every field that is wrong."""
+    _, value = await read_json(request)
+    return validated(model, value)
+
+
+def validated(model: type[Model], value: Any) -> Model:
+    """Decoded JSON as `model`. Raises Invalid, which names every field that is wrong."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        faults = (f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in error.errors())
+        raise Invalid("; ".join(faults)) from None

@@ -32,11 +32,12 @@ def errors(key: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": MEANINGS[status], "content": content} for status in statuses or COMMON}
 
 
-def body(model: type[BaseModel], example: object) -> dict[str, Any]:
-    """The request body and Idempotency-Key for FastAPI's `openapi_extra`."""
+def body(model: type[BaseModel], example: object, *, idempotency_key: bool = True) -> dict[str, Any]:
+    """The request body and, where the route honours it, Idempotency-Key, for FastAPI's `openapi_extra`."""
     schema = _inlined(model.model_json_schema())
     content = {"application/json": {"schema": schema, "example": example}}
-    return {"requestBody": {"required": True, "content": content}, "parameters": [IDEMPOTENCY_KEY]}
+    described = {"requestBody": {"required": True, "content": content}}
+    return described | ({"parameters": [IDEMPOTENCY_KEY]} if idempotency_key else {})
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

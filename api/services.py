@@ -15,6 +15,7 @@ from hub.store.db.engine import Database
 from hub.store.tenants import KeyHolder, deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
+from hub.temporal.starts import WorkflowStarter
 
 
 @dataclass(slots=True)
@@ -23,7 +24,7 @@ class Services:
     database: Database
     vault: Vault
     temporal: Client
-    ids: WorkflowIds
+    starter: WorkflowStarter
     call_notifier: CallNotifier
     proxies: tuple[IPv4Network | IPv6Network, ...]
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
@@ -40,12 +41,13 @@ async def open_services(settings: Settings) -> Services:
         ids = WorkflowIds(await deployment_id(tx))
     call_notifier = CallNotifier(settings.database_url)
     call_notifier.start()
+    client = await vocabulary.connect(lazy=True)
     return Services(
         settings=settings,
         database=database,
         vault=settings.vault(),
-        temporal=await vocabulary.connect(lazy=True),
-        ids=ids,
+        temporal=client,
+        starter=WorkflowStarter(client, ids),
         call_notifier=call_notifier,
         proxies=networks(settings.trusted_proxies),
     )

@@ -1,102 +1,116 @@
-"""From commit to Temporal: what the outbox owes is signalled or started at once, and tried again until it is."""
+"""From commit to Temporal: what the outbox holds is sent at once, and tried again until Temporal has it."""
 
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
-from temporalio.client import Client
-from temporalio.common import WorkflowIDReusePolicy
-from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from hub.adaptive_limit import AdaptiveLimit
 from hub.store.db import outbox
 from hub.store.db.engine import Database
 from hub.store.db.listen import Listener
-from hub.store.db.outbox import Kind
-from hub.temporal import vocabulary
-from hub.temporal.ids import WorkflowIds
+from hub.store.db.outbox import Entry, Kind
+from hub.temporal.starts import WorkflowStarter
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 2.0
-BATCH = 50
-RETRY_SECONDS = 2.0
-GATHER_SECONDS = 0.02  # a burst is taken as one batch
+GATHER_SECONDS = 0.02  # a burst is claimed as one batch
+CLAIM_SECONDS = 30.0  # what a killed relay had claimed is sent by another after this
+MOST_CLAIMED = 100
+LONGEST_PAUSE_SECONDS = 60.0
+RETRIES_AT_ONCE = 4
+WAKE_TARGET_SECONDS = 0.1
+START_TARGET_SECONDS = 0.05
 
 
-class Relay:
-    """Several may run, in any number of processes: each takes rows that no other holds."""
+class OutboxRelay:
+    """Several may run, in any number of processes: each claims rows that no other has.
 
-    def __init__(self, client: Client, database: Database, ids: WorkflowIds, kinds: Sequence[Kind]) -> None:
-        self._client, self._database, self._ids, self._kinds = client, database, ids, kinds
-        self._owed = asyncio.Event()
+    No transaction waits for Temporal. First tries never stand behind repeated ones: those have few places of their own.
+    """
+
+    def __init__(self, starter: WorkflowStarter, database: Database, kinds: Sequence[Kind]) -> None:
+        self._starter, self._database, self._kinds = starter, database, kinds
+        self._limits = {
+            Kind.WAKE_LEAD: AdaptiveLimit(WAKE_TARGET_SECONDS, most=40, least=2),
+            Kind.DELIVER: AdaptiveLimit(START_TARGET_SECONDS, most=20),
+        }
+        self._retries = asyncio.Semaphore(RETRIES_AT_ONCE)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._sent: list[int] = []
+        self._failed: list[int] = []
+        self._look = asyncio.Event()
 
     async def run(self) -> None:
         """Until cancelled."""
-        listener = Listener(self._database.url, outbox.CHANNEL, self._heard)
+        listener = Listener(self._database.url, outbox.CHANNEL, self._on_notify)
         listener.start()
         try:
             while True:
-                await self._drain()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._owed.wait(), SWEEP_SECONDS)
-                    await asyncio.sleep(GATHER_SECONDS)
-                self._owed.clear()
+                self._look.clear()
+                if not await self._claim():
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._look.wait(), SWEEP_SECONDS)
+                        await asyncio.sleep(GATHER_SECONDS)
         finally:
             await listener.stop()
+            for task in self._under_way:
+                task.cancel()
 
-    def _heard(self, kind: str) -> None:
+    def _on_notify(self, kind: str) -> None:
         if not kind or kind in self._kinds:
-            self._owed.set()
+            self._look.set()
 
-    async def _drain(self) -> None:
+    async def _claim(self) -> bool:
+        """Note what became of earlier rows, claim further ones; whether there may be more at once."""
+        free = MOST_CLAIMED - len(self._under_way)
+        sent, self._sent = self._sent, []
+        failed, self._failed = self._failed, []
         try:
-            while await self._relay_some() == BATCH:
-                pass
+            async with self._database.begin() as tx:
+                if sent:
+                    await outbox.delete_sent(tx, sent)
+                if failed:
+                    await outbox.postpone(tx, failed, LONGEST_PAUSE_SECONDS)
+                entries = await outbox.claim_due(tx, self._kinds, free, CLAIM_SECONDS) if free else []
         except (SQLAlchemyError, OSError, TimeoutError) as error:
-            log.warning("relay", failure=type(error).__name__)
+            # What was sent is claimed again later, and sent twice: whoever gets it then finds nothing left to do.
+            log.warning("outbox", failure=type(error).__name__)
+            return False
+        for entry in entries:
+            task = asyncio.create_task(self._relay(entry))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+        return bool(entries) and len(entries) == free
 
-    async def _relay_some(self) -> int:
-        async with self._database.begin() as tx:
-            owed = await outbox.claim_due(tx, self._kinds, BATCH)
-            sent = await asyncio.gather(*(self._send(kind, ref) for _, kind, ref in owed))
-            if done := [row for (row, _, _), ok in zip(owed, sent, strict=True) if ok]:
-                await outbox.done(tx, done)
-            if failed := [row for (row, _, _), ok in zip(owed, sent, strict=True) if not ok]:
-                await outbox.postpone(tx, failed, RETRY_SECONDS)
-        return len(owed)
+    async def _relay(self, entry: Entry) -> None:
+        async with self._retries if entry.tries else self._limits[entry.kind].slot():
+            sent = await self._send(entry)
+        (self._sent if sent else self._failed).append(entry.id)
+        self._look.set()
 
-    async def _send(self, kind: Kind, ref: int) -> bool:
-        """Whether Temporal has it. A workflow that is over needs no signal."""
+    async def _send(self, entry: Entry) -> bool:
+        """Whether Temporal has it. A workflow that is over needs no wake-up."""
         try:
-            match kind:
-                case Kind.WAKE_LEAD:
-                    await self._signal(self._ids.lead(ref))
+            match entry.kind:
                 case Kind.DELIVER:
-                    await self._deliver(ref)
-        except WorkflowAlreadyStartedError:
-            return True
+                    await self._starter.start_webhook(entry.ref)
+                case Kind.WAKE_LEAD if entry.lead_state is None or entry.lead_state.open:
+                    await self._starter.look_again(entry.ref)
+                case Kind.WAKE_LEAD:
+                    await self._starter.close_lead(entry.ref, entry.lead_state, entry.lead_why or "")
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return True
-            log.warning("relay", kind=kind, ref=ref, failure=error.status.name)
-            return False
+            return self._failure(entry, error.status.name)
+        except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
+            return self._failure(entry, type(error).__name__)
         return True
 
-    async def _signal(self, workflow_id: str) -> None:
-        handle = self._client.get_workflow_handle(workflow_id)
-        await handle.signal("changed", rpc_timeout=timedelta(seconds=5))
-
-    async def _deliver(self, delivery_id: int) -> None:
-        await self._client.start_workflow(
-            "WebhookWorkflow",
-            delivery_id,
-            id=self._ids.webhook(delivery_id),
-            task_queue=self._ids.queue(vocabulary.WEBHOOKS),
-            id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-            static_summary=f"Webhook delivery {delivery_id}",
-            request_eager_start=True,
-            rpc_timeout=timedelta(seconds=5),
-        )
+    def _failure(self, entry: Entry, failure: str) -> bool:
+        log.warning("outbox", kind=entry.kind, ref=entry.ref, tries=entry.tries, failure=failure)
+        return False

@@ -13,7 +13,7 @@ from commands.common import DATA, Data, Json, fail, run, show
 from hub import phones
 from hub.settings import Settings
 from hub.store.db.engine import Tx
-from hub.store.leases import suppress
+from hub.store.do_not_call import suppress
 from hub.store.tables import Suppression
 
 app = typer.Typer(no_args_is_help=True)
@@ -70,7 +70,7 @@ def _import(data: Path, partner: int | None, cells: list[tuple[int, str]], reaso
                 phone_hash = _hash(settings, cell)
             except phones.InvalidPhone:
                 raise fail(f"Line {line}: not a phone number in international form, nor a hash.") from None
-            await suppress(tx, partner, phone_hash, reason)
+            await suppress(tx, [(partner, phone_hash)], reason)
         return {"suppressed": len(cells)}
 
     show(run(data, work), as_json=as_json)

@@ -149,3 +149,30 @@ class Record:
     processed_at: datetime | None
     responses: dict[str, Any]
     recording_url: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """How many rows of a submission became leads, were known already, or were turned down.
+
+    `reported`: leads that were called before they came, so that they need no workflow. `campaign`: the public id of the
+    campaign of a submission's only lead.
+    """
+
+    created: int
+    known: int
+    refused: int
+    reported: int = 0
+    campaign: str | None = None
+
+    @property
+    def stage(self) -> str:
+        """One word for Temporal's UI, of a request that created no lead to be called."""
+        return "reported" if self.reported else "known" if self.known else "refused"
+
+    @property
+    def summary(self) -> str:
+        """For Temporal's UI."""
+        if self.reported:
+            return f"{self.reported} reported by a dialer"
+        return f"{self.created} created, {self.known} known already, {self.refused} turned down"

@@ -46,7 +46,7 @@ class Phone:
     """A number as compared (`e164`), with what its numbering plan tells.
 
     `region` is ISO 3166, None when the number belongs to no known country. `zones` are all IANA zones it may be in, ()
-    when unknown. `extension` is kept apart and never compared.
+    when unknown. `extension` is kept apart and never compared. `refusal`: why it may never be dialled.
     """
 
     e164: str
@@ -54,6 +54,7 @@ class Phone:
     region: str | None
     zones: tuple[str, ...]
     extension: str | None = None
+    refusal: DialRefusal | None = None
 
     @property
     def country_code(self) -> int:
@@ -104,7 +105,7 @@ def parse(text: str, region: str | None) -> Phone:
     if found is None and home and lib.country_code_for_region(home) == number.country_code:
         found = home
     zones = _known(time_zones_for_number(number)) if grade is Grade.VALID else ()
-    return Phone(e164, grade, found, zones, shape["extension"])
+    return Phone(e164, grade, found, zones, shape["extension"], _refusal(number, e164))
 
 
 def region_of(phone_code: str) -> str | None:
@@ -137,23 +138,6 @@ def mask(e164: str) -> str:
     return f"+{code}{'x' * (len(e164) - 1 - len(code))}"
 
 
-def refused(phone: Phone | str) -> DialRefusal | None:
-    """Why this number (a Phone or its E.164) may never be dialled: it costs money, or it rings somewhere else."""
-    e164 = phone if isinstance(phone, str) else phone.e164
-    number = _read(e164.removeprefix("+"), None)
-    by_prefix = (refusal for prefix, refusal in _REFUSED_PREFIXES.items() if e164.startswith(prefix))
-    kind = lib.number_type(number)
-    if (costly := next(by_prefix, None) or _REFUSED_TYPES.get(kind)) or kind != PhoneNumberType.UNKNOWN:
-        return costly
-    # Dialers strip the country code, and what is left of such a number would ring at the police.
-    national = e164.removeprefix(f"+{country_code(e164)}")
-    if any(shortnumberinfo.is_emergency_number(national, region) for region in _regions(number)):
-        return DialRefusal.EMERGENCY
-    if lib.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
-        return DialRefusal.LOCAL_ONLY
-    return None
-
-
 def grade_or_refusal(text: str) -> Grade | DialRefusal:
     """A grade or refusal, from its stored word."""
     return DialRefusal(text) if text in set(DialRefusal) else Grade(text)
@@ -179,6 +163,21 @@ def _grade(number: lib.PhoneNumber, digits: str, plus: bool) -> tuple[Grade, str
     if plus and _SHORTEST_UNVERIFIED <= len(digits) <= _LONGEST_E164:
         return Grade.UNVERIFIED, region
     raise InvalidPhone("too short or too long for its country")
+
+
+def _refusal(number: lib.PhoneNumber, e164: str) -> DialRefusal | None:
+    """Why this number may never be dialled: it costs money, or it rings somewhere else."""
+    by_prefix = (refusal for prefix, refusal in _REFUSED_PREFIXES.items() if e164.startswith(prefix))
+    kind = lib.number_type(number)
+    if (costly := next(by_prefix, None) or _REFUSED_TYPES.get(kind)) or kind != PhoneNumberType.UNKNOWN:
+        return costly
+    # Dialers strip the country code, and what is left of such a number would ring at the police.
+    national = e164.removeprefix(f"+{number.country_code}")
+    if any(shortnumberinfo.is_emergency_number(national, region) for region in _regions(number)):
+        return DialRefusal.EMERGENCY
+    if lib.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE_LOCAL_ONLY:
+        return DialRefusal.LOCAL_ONLY
+    return None
 
 
 def _regions(number: lib.PhoneNumber) -> tuple[str, ...]:

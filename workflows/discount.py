@@ -4,8 +4,9 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.discounts import DiscountActivities, DiscountRef
+    from activities.discounts import DiscountActivities
     from hub.temporal import vocabulary
+    from hub.temporal.vocabulary import DiscountRef
     from workflows.steps import DATABASE, MAIL, SHOP
 
 

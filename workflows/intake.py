@@ -1,10 +1,10 @@
-"""One submission: register its leads, let the waiting client have its answer, then start a workflow per lead."""
+"""One request with several rows: register its leads, let its client have the answer, start a workflow per lead."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities, LeadStarter
-    from hub.store.registration import Registered
+    from hub.leads import Registered
     from hub.temporal import vocabulary
     from workflows.steps import DATABASE, START, queue
 
@@ -29,7 +29,7 @@ class IntakeWorkflow:
             )
         return registered
 
-    @workflow.update
-    async def answered(self) -> None:
-        """Returns as soon as the answer is stored."""
+    @workflow.update(name=vocabulary.WAIT_FOR_RESPONSE)
+    async def wait_for_response(self) -> None:
+        """Returns as soon as the response is stored."""
         await workflow.wait_condition(lambda: self._registered is not None)

@@ -1,52 +1,90 @@
-"""One lead: wait until a call is due and allowed, give it to the dialer, hear its outcome, again until it is done."""
+"""One lead: wait until a call is due and allowed, place it with the dialer, wait for its outcome, until it is done."""
 
 from contextlib import suppress
 
 from temporalio import workflow
+from temporalio.common import SearchAttributeUpdate
 
 with workflow.unsafe.imports_passed_through():
-    from activities.leads import LeadActivities, LeadRef, LeadStep
+    from activities.intake import IntakeActivities
+    from activities.leads import LeadActivities, LeadStep
     from hub.temporal import vocabulary
+    from hub.temporal.vocabulary import LeadRef
     from workflows.steps import DATABASE
 
 
 @workflow.defn
 class LeadWorkflow:
+    """Its first task comes with its first look, or with the first update: a start delay lasts until then."""
+
     def __init__(self) -> None:
-        self._changed = False
+        self._look_now = False
+        self._closed: LeadStep | None = None
+        self._response_stored = False
 
     @workflow.run
     async def run(self, lead: LeadRef) -> str:
         """Returns the final state and why, such as `done: interested`."""
-        step = LeadStep("waiting", lead.due_at, "for the delay that its sender asked for")
+        step = await self.first_step(lead)
         while not step.closed:
             await self.pause(step)
-            step = await self.advance(lead)
-            if workflow.info().is_continue_as_new_suggested() and not step.closed:
+            step = self._closed or await self.advance(lead)
+            if workflow.info().is_continue_as_new_suggested() and not step.closed and not self._look_now:
                 workflow.continue_as_new(LeadRef(lead.lead_id, step.until))
-        self.tell(step)
+        self.show(step)
+        await workflow.wait_condition(workflow.all_handlers_finished)
         return step.summary
 
+    @workflow.update(name=vocabulary.WAIT_FOR_RESPONSE)
+    async def wait_for_response(self) -> None:
+        """Of a lead that is the only row of its request: returns as soon as the response is stored."""
+        await workflow.wait_condition(lambda: self._response_stored)
+
+    @workflow.update(name=vocabulary.LOOK_AGAIN)
+    async def look_again(self) -> None:
+        """The lead's row has changed: look at it now."""
+        self._look_now = True
+
+    @workflow.update(name=vocabulary.CLOSE)
+    async def close(self, stage: str, why: str) -> None:
+        """The lead's row is in this final state, from which no way leads back."""
+        self._closed = LeadStep(stage, workflow.now(), why)
+        self._look_now = True
+
     @workflow.signal
-    def changed(self) -> None:
-        """The lead's row has changed: look again now."""
-        self._changed = True
+    async def changed(self) -> None:
+        """As `look_again`, in the histories of version 0.1."""
+        self._look_now = True
+
+    async def first_step(self, lead: LeadRef) -> LeadStep:
+        """Register the lead if that is still to be done, else begin with the wait."""
+        if lead.submission_id is None:
+            return LeadStep("waiting", lead.due_at, "for the delay that its sender asked for")
+        args = [lead.submission_id, lead.lead_id]
+        step = await workflow.execute_local_activity_method(IntakeActivities.register_one, args=args, **DATABASE)
+        self._response_stored = True
+        return step
 
     async def pause(self, step: LeadStep) -> None:
         """Until the step's time has come, or somebody changed the lead."""
         left = step.until - workflow.now()
-        if left.total_seconds() > 0 and not self._changed:
-            self.tell(step)
+        if left.total_seconds() > 0 and not self._look_now:
+            self.show(step)
             with suppress(TimeoutError):
-                await workflow.wait_condition(lambda: self._changed, timeout=left, timeout_summary=step.summary)
-        self._changed = False
+                await workflow.wait_condition(lambda: self._look_now, timeout=left, timeout_summary=step.summary)
+        self._look_now = False
 
     async def advance(self, lead: LeadRef) -> LeadStep:
         """Place the call if it may be placed now; learn how the lead stands."""
         return await workflow.execute_local_activity_method(LeadActivities.advance, lead.lead_id, **DATABASE)
 
-    def tell(self, step: LeadStep) -> None:
+    def show(self, step: LeadStep) -> None:
         """What Temporal's UI shows."""
         workflow.set_current_details(f"**{step.stage}** {step.why}")
         if workflow.info().typed_search_attributes.get(vocabulary.STAGE) != step.stage:
-            workflow.upsert_search_attributes([vocabulary.STAGE.value_set(step.stage)])
+            attributes: list[SearchAttributeUpdate] = [vocabulary.STAGE.value_set(step.stage)]
+            if step.stage == "waiting":
+                attributes.append(vocabulary.DIAL_AT.value_set(step.until))
+            if step.campaign:
+                attributes.append(vocabulary.CAMPAIGN.value_set(step.campaign))
+            workflow.upsert_search_attributes(attributes)

@@ -7,11 +7,12 @@ from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader, APIKeyQuery
 from sqlalchemy.exc import DBAPIError
 
-from api import openapi, submit
+from api import openapi
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import ERROR
 from api.services import Services, services
+from api.submit import execute, new_submission, submit
 from hub.contracts import comunik8
 from hub.leads import ApiResponse
 from hub.store.db.engine import Tx
@@ -68,14 +69,14 @@ Caller = Annotated[KeyHolder, Depends(caller)]
 async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     """Submit one lead. `test` checks the form and saves nothing."""
     body, value = await read_json(request)
-    call = submit.describe(request, hub, holder, body, weight=1)
+    submission = new_submission(request, hub, holder, body, weight=1, one_row=True)
     if faults := comunik8.add_faults(value):
         return JSONResponse(faults, 400)
     if comunik8.is_test(value):
         async with hub.database.begin() as tx:
-            tenant = await load_tenant(tx, call.partner_id, shared_identity=False)
+            tenant = await load_tenant(tx, submission.partner_id, shared_identity=False)
         return _plain(comunik8.tested(value, tenant))
-    return await submit.submit(hub, call)
+    return await submit(hub, submission)
 
 
 @router.post(
@@ -87,11 +88,11 @@ async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
 async def cancel_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     """Take a lead back. After `true` it is not called, even if its call was due this second."""
     body, value = await read_json(request)
-    call = submit.describe(request, hub, holder, body, weight=1)
+    submission = new_submission(request, hub, holder, body, weight=1)
     if faults := comunik8.cancel_faults(value):
         return JSONResponse(faults, 400)
     try:
-        return await submit.act(hub, call, lambda tx: _cancel(tx, hub, call.partner_id, value))
+        return await execute(hub, submission, lambda tx: _cancel(tx, hub, submission.partner_id, value))
     except NotSavedError:
         # Nothing is kept of this request, so that its repeat is tried anew, whatever its Idempotency-Key.
         return _plain(comunik8.cancelled(NOT_SAVED))

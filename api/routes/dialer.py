@@ -3,21 +3,29 @@
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Request, Security
+from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from api import openapi
 from api.auth import authenticate
+from api.body import read_model, validated
 from api.envelopes import DETAIL
 from api.services import Services, services
-from hub.leads import Outcome
-from hub.store import leases
+from hub.errors import HubError, Invalid
+from hub.leads import LeadState, Outcome
+from hub.store import leases, outcomes
+from hub.store.outcomes import CallReport
 
 router = APIRouter(prefix="/v1/dialer", tags=["Dialer"])
 bearer = HTTPBearer(auto_error=False, description="The dialer's key")
-ERRORS = openapi.errors(DETAIL, 400, 401, 403, 503)
+ERRORS = openapi.errors(DETAIL, 400, 401, 403, 413, 503)
 Hub = Annotated[Services, Depends(services)]
+LEASE = {"max": 10, "lease_seconds": 60, "wait_seconds": 25}
+HEARTBEAT = {"calls": [{"id": 1, "token": 1}], "lease_seconds": 60}
+OUTCOME = {"token": 1, "outcome": "interested", "responses": {"wants": "a visit"}}
+REPORTS = {"outcomes": [{"id": 1, **OUTCOME}]}
 LOOK_SECONDS = 1.0  # how often a long poll sees whether its dialer is still there
 
 
@@ -32,6 +40,7 @@ async def dialer_id(
     return holder.dialer_id
 
 
+Dialer = Annotated[int, Depends(dialer_id)]
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63, description="What PostgreSQL can hold as a bigint")]
 
 
@@ -100,6 +109,29 @@ class OutcomeReport(BaseModel):
     recording_url: str | None = Field(None, max_length=2048, pattern=r"^https?://")
     responses: dict[str, Any] = Field(default_factory=dict)
 
+    def of_call(self, call_id: int) -> CallReport:
+        """The report as the store takes it."""
+        return CallReport(call_id, **{name: getattr(self, name) for name in OutcomeReport.model_fields})
+
+
+class CallOutcome(OutcomeReport):
+    """How one of several calls ended."""
+
+    id: Number
+
+
+class OutcomeReports(BaseModel):
+    """Up to 500 outcomes. Each is judged by itself: a wrong one holds up no other."""
+
+    model_config = ConfigDict(extra="forbid")
+    outcomes: list[dict[str, Any]] = Field(min_length=1, max_length=500)
+
+
+class AllOutcomes(BaseModel):
+    """As OutcomeReports, with what each outcome holds: for /docs."""
+
+    outcomes: list[CallOutcome] = Field(min_length=1, max_length=500)
+
 
 class OutcomeAccepted(BaseModel):
     """The outcome is stored; `lead_state` is what became of the lead."""
@@ -108,11 +140,25 @@ class OutcomeAccepted(BaseModel):
     lead_state: str
 
 
-@router.post("/calls:lease", responses=ERRORS)
-async def lease_calls(
-    request: Request, hub: Hub, dialer: Annotated[int, Depends(dialer_id)], wanted: LeaseRequest
-) -> Leased:
+class ReportResult(BaseModel):
+    """What became of one outcome: `status` as the single report answers, `detail` why it is not 200."""
+
+    id: Any
+    status: int
+    lead_state: str | None = None
+    detail: str | None = None
+
+
+class ReportResults(BaseModel):
+    """In the order of the request's outcomes."""
+
+    results: list[ReportResult]
+
+
+@router.post("/calls:lease", responses=ERRORS, openapi_extra=openapi.body(LeaseRequest, LEASE, idempotency_key=False))
+async def lease_calls(request: Request, hub: Hub, dialer: Dialer) -> Leased:
     """Take due calls, oldest first. Each is this dialer's alone until its lease ends."""
+    wanted = await read_model(request, LeaseRequest)
     hold = timedelta(seconds=wanted.lease_seconds)
     async with hub.call_notifier.waiting(dialer) as called:
         taken = await _lease(hub, dialer, wanted.max, hold)
@@ -142,21 +188,60 @@ def _leased(lease: leases.Lease) -> LeasedCall:
     )
 
 
-@router.post("/calls:heartbeat", responses=ERRORS)
-async def keep_calls(hub: Hub, dialer: Annotated[int, Depends(dialer_id)], beat: Heartbeat) -> Heartbeaten:
+@router.post(
+    "/calls:heartbeat", responses=ERRORS, openapi_extra=openapi.body(Heartbeat, HEARTBEAT, idempotency_key=False)
+)
+async def keep_calls(request: Request, hub: Hub, dialer: Dialer) -> Heartbeaten:
     """Prolong leases of calls under way."""
+    beat = await read_model(request, Heartbeat)
     pairs = [(call.id, call.token) for call in beat.calls]
     async with hub.database.begin() as tx:
         held = await leases.heartbeat(tx, dialer, pairs, timedelta(seconds=beat.lease_seconds))
     return Heartbeaten(held=sorted(held), lost=[call.id for call in beat.calls if call.id not in held])
 
 
-@router.post("/calls/{call_id}/outcome", responses=openapi.errors(DETAIL, 400, 401, 403, 404, 409, 503))
-async def report_outcome(
-    hub: Hub, dialer: Annotated[int, Depends(dialer_id)], call_id: Number, said: OutcomeReport
-) -> OutcomeAccepted:
-    """Report how a call ended. Saying it again changes nothing; a lost lease is refused with 409."""
-    report = leases.Report(said.outcome, said.callback_at, said.meeting_at, said.recording_url, said.responses)
+@router.post(
+    "/calls:report",
+    response_model=ReportResults,
+    responses=ERRORS,
+    openapi_extra=openapi.body(AllOutcomes, REPORTS, idempotency_key=False),
+)
+async def report_outcomes(request: Request, hub: Hub, dialer: Dialer) -> Response:
+    """Report how calls ended, many at once. Each has its own result; saying it again changes nothing."""
+    body = await read_model(request, OutcomeReports)
+    judged = [_judge(value) for value in body.outcomes]
+    reports = [report for report in judged if isinstance(report, CallReport)]
     async with hub.database.begin() as tx:
-        state = await leases.report(tx, hub.vault, dialer, call_id, said.token, report)
+        taken = iter(await outcomes.report_all(tx, hub.vault, dialer, reports) if reports else [])
+    results = [
+        _result(value.get("id"), next(taken) if isinstance(report, CallReport) else report)
+        for value, report in zip(body.outcomes, judged, strict=True)
+    ]
+    return JSONResponse({"results": results})
+
+
+def _judge(value: dict[str, Any]) -> CallReport | HubError:
+    try:
+        outcome = validated(CallOutcome, value)
+    except Invalid as error:
+        return error
+    return outcome.of_call(outcome.id)
+
+
+def _result(call_id: Any, result: LeadState | HubError) -> dict[str, Any]:
+    if isinstance(result, HubError):
+        return {"id": call_id, "status": result.status, "detail": result.message}
+    return {"id": call_id, "status": 200, "lead_state": result}
+
+
+@router.post(
+    "/calls/{call_id}/outcome",
+    responses=openapi.errors(DETAIL, 400, 401, 403, 404, 409, 413, 503),
+    openapi_extra=openapi.body(OutcomeReport, OUTCOME, idempotency_key=False),
+)
+async def report_outcome(request: Request, hub: Hub, dialer: Dialer, call_id: Number) -> OutcomeAccepted:
+    """Report how a call ended. Saying it again changes nothing; a lost lease is refused with 409."""
+    reported = await read_model(request, OutcomeReport)
+    async with hub.database.begin() as tx:
+        state = await outcomes.report(tx, hub.vault, dialer, reported.of_call(call_id))
     return OutcomeAccepted(lead_state=state)

@@ -11,11 +11,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
-from api import openapi, submit
+from api import openapi
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import MESSAGE
 from api.services import Services, services
+from api.submit import execute, new_submission
 from hub.contracts import leanpub
 from hub.contracts.leanpub import RequestRefusal
 from hub.errors import Unauthorized
@@ -23,6 +24,7 @@ from hub.leads import ApiResponse
 from hub.store import discounts
 from hub.store.db.engine import Tx
 from hub.store.tenants import KeyHolder
+from hub.temporal.vocabulary import DiscountRef
 
 log = structlog.get_logger()
 router = APIRouter(tags=["Leanpub"])
@@ -88,8 +90,8 @@ async def request_discount(
 
 async def _take(request: Request, hub: Services, holder: KeyHolder) -> Response:
     body, value = await read_json(request)
-    call = submit.describe(request, hub, holder, body, weight=1)
-    return await submit.act(hub, call, lambda tx: _schedule(tx, hub, call.partner_id, value))
+    submission = new_submission(request, hub, holder, body, weight=1)
+    return await execute(hub, submission, lambda tx: _schedule(tx, hub, submission.partner_id, value))
 
 
 class DiscountRefused(Exception):
@@ -107,7 +109,7 @@ async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiRe
         raise DiscountRefused(judged)
     stored = await discounts.store(tx, hub.vault, partner_id, judged, value)
     if stored.fresh:
-        await submit.start_discount(hub, stored.id, partner_id)
+        await hub.starter.start_discount(DiscountRef(stored.id, partner_id))
     return ApiResponse(200, leanpub.acknowledged(stored.public_id))
 
 

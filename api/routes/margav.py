@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from api import openapi, submit
+from api import openapi
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import ERROR
 from api.services import Services, services
+from api.submit import new_submission, submit
 from hub import strictjson
 from hub.contracts import margav
 
@@ -42,7 +43,7 @@ async def report_lead(
     holder = await authenticate(request, hub, key, "margav")
     body, value = await read_json(request)
     margav.parse(value)
-    answer = await submit.submit(hub, submit.describe(request, hub, holder, body, weight=1))
+    answer = await submit(hub, new_submission(request, hub, holder, body, weight=1, one_row=True))
     return answer if answer.status_code != CREATED else _with_host(answer, hub.settings.public_url)
 
 

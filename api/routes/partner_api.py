@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.security import APIKeyHeader
 
-from api import openapi, submit
+from api import openapi
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import DETAIL
 from api.services import Services, services
+from api.submit import new_submission, submit
 from hub.contracts.partner_api import Transfer, Transferred, rows_of
 
 router = APIRouter(tags=["Partner API"])
@@ -36,5 +37,5 @@ async def transfer_leads(
     """Submit leads in bulk. Each row is created, skipped (its phone number exists) or failed; see `errors`."""
     holder = await authenticate(request, hub, key, "partner_api")
     body, value = await read_json(request)
-    weight = max(1, len(rows_of(value)))
-    return await submit.submit(hub, submit.describe(request, hub, holder, body, weight))
+    rows = len(rows_of(value))
+    return await submit(hub, new_submission(request, hub, holder, body, weight=max(1, rows), one_row=rows == 1))

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api import openapi, submit
+from api import openapi
 from api.auth import authenticate
 from api.body import read_json
 from api.envelopes import DETAIL
 from api.services import Services, services
+from api.submit import count, execute, new_submission, submit
 from hub.contracts import squadiq_bodies as bodies
 from hub.contracts import squadiq_models as models
 from hub.contracts.squadiq import result
@@ -45,8 +46,9 @@ class Sender:
     holder: KeyHolder
     scope: CampaignScope
 
-    def call(self, request: Request, hub: Services, body: bytes) -> NewSubmission:
-        return submit.describe(request, hub, self.holder, body, weight=1, campaign_id=self.scope.campaign.id)
+    def submission(self, request: Request, hub: Services, body: bytes, *, one_row: bool = False) -> NewSubmission:
+        campaign_id = self.scope.campaign.id
+        return new_submission(request, hub, self.holder, body, weight=1, campaign_id=campaign_id, one_row=one_row)
 
 
 async def sender(
@@ -79,7 +81,8 @@ async def create_leads(request: Request, hub: Hub, by: From) -> Response:
     """Create all leads of the array, or none of them."""
     body, value = await read_json(request)
     bodies.check_leads(value, by.scope.campaign)
-    return await submit.submit(hub, by.call(request, hub, body))
+    one_row = len(bodies.rows_of(value)) == 1
+    return await submit(hub, by.submission(request, hub, body, one_row=one_row))
 
 
 @router.get(
@@ -88,7 +91,7 @@ async def create_leads(request: Request, hub: Hub, by: From) -> Response:
 async def list_responses(request: Request, hub: Hub, by: From) -> Response:
     """The processed leads, first processed first; with `lead_id` that one, processed or not."""
     wanted = bodies.wanted(request.query_params)
-    await submit.count(hub, by.call(request, hub, b""))
+    await count(hub, by.submission(request, hub, b""))
     async with hub.database.begin() as tx:
         total, records = await store.responses(tx, hub.vault, by.scope, wanted)
     page = {
@@ -122,7 +125,7 @@ async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
     async def action(tx: Tx) -> ApiResponse:
         return ApiResponse(201, {"disabled": await store.disable(tx, hub.vault, by.scope, named)})
 
-    return await submit.act(hub, by.call(request, hub, body), action)
+    return await execute(hub, by.submission(request, hub, body), action)
 
 
 @router.post(
@@ -141,7 +144,7 @@ async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
         await store.delete(tx, hub.vault, by.scope, lead_id)
         return ApiResponse(202, {"lead_id": lead_id})
 
-    return await submit.act(hub, by.call(request, hub, body), action)
+    return await execute(hub, by.submission(request, hub, body), action)
 
 
 @router.patch(
@@ -158,7 +161,7 @@ async def update_lead(request: Request, hub: Hub, by: From) -> Response:
     async def action(tx: Tx) -> ApiResponse:
         return ApiResponse(200, {"lead_id": said.lead_id}, await store.change(tx, hub.vault, by.scope, said))
 
-    return await submit.act(hub, by.call(request, hub, body), action)
+    return await execute(hub, by.submission(request, hub, body), action)
 
 
 @router.post(
@@ -175,4 +178,4 @@ async def convert_lead(request: Request, hub: Hub, by: From) -> Response:
     async def action(tx: Tx) -> ApiResponse:
         return ApiResponse(200, {"lead_id": lead_id}, await store.convert(tx, hub.vault, by.scope, lead_id, detail))
 
-    return await submit.act(hub, by.call(request, hub, body), action)
+    return await execute(hub, by.submission(request, hub, body), action)

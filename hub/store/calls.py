@@ -1,24 +1,40 @@
-"""A lead's calls as its workflow sees them: placed when it is allowed, taken back when it is not any more.
+"""A lead's calls as its workflow sees them: placed when it is allowed, withdrawn when it is not any more.
 
-Whoever changes a lead or its call locks the lead first, so that claims, cancels and outcomes take turns.
+Whoever changes a lead or its call locks the lead first, so that leases, cancels and outcomes take turns. All here is
+done for any number of leads at once, in a fixed number of statements.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, select, text, update
+from sqlalchemy import func, select, text, update
 
 from hub.dialing import decision
+from hub.dialing.policy import DialingRules
 from hub.leads import LeadState
 from hub.phones import grade_or_refusal
 from hub.seal import Vault
 from hub.store import events, results
 from hub.store.db.engine import Tx
-from hub.store.tables import Call, Lead, Suppression
+from hub.store.lead_rows import LeadRow, lock_leads
+from hub.store.tables import Call
 
 DAY = timedelta(hours=24)
+PARTNER_DISABLED_WAIT = timedelta(minutes=5)
+BUDGET_WAIT = timedelta(minutes=15)
+NOT_JUDGED_WAIT = timedelta(minutes=15)
+
+
+class CallState(StrEnum):
+    """Where a call stands. READY: its dialer may lease it. ENDED has an outcome, WITHDRAWN is never made."""
+
+    READY = "ready"
+    LEASED = "leased"
+    ENDED = "ended"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,47 +61,257 @@ class Closed:
     why: str
 
 
-Standing = Placed | Waiting | Closed
+Position = Placed | Waiting | Closed
 
 
-async def advance(tx: Tx, vault: Vault, lead_id: int, *, always_open: bool = False) -> Standing:
-    """Give the lead's next call to its dialer, if the lead is due and the call allowed now; say how the lead stands.
+async def advance(tx: Tx, vault: Vault, lead_ids: Sequence[int], *, always_open: bool = False) -> dict[int, Position]:
+    """Give each lead's next call to its dialer, if the lead is due and the call allowed now; say how each lead stands.
 
-    A call that no dialer took in its time is taken back first. Safe to run twice: an open call stays as it is.
+    A call that no dialer took in its time is withdrawn first. Safe to run twice: an open call stays as it is.
     """
-    lead = await _locked(tx, lead_id)
-    if lead.state == LeadState.CALLING and await withdraw(tx, lead_id, expired_at=lead.now) is None:
-        return await _placed(tx, lead_id)
-    if not LeadState(lead.state).open:
-        return Closed(LeadState(lead.state), lead.outcome or lead.why or "")
-    verdict = await _judge(tx, lead, always_open=always_open)
-    if isinstance(verdict, decision.Allowed):
-        return await _place(tx, vault, lead, verdict.until)
-    if isinstance(verdict, decision.NotYet):
-        if (LeadState.SCHEDULED, verdict.at, verdict.why) != (lead.state, lead.dial_at, lead.why):
-            await _set(tx, lead_id, state=LeadState.SCHEDULED, dial_at=verdict.at, why=verdict.why)
-        return Waiting(verdict.at, verdict.why)
-    return await _refuse(tx, vault, lead, verdict.why)
+    leads = await lock_leads(tx, lead_ids)
+    positions: dict[int, Position] = {}
+    if calling := [lead.id for lead in leads if lead.state is LeadState.CALLING]:
+        await _withdraw_expired(tx, calling)
+        positions |= await _open_calls(tx, calling)
+    closed = [lead for lead in leads if not lead.state.open]
+    positions |= {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
+    judged = judge([lead for lead in leads if lead.id not in positions], always_open=always_open)
+    judged = await _apply_number_limits(tx, judged)
+    return positions | await _carry_out(tx, vault, judged)
 
 
-async def withdraw(tx: Tx, lead_id: int, *, expired_at: datetime | None = None) -> bool | None:
-    """Take back the lead's open call. None: there was none (left); else whether a dialer had it already.
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A lead with what its rules say of a call now."""
 
-    With `expired_at` only a call that may not start any more, and that no dialer holds.
-    """
-    mine = update(Call).where(Call.lead_id == lead_id, Call.ended_at.is_(None))
-    if expired_at is not None:
-        held = (Call.state == "leased") & (Call.lease_until > expired_at)
-        mine = mine.where(Call.closes_at <= expired_at, ~held)
-    ended = mine.values(state="withdrawn", ended_at=func.clock_timestamp(), token=Call.token + 1)
-    row = (await tx.execute(ended.returning(Call.leased_at))).first()
-    return None if row is None else row.leased_at is not None
+    lead: LeadRow
+    rules: DialingRules | None
+    decision: decision.Decision
+
+
+def judge(leads: Sequence[LeadRow], *, always_open: bool) -> list[Judged]:
+    """Everything that can forbid or delay a call, but what other calls to the number say. Pure."""
+    rules: dict[tuple[int | None, str | None, tuple[str, ...]], DialingRules] = {}
+    return [_judge(lead, rules, always_open=always_open) for lead in leads]
+
+
+def _judge(lead: LeadRow, rules: dict[tuple[int | None, str | None, tuple[str, ...]], DialingRules], *,
+           always_open: bool) -> Judged:  # fmt: skip
+    if lead.partner_disabled:
+        return Judged(lead, None, decision.NotYet(lead.now + PARTNER_DISABLED_WAIT, "the partner is disabled"))
+    if lead.phone_hash is None or lead.dialer_id is None:
+        return Judged(lead, None, decision.Never("there is no number, or no campaign to call it for"))
+    try:
+        key = lead.campaign_id, lead.region, tuple(lead.states)
+        if key not in rules:
+            overrides = {**lead.policy, "open_always": True} if always_open else lead.policy
+            rules[key] = decision.policy_for(lead.region, frozenset(lead.states), overrides)
+        return Judged(lead, rules[key], _decide(lead, rules[key]))
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        # One lead that can't be judged (a policy of a later version, a time out of range) holds up no other.
+        why = f"cannot be judged: {type(error).__name__}"
+        return Judged(lead, None, decision.NotYet(lead.now + NOT_JUDGED_WAIT, why))
+
+
+def _decide(lead: LeadRow, rules: DialingRules) -> decision.Decision:
+    if reason := decision.blocked_reason(grade_or_refusal(lead.grade or ""), lead.region, rules.policy):
+        return decision.Never(reason)
+    not_after = lead.created_at + rules.policy.expires_after if rules.policy.expires_after else None
+    return decision.decide(lead.now, zones=tuple(lead.zones), rules=rules, not_before=lead.dial_at, not_after=not_after)
+
+
+# The locks first, each number's in one order: of two claims of a number the second counts the first's call.
+_LOCK_NUMBERS = text("SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number")
+_NUMBERS = text("""
+    SELECT wanted.lead_id,
+           EXISTS (SELECT FROM suppression WHERE suppression.phone_hash = wanted.phone_hash
+                   AND (suppression.partner_id IS NULL OR suppression.partner_id = wanted.partner_id)) AS suppressed,
+           ARRAY(SELECT placed_at FROM call WHERE call.phone_hash = wanted.phone_hash AND placed_at > :since
+                 AND (leased_at IS NOT NULL OR ended_at IS NULL)) AS calls
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:hashes AS bytea[]), CAST(:partners AS bigint[]))
+         AS wanted (lead_id, phone_hash, partner_id)
+""")
+_BUDGETS = text("""
+    SELECT partner_id, count(*) AS calls FROM call
+    WHERE partner_id = ANY(:partners) AND placed_at > :since AND (leased_at IS NOT NULL OR ended_at IS NULL)
+    GROUP BY partner_id
+""")
+
+
+async def _apply_number_limits(tx: Tx, judged: Sequence[Judged]) -> list[Judged]:
+    """Do-not-call, and the caps that count other calls, for the leads that may be called otherwise."""
+    allowed = [each.lead for each in judged if isinstance(each.decision, decision.Allowed)]
+    if not allowed:
+        return list(judged)
+    hashes = [lead.phone_hash or b"" for lead in allowed]
+    numbers = sorted({int.from_bytes(phone_hash[:8], signed=True) for phone_hash in hashes})
+    await tx.execute(_LOCK_NUMBERS, {"numbers": numbers})
+    since = max(lead.now for lead in allowed) - DAY
+    wanted = {"lead_ids": [lead.id for lead in allowed], "partners": [lead.partner_id for lead in allowed]}
+    rows = await tx.execute(_NUMBERS, {**wanted, "hashes": hashes, "since": since})
+    facts = {row.lead_id: row for row in rows}
+    calls: defaultdict[bytes, list[datetime]] = defaultdict(list)
+    for lead in allowed:
+        calls[lead.phone_hash or b""] = list(facts[lead.id].calls)
+    budgets = await _budgets(tx, allowed, since)
+    return [
+        each
+        if each.lead.id not in facts
+        else _limited(each, calls[each.lead.phone_hash or b""], budgets, suppressed=facts[each.lead.id].suppressed)
+        for each in judged
+    ]
+
+
+async def _budgets(tx: Tx, leads: Sequence[LeadRow], since: datetime) -> dict[int, int]:
+    """How many more calls each partner that has a daily limit may have."""
+    limits = {lead.partner_id: lead.daily_calls for lead in leads if lead.daily_calls is not None}
+    if not limits:
+        return {}
+    used = {row.partner_id: row.calls for row in await tx.execute(_BUDGETS, {"partners": list(limits), "since": since})}
+    return {partner_id: limit - used.get(partner_id, 0) for partner_id, limit in limits.items()}
+
+
+def _limited(each: Judged, calls: list[datetime], budgets: dict[int, int], *, suppressed: bool) -> Judged:
+    """The lead within its number's and its partner's limits; `calls` and `budgets` count it, if it may be called."""
+    lead, rules = each.lead, each.rules
+    assert rules is not None  # noqa: S101 - what has no rules is not Allowed
+    if suppressed:
+        return Judged(lead, rules, decision.Never("the number is on the do-not-call list"))
+    if capped := decision.capped_until(lead.now, calls, rules):
+        why = f"the number was called {len(calls)} times within 24 hours"
+        return Judged(lead, rules, decision.NotYet(capped, why))
+    if budgets.get(lead.partner_id, 1) <= 0:
+        why = "the partner's budget of calls for 24 hours is used up"
+        return Judged(lead, rules, decision.NotYet(lead.now + BUDGET_WAIT, why))
+    calls.append(lead.now)
+    if lead.partner_id in budgets:
+        budgets[lead.partner_id] -= 1
+    return each
+
+
+async def _carry_out(tx: Tx, vault: Vault, judged: Sequence[Judged]) -> dict[int, Position]:
+    place = [(each.lead, each.decision) for each in judged if isinstance(each.decision, decision.Allowed)]
+    wait = [(each.lead, each.decision) for each in judged if isinstance(each.decision, decision.NotYet)]
+    refuse = [(each.lead, each.decision) for each in judged if isinstance(each.decision, decision.Never)]
+    positions: dict[int, Position] = {}
+    if place:
+        positions |= await _place(tx, vault, place)
+    if wait:
+        positions |= await _reschedule(tx, wait)
+    if refuse:
+        positions |= await _refuse(tx, vault, refuse)
+    return positions
+
+
+_PLACE = text("""
+    WITH wanted AS (
+        SELECT * FROM unnest(
+            CAST(:lead_ids AS bigint[]), CAST(:partners AS bigint[]), CAST(:dialers AS bigint[]),
+            CAST(:attempts AS bigint[]), CAST(:hashes AS bytea[]), CAST(:due AS timestamptz[]),
+            CAST(:closes AS timestamptz[])
+        ) AS wanted (lead_id, partner_id, dialer_id, attempt, phone_hash, due_at, closes_at)
+    ), placed AS (
+        INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, phone_hash, due_at, closes_at)
+        SELECT lead_id, partner_id, dialer_id, attempt, 'ready', phone_hash, due_at, closes_at FROM wanted
+        RETURNING id, lead_id, dialer_id
+    ), moved AS (
+        UPDATE lead SET state = 'calling', why = NULL, started = true, updated_at = clock_timestamp()
+        FROM wanted WHERE lead.id = wanted.lead_id
+    )
+    SELECT id, lead_id, pg_notify('hub_calls', CAST(dialer_id AS text)) FROM placed
+""")
+
+
+async def _place(tx: Tx, vault: Vault, allowed: Sequence[tuple[LeadRow, decision.Allowed]]) -> dict[int, Position]:
+    leads = [lead for lead, _ in allowed]
+    calls = {
+        "lead_ids": [lead.id for lead in leads],
+        "partners": [lead.partner_id for lead in leads],
+        "dialers": [lead.dialer_id for lead in leads],
+        "attempts": [lead.attempts + 1 for lead in leads],
+        "hashes": [lead.phone_hash for lead in leads],
+        "due": [lead.dial_at for lead in leads],
+        "closes": [until.until for _, until in allowed],
+    }
+    ids = {row.lead_id: row.id for row in await tx.execute(_PLACE, calls)}
+    await _record_scheduled(tx, vault, leads, ids)
+    return {lead.id: Placed(ids[lead.id], until.until) for lead, until in allowed}
+
+
+async def _record_scheduled(tx: Tx, vault: Vault, leads: Sequence[LeadRow], call_ids: Mapping[int, int]) -> None:
+    by_partner: defaultdict[int, list[events.NewEvent]] = defaultdict(list)
+    for lead in leads:
+        if lead.has_endpoints:
+            data = {"lead_id": lead.id, "campaign": lead.campaign, "call_id": call_ids[lead.id]}
+            data |= {"attempt": lead.attempts + 1, "due_at": lead.dial_at.isoformat()}
+            by_partner[lead.partner_id].append(events.NewEvent("call.scheduled", data, lead_id=lead.id))
+    for partner_id, new_events in by_partner.items():
+        await events.record(tx, vault, partner_id, new_events)
+
+
+_RESCHEDULE = text("""
+    UPDATE lead SET state = 'scheduled', dial_at = wanted.dial_at, why = wanted.why, started = true,
+           updated_at = clock_timestamp()
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:due AS timestamptz[]), CAST(:reasons AS text[]))
+         AS wanted (lead_id, dial_at, why)
+    WHERE lead.id = wanted.lead_id AND (lead.state, lead.dial_at, lead.why, lead.started)
+          IS DISTINCT FROM ('scheduled', wanted.dial_at, wanted.why, true)
+""")
+
+
+async def _reschedule(tx: Tx, waiting: Sequence[tuple[LeadRow, decision.NotYet]]) -> dict[int, Position]:
+    wanted = {
+        "lead_ids": [lead.id for lead, _ in waiting],
+        "due": [not_yet.at for _, not_yet in waiting],
+        "reasons": [not_yet.why for _, not_yet in waiting],
+    }
+    await tx.execute(_RESCHEDULE, wanted)
+    return {lead.id: Waiting(not_yet.at, not_yet.why) for lead, not_yet in waiting}
+
+
+_REFUSE = text("""
+    UPDATE lead SET state = 'refused', why = wanted.why, started = true, processed_at = clock_timestamp(),
+           updated_at = clock_timestamp()
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:reasons AS text[])) AS wanted (lead_id, why)
+    WHERE lead.id = wanted.lead_id
+""")
+
+
+async def _refuse(tx: Tx, vault: Vault, refused: Sequence[tuple[LeadRow, decision.Never]]) -> dict[int, Position]:
+    reasons = {"lead_ids": [lead.id for lead, _ in refused], "reasons": [never.why for _, never in refused]}
+    await tx.execute(_REFUSE, reasons)
+    for lead, never in refused:
+        if lead.has_endpoints:
+            data = {"lead_id": lead.id, "api": lead.api, "campaign": lead.campaign, "outcome": None}
+            processed = results.processed(tx, vault, lead, data | {"refused": never.why})
+            await events.record(tx, vault, lead.partner_id, [processed])
+    return {lead.id: Closed(LeadState.REFUSED, never.why) for lead, never in refused}
+
+
+async def _withdraw_expired(tx: Tx, lead_ids: Sequence[int]) -> None:
+    """Withdraw the open calls that may not start any more, and that no dialer holds."""
+    now = func.clock_timestamp()
+    held = (Call.state == CallState.LEASED) & (Call.lease_until > now)
+    expired = update(Call).where(Call.lead_id == func.any(list(lead_ids)), Call.ended_at.is_(None))
+    await tx.execute(expired.where(Call.closes_at <= now, ~held).values(**_WITHDRAWN))
+
+
+async def _open_calls(tx: Tx, lead_ids: Sequence[int]) -> dict[int, Position]:
+    until = func.greatest(Call.closes_at, Call.lease_until)
+    mine = select(Call.id, Call.lead_id, until.label("until")).where(Call.lead_id == func.any(list(lead_ids)))
+    return {row.lead_id: Placed(row.id, row.until) for row in await tx.execute(mine.where(Call.ended_at.is_(None)))}
+
+
+async def withdraw(tx: Tx, lead_id: int) -> None:
+    """Withdraw the lead's open call, also from a dialer that holds it."""
+    await tx.execute(update(Call).where(Call.lead_id == lead_id, Call.ended_at.is_(None)).values(**_WITHDRAWN))
 
 
 async def stop(tx: Tx, lead_id: int) -> bool:
     """See to it that no call of the lead starts any more; returns whether a dialer ever had one.
 
-    A call that a dialer holds may end, and its outcome will be heard. The lead is locked by the caller.
+    A call that a dialer holds may end, and its outcome is taken. The lead is locked by the caller.
     """
     await stop_all(tx, [lead_id])
     had = select(Call.id).where(Call.lead_id == lead_id, Call.leased_at.is_not(None)).limit(1)
@@ -95,123 +321,14 @@ async def stop(tx: Tx, lead_id: int) -> bool:
 async def stop_all(tx: Tx, lead_ids: Sequence[int]) -> set[int]:
     """As `stop`, for any number of leads; returns those with whom a dialer is speaking now."""
     now = func.clock_timestamp()
-    held = (Call.state == "leased") & (Call.lease_until > now)
+    held = (Call.state == CallState.LEASED) & (Call.lease_until > now)
     mine = select(Call.id, Call.lead_id, held.label("held")).where(Call.lead_id == func.any(list(lead_ids)))
     rows = (await tx.execute(mine.where(Call.ended_at.is_(None)).order_by(Call.id).with_for_update())).all()
     if under_way := [row.id for row in rows if row.held]:
         await tx.execute(update(Call).where(Call.id == func.any(under_way)).values(closes_at=now))
     if waiting := [row.id for row in rows if not row.held]:
-        taken_back = {"state": "withdrawn", "ended_at": now, "token": Call.token + 1}
-        await tx.execute(update(Call).where(Call.id == func.any(waiting)).values(taken_back))
+        await tx.execute(update(Call).where(Call.id == func.any(waiting)).values(**_WITHDRAWN))
     return {row.lead_id for row in rows if row.held}
 
 
-# All that a decision needs, and both locks: the lead's, and its number's, so that caps count one claim at a time.
-_LOCKED = text("""
-    SELECT lead.*, clock_timestamp() AS now, campaign.policy, campaign.dialer_id, campaign.public_id AS campaign,
-           partner.disabled_at, partner.daily_calls,
-           pg_advisory_xact_lock(('x' || encode(substring(lead.phone_hash, 1, 8), 'hex'))::bit(64)::bigint),
-           EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS heard
-    FROM lead
-    JOIN partner ON partner.id = lead.partner_id
-    LEFT JOIN campaign ON campaign.id = lead.campaign_id
-    WHERE lead.id = :lead_id
-    FOR UPDATE OF lead
-""")
-
-
-async def _locked(tx: Tx, lead_id: int) -> Any:
-    return (await tx.execute(_LOCKED, {"lead_id": lead_id})).one()
-
-
-async def _placed(tx: Tx, lead_id: int) -> Placed:
-    until = func.greatest(Call.closes_at, Call.lease_until)
-    call = select(Call.id, until.label("until")).where(Call.lead_id == lead_id, Call.ended_at.is_(None))
-    row = (await tx.execute(call)).one()
-    return Placed(row.id, row.until)
-
-
-async def _judge(tx: Tx, lead: Any, *, always_open: bool) -> decision.Decision:
-    """Everything that can forbid or delay a call, cheapest first."""
-    if lead.disabled_at is not None:
-        return decision.NotYet(lead.now + timedelta(minutes=5), "the partner is disabled")
-    if lead.phone_hash is None or lead.dialer_id is None:
-        return decision.Never("there is no number, or no campaign to call it for")
-    overrides = {**lead.policy, "open_always": True} if always_open else lead.policy
-    rules = decision.policy_for(lead.region, frozenset(lead.states), overrides)
-    if blocked_reason := decision.blocked_reason(grade_or_refusal(lead.grade), lead.region, rules.policy):
-        return decision.Never(blocked_reason)
-    not_after = lead.created_at + rules.policy.expires_after if rules.policy.expires_after else None
-    when = decision.decide(lead.now, zones=tuple(lead.zones), rules=rules, not_before=lead.dial_at, not_after=not_after)
-    return await _judge_number(tx, lead, rules) or when if isinstance(when, decision.Allowed) else when
-
-
-_NUMBER = text("""
-    SELECT EXISTS (SELECT FROM suppression WHERE phone_hash = :phone_hash
-                   AND (partner_id IS NULL OR partner_id = :partner_id)) AS suppressed,
-           ARRAY(SELECT placed_at FROM call WHERE phone_hash = :phone_hash AND placed_at > :since
-                 AND (leased_at IS NOT NULL OR ended_at IS NULL)) AS calls,
-           CASE WHEN CAST(:counted AS boolean) THEN
-                (SELECT count(*) FROM call WHERE partner_id = :partner_id AND placed_at > :since
-                 AND (leased_at IS NOT NULL OR ended_at IS NULL)) END AS of_partner
-""")
-
-
-async def _judge_number(tx: Tx, lead: Any, rules: decision.DialingRules) -> decision.NotYet | decision.Never | None:
-    """Do-not-call, and the caps that count other calls."""
-    subject = {"phone_hash": lead.phone_hash, "partner_id": lead.partner_id, "since": lead.now - DAY}
-    facts = (await tx.execute(_NUMBER, {**subject, "counted": lead.daily_calls is not None})).one()
-    if facts.suppressed:
-        return decision.Never("the number is on the do-not-call list")
-    if capped := decision.capped_until(lead.now, facts.calls, rules):
-        return decision.NotYet(capped, f"the number was called {len(facts.calls)} times within 24 hours")
-    if lead.daily_calls is None or facts.of_partner < lead.daily_calls:
-        return None
-    return decision.NotYet(lead.now + timedelta(minutes=15), "the partner's budget of calls for 24 hours is used up")
-
-
-def suppressed(phone_hash: Any, partner_id: Any) -> ColumnElement[bool]:
-    """Whether the number is on the do-not-call list of this partner, or of all."""
-    of_partner = Suppression.partner_id.is_(None) | (Suppression.partner_id == partner_id)
-    return select(Suppression.id).where(Suppression.phone_hash == phone_hash, of_partner).exists()
-
-
-async def _refuse(tx: Tx, vault: Vault, lead: Any, why: str) -> Closed:
-    await _set(tx, lead.id, state=LeadState.REFUSED, why=why, processed_at=func.clock_timestamp())
-    data = {"lead_id": lead.id, "api": lead.api, "campaign": lead.campaign, "outcome": None, "refused": why}
-    await events.record(tx, vault, lead.partner_id, [results.processed(tx, vault, lead, data)])
-    return Closed(LeadState.REFUSED, why)
-
-
-_PLACE = text("""
-    WITH placed AS (
-        INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, phone_hash, due_at, closes_at)
-        VALUES (:lead_id, :partner_id, :dialer_id, :attempt, 'ready', :phone_hash, :due_at, :until) RETURNING id
-    ), moved AS (
-        UPDATE lead SET state = 'calling', why = NULL, updated_at = clock_timestamp() WHERE id = :lead_id
-    )
-    SELECT id, pg_notify('hub_calls', CAST(:dialer AS text)) FROM placed
-""")
-
-
-async def _place(tx: Tx, vault: Vault, lead: Any, until: datetime) -> Placed:
-    call = {
-        "lead_id": lead.id,
-        "partner_id": lead.partner_id,
-        "dialer_id": lead.dialer_id,
-        "dialer": str(lead.dialer_id),
-        "attempt": lead.attempts + 1,
-        "phone_hash": lead.phone_hash,
-        "due_at": lead.dial_at,
-        "until": until,
-    }
-    call_id = int((await tx.execute(_PLACE, call)).scalar_one())
-    if lead.heard:
-        data = {"lead_id": lead.id, "campaign": lead.campaign, "call_id": call_id, "attempt": lead.attempts + 1}
-        scheduled = events.NewEvent("call.scheduled", data | {"due_at": lead.dial_at.isoformat()}, lead_id=lead.id)
-        await events.record(tx, vault, lead.partner_id, [scheduled])
-    return Placed(call_id, until)
-
-
-async def _set(tx: Tx, lead_id: int, **values: object) -> None:
-    await tx.execute(update(Lead).where(Lead.id == lead_id).values(updated_at=func.clock_timestamp(), **values))
+_WITHDRAWN = {"state": CallState.WITHDRAWN, "ended_at": func.clock_timestamp(), "token": Call.token + 1}

@@ -1,9 +1,10 @@
-"""The people behind leads: sealed by a key of their own, opened, changed. Only here the contact's columns are known."""
+"""The people behind leads: each sealed by a key of its own, opened, changed. Nobody else seals or opens a contact."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from hub import strictjson
 from hub.seal import DataKey, Vault
@@ -16,14 +17,14 @@ RESPONSES = "contact.responses"
 
 @dataclass(frozen=True, slots=True)
 class LoadedContact:
-    """What is known of a lead's person: as its sender gave it (`person`), and what came of it since (`said`)."""
+    """What is known of a lead's person: as its sender gave it (`person`), and what came of it since (`responses`)."""
 
     key: DataKey
     person: dict[str, Any]
-    said: dict[str, Any]
+    responses: dict[str, Any]
 
 
-def opened(vault: Vault, lead_id: int, wrapped_key: bytes, sealed: bytes | None, column: str) -> dict[str, Any]:
+def open_column(vault: Vault, lead_id: int, wrapped_key: bytes, sealed: bytes | None, column: str) -> dict[str, Any]:
     """Open a contact's column; empty when nothing was stored."""
     if sealed is None:
         return {}
@@ -31,7 +32,7 @@ def opened(vault: Vault, lead_id: int, wrapped_key: bytes, sealed: bytes | None,
     return value if isinstance(value, dict) else {}
 
 
-def closed(vault: Vault, key: DataKey, lead_id: int, person: dict[str, Any]) -> dict[str, object]:
+def seal_person(vault: Vault, key: DataKey, lead_id: int, person: dict[str, Any]) -> dict[str, object]:
     """The columns that hold the person: sealed, and the mail address as it is found."""
     email = person.get("email")
     return {
@@ -44,15 +45,32 @@ async def load_contact(tx: Tx, vault: Vault, lead_id: int) -> LoadedContact:
     """Open what is known of a lead that was not erased. The lead is locked by whoever means to change it."""
     columns = select(Contact.wrapped_key, Contact.sealed, Contact.responses).where(Contact.lead_id == lead_id)
     row = (await tx.execute(columns)).one()
-    person = opened(vault, lead_id, row.wrapped_key, row.sealed, PERSON)
-    said = opened(vault, lead_id, row.wrapped_key, row.responses, RESPONSES)
-    return LoadedContact(vault.unwrap(row.wrapped_key), person, said)
+    person = open_column(vault, lead_id, row.wrapped_key, row.sealed, PERSON)
+    responses = open_column(vault, lead_id, row.wrapped_key, row.responses, RESPONSES)
+    return LoadedContact(vault.unwrap(row.wrapped_key), person, responses)
 
 
 async def save_person(tx: Tx, vault: Vault, lead_id: int, key: DataKey, person: dict[str, Any]) -> None:
-    await tx.execute(update(Contact).where(Contact.lead_id == lead_id).values(closed(vault, key, lead_id, person)))
+    await tx.execute(update(Contact).where(Contact.lead_id == lead_id).values(seal_person(vault, key, lead_id, person)))
 
 
-async def save_responses(tx: Tx, lead_id: int, key: DataKey, said: dict[str, Any]) -> None:
-    sealed = key.seal(strictjson.dumps(said), row=str(lead_id), column=RESPONSES)
-    await tx.execute(update(Contact).where(Contact.lead_id == lead_id).values(responses=sealed))
+async def save_responses(tx: Tx, lead_id: int, key: DataKey, responses: dict[str, Any]) -> None:
+    await store_responses(tx, {lead_id: seal_responses(key, lead_id, responses)})
+
+
+def seal_responses(key: DataKey, lead_id: int, responses: dict[str, Any]) -> bytes:
+    """The column that holds what came of the lead."""
+    return key.seal(strictjson.dumps(responses), row=str(lead_id), column=RESPONSES)
+
+
+_STORE_RESPONSES = text("""
+    UPDATE contact SET responses = sealed.responses
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:sealed AS bytea[])) AS sealed (lead_id, responses)
+    WHERE contact.lead_id = sealed.lead_id
+""")
+
+
+async def store_responses(tx: Tx, sealed: Mapping[int, bytes]) -> None:
+    """Store what `seal_responses` made, by lead id."""
+    if sealed:
+        await tx.execute(_STORE_RESPONSES, {"lead_ids": list(sealed), "sealed": list(sealed.values())})

@@ -27,33 +27,41 @@ class _Draft:
     now: datetime
 
 
-async def store_leads(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row]) -> list[Result]:
+async def store_leads(
+    tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row], reserved_id: int | None = None
+) -> list[Result]:
     """Create what is new and say for each row, in order, what became of it.
+
+    `reserved_id`: the id of the only row's lead, if it becomes one; its workflow is running already.
 
     A second row with the identity of an earlier one (in this batch, in the database, or in a transaction that commits
     first) is Existing, with that one's id. What shall be kept but not called (see NewLead) is Refused.
     """
-    results = await _store(tx, vault, tenant, submission_id, rows)
+    results = await _store(tx, vault, tenant, submission_id, rows, reserved_id)
     refused = {
         index: replace(row, identity=None, refused=row.refuse_known(result.state))
         for index, (row, result) in enumerate(zip(rows, results, strict=True))
         if isinstance(result, Existing) and isinstance(row, NewLead) and row.refuse_known
     }
     if refused:
-        kept = await _store(tx, vault, tenant, submission_id, list(refused.values()))
+        kept = await _store(tx, vault, tenant, submission_id, list(refused.values()), reserved_id)
         for index, result in zip(refused, kept, strict=True):
             results[index] = result
     return results
 
 
-async def _store(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row]) -> list[Result]:
+async def _store(
+    tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row], reserved_id: int | None
+) -> list[Result]:
     keys = [
         None if isinstance(row, BadRow) or row.identity is None else identity_key(vault, tenant, row.identity)
         for row in rows
     ]
     known = await _known(tx, keys)
-    drafts = await _draft(tx, rows, keys, known)
-    created = await _insert(tx, vault, tenant, submission_id, drafts) if drafts else set()
+    drafts = await _draft(tx, rows, keys, known, reserved_id)
+    created = (
+        await _insert(tx, vault, tenant, submission_id, drafts, started=reserved_id is not None) if drafts else set()
+    )
     lost = [draft.key for draft in drafts if draft.id not in created]
     known |= await _known(tx, lost)
     known |= {
@@ -85,7 +93,11 @@ async def _known(tx: Tx, keys: Sequence[bytes | None]) -> dict[bytes, Existing]:
 
 
 async def _draft(
-    tx: Tx, rows: Sequence[Row], keys: Sequence[bytes | None], known: dict[bytes, Existing]
+    tx: Tx,
+    rows: Sequence[Row],
+    keys: Sequence[bytes | None],
+    known: dict[bytes, Existing],
+    reserved_id: int | None,
 ) -> list[_Draft]:
     """The first row of each new identity, numbered in the order of the rows."""
     seen: set[bytes | None] = set(known)
@@ -96,17 +108,32 @@ async def _draft(
             seen.add(key)
     if not fresh:
         return []
-    ids = text("SELECT clock_timestamp(), nextval('lead_id_seq') FROM generate_series(1, :n)")
-    numbered = (await tx.execute(ids, {"n": len(fresh)})).all()
-    now: datetime = numbered[0][0]
-    return [_Draft(*new, lead_id, now) for new, (_, lead_id) in zip(fresh, numbered, strict=True)]
+    now, ids = await _clock_and_ids(tx, len(fresh), reserved_id)
+    return [_Draft(*new, lead_id, now) for new, lead_id in zip(fresh, ids, strict=True)]
 
 
-async def _insert(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, drafts: list[_Draft]) -> set[int]:
-    """Insert leads and contacts; returns the ids, without those whose identity a racing transaction stored first."""
-    # In the order of their keys, so that two batches with the same numbers wait for each other but never in a circle.
+_CLOCK = text("SELECT clock_timestamp()")
+_CLOCK_AND_IDS = text("SELECT clock_timestamp(), nextval('lead_id_seq') FROM generate_series(1, :n)")
+
+
+async def _clock_and_ids(tx: Tx, count: int, reserved_id: int | None) -> tuple[datetime, list[int]]:
+    """The database's time, and the ids that new leads will have."""
+    if reserved_id is not None:
+        return (await tx.execute(_CLOCK)).scalar_one(), [reserved_id]
+    rows = (await tx.execute(_CLOCK_AND_IDS, {"n": count})).all()
+    return rows[0][0], [lead_id for _, lead_id in rows]
+
+
+async def _insert(
+    tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, drafts: list[_Draft], *, started: bool
+) -> set[int]:
+    """Insert leads and contacts; returns the ids, without those whose identity a racing transaction stored first.
+
+    `started`: their workflow is running already.
+    """
+    # In the order of their keys, so that two batches with the same numbers never deadlock.
     ordered = sorted(drafts, key=lambda draft: draft.key or b"")
-    leads = [_lead_row(vault, tenant, submission_id, draft) for draft in ordered]
+    leads = [_lead_row(vault, tenant, submission_id, draft, started=started) for draft in ordered]
     unique = insert(Lead).on_conflict_do_nothing(index_elements=[Lead.dedupe_key]).returning(Lead.id)
     stored = set((await tx.execute(unique, leads)).scalars())
     if contacts := [_contact_row(vault, draft) for draft in ordered if draft.id in stored]:
@@ -121,7 +148,7 @@ async def discard_leads(tx: Tx, lead_ids: Sequence[int]) -> None:
     await tx.execute(delete(Lead).where(Lead.id == func.any(mine)))
 
 
-def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft) -> dict[str, object]:
+def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft, *, started: bool) -> dict[str, object]:
     lead, phone = draft.lead, draft.lead.phone
     return {
         "id": draft.id,
@@ -135,7 +162,7 @@ def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft) -
         "states": sorted(lead.states),
         "state": LeadState.REFUSED if lead.refused else LeadState.SCHEDULED,
         "why": lead.refused,
-        "started": lead.refused is not None,
+        "started": started or lead.refused is not None,
         "dial_at": draft.now + lead.delay,
         "created_at": draft.now,
         "updated_at": draft.now,
@@ -146,7 +173,7 @@ def reach(vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = ())
     """The columns that say by which number, and in which zones, a lead is reached."""
     return {
         "phone_hash": vault.index("phone", phone.e164) if phone else None,
-        "grade": (phones.refused(phone) or phone.grade) if phone else None,
+        "grade": (phone.refusal or phone.grade) if phone else None,
         "region": phone.region if phone else None,
         "zones": list(time_zones.candidates(zones or phone.zones, phone.e164)) if phone else [],
     }
@@ -154,4 +181,8 @@ def reach(vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = ())
 
 def _contact_row(vault: Vault, draft: _Draft) -> dict[str, object]:
     key, wrapped = vault.new_key()
-    return {"lead_id": draft.id, "wrapped_key": wrapped, **contacts.closed(vault, key, draft.id, draft.lead.person)}
+    return {
+        "lead_id": draft.id,
+        "wrapped_key": wrapped,
+        **contacts.seal_person(vault, key, draft.id, draft.lead.person),
+    }

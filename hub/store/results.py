@@ -9,9 +9,10 @@ from sqlalchemy import ColumnElement, func, select
 from hub.contracts import OWN_PAYLOADS
 from hub.leads import Outcome, Record
 from hub.seal import Vault
-from hub.store.contacts import PERSON, RESPONSES, opened
+from hub.store.contacts import PERSON, RESPONSES, open_column
 from hub.store.db.engine import Tx
 from hub.store.events import NewEvent
+from hub.store.lead_rows import LeadRow
 from hub.store.tables import Campaign, Contact, Lead
 
 _COLUMNS = (
@@ -41,8 +42,8 @@ async def page_of(
     return total, [_record(vault, row) for row in await tx.execute(wanted)]
 
 
-def processed(tx: Tx, vault: Vault, lead: Any, data: dict[str, Any]) -> NewEvent:
-    """The `lead.processed` of a row of lead, which this transaction has brought to its end."""
+def processed(tx: Tx, vault: Vault, lead: LeadRow, data: dict[str, Any]) -> NewEvent:
+    """The `lead.processed` of a lead that this transaction has brought to its end."""
     own: Callable[[], Awaitable[dict[str, Any]]] | None = None
     if wording := OWN_PAYLOADS.get(lead.api):
         own = partial(_worded, tx, vault, lead.id, wording)
@@ -54,11 +55,11 @@ async def _worded(tx: Tx, vault: Vault, lead_id: int, wording: Callable[[Record]
 
 
 def _record(vault: Vault, row: Any) -> Record:
-    said = opened(vault, row.id, row.wrapped_key, row.responses, RESPONSES)
+    said = open_column(vault, row.id, row.wrapped_key, row.responses, RESPONSES)
     return Record(
         id=row.id,
         campaign=row.public_id,
-        person=opened(vault, row.id, row.wrapped_key, row.sealed, PERSON),
+        person=open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON),
         outcome=Outcome(row.outcome) if row.outcome else None,
         created_at=row.created_at,
         called_at=row.called_at,

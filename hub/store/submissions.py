@@ -11,7 +11,7 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
@@ -29,7 +29,10 @@ LOCK_CLASS = 0x485542  # advisory locks of this kind: one per partner
 
 @dataclass(frozen=True, slots=True)
 class NewSubmission:
-    """One call, as admission needs it. `weight` counts against the limit; its client waits for at most `hold`."""
+    """One HTTP request, as admission needs it.
+
+    `weight` counts against the limit; its client waits for at most `hold`. With `one_row` its lead gets its id now.
+    """
 
     partner_id: int
     key_id: str
@@ -42,14 +45,19 @@ class NewSubmission:
     hold: timedelta
     idempotency_key: str | None = None
     campaign_id: int | None = None
+    one_row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Admitted:
-    """Go on: a new submission, or (`joined`) an earlier one whose client has not had its answer yet."""
+    """Go on: a new submission, or (`joined`) an earlier one whose client has not had its response yet.
+
+    `lead_id`: the id that the lead of its only row will have, None for a batch.
+    """
 
     id: int
     joined: bool
+    lead_id: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
     if earlier is not None:
         return await _join(tx, request, earlier)
     await _check_limit(tx, request)
-    return Admitted(await _insert(tx, vault, request, fingerprint), joined=False)
+    return await _insert(tx, vault, request, fingerprint)
 
 
 async def count(tx: Tx, request: NewSubmission) -> None:
@@ -125,8 +133,9 @@ async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: by
 
 async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
     mine = update(Submission).where(Submission.id == submission_id)
-    await tx.execute(mine.values(late=False, held_until=func.clock_timestamp() + request.hold))
-    return Admitted(submission_id, joined=True)
+    joined = mine.values(late=False, held_until=func.clock_timestamp() + request.hold)
+    lead_id = (await tx.execute(joined.returning(Submission.lead_id))).scalar_one()
+    return Admitted(submission_id, joined=True, lead_id=lead_id)
 
 
 async def _check_limit(tx: Tx, request: NewSubmission) -> None:
@@ -148,7 +157,7 @@ async def _check_limit(tx: Tx, request: NewSubmission) -> None:
         raise RateLimited(request.limit, used, max(1, ceil(wait)))
 
 
-async def _insert(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> int:
+async def _insert(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> Admitted:
     key, wrapped = vault.new_key()
     row = insert(Submission).values(
         **_metadata(request),
@@ -156,8 +165,10 @@ async def _insert(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: byt
         fingerprint=fingerprint,
         wrapped_key=wrapped,
         body=key.seal(request.body, row=fingerprint.hex(), column="submission.body"),
+        lead_id=text("nextval('lead_id_seq')") if request.one_row else None,
     )
-    return int((await tx.execute(row.returning(Submission.id))).scalar_one())
+    submission_id, lead_id = (await tx.execute(row.returning(Submission.id, Submission.lead_id))).one()
+    return Admitted(submission_id, joined=False, lead_id=lead_id)
 
 
 def _metadata(request: NewSubmission) -> dict[str, Any]:
@@ -198,13 +209,17 @@ async def mark_late(tx: Tx, submission_id: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class OpenSubmission:
-    """A submission that is being worked on, its body unsealed. `keyed`: a repeat may ask for its answer."""
+    """A submission that is being worked on, its body unsealed. `keyed`: a repeat may ask for its response.
+
+    `lead_id`: the id that the lead of its only row will have, None for a batch.
+    """
 
     id: int
     partner_id: int
     api: str
     route: str
     campaign_id: int | None
+    lead_id: int | None
     body: bytes
     fingerprint: bytes
     wrapped_key: bytes
@@ -218,25 +233,35 @@ async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission 
         return None
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
     keyed = row.idempotency_hash is not None
-    facts = (row.id, row.partner_id, row.api, row.route, row.campaign_id)
+    facts = (row.id, row.partner_id, row.api, row.route, row.campaign_id, row.lead_id)
     return OpenSubmission(*facts, body, row.fingerprint, row.wrapped_key, keyed)
 
 
 async def store_response(
-    tx: Tx, vault: Vault, submission: OpenSubmission, answer: ApiResponse, *, erasable: bool = True
+    tx: Tx,
+    vault: Vault,
+    submission: OpenSubmission,
+    answer: ApiResponse,
+    *,
+    lead_id: int | None,
+    erasable: bool = True,
 ) -> StoredResponse:
-    """Store the answer with the effects it reports, in one transaction. A 4xx is not replayed and counts nothing.
+    """Store the response with the effects it reports, in one transaction. A 4xx is not replayed and counts nothing.
 
-    Bodies are kept where the erasure of their leads finds them (`erasable`), else only an answer that may be asked for.
+    `lead_id`: the one lead that it is about. Bodies are kept where the erasure of their leads finds them (`erasable`),
+    else only a response that may be asked for.
     """
     refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     text_ = strictjson.dumps(answer.body)
     sealed = vault.unwrap(submission.wrapped_key).seal(
         text_, row=submission.fingerprint.hex(), column="submission.answer"
     )
-    values: dict[str, Any] = {"status": answer.status, "answer": sealed, "state": "rejected" if refused else "done"}
-    if answer.lead_id is not None:
-        values["lead_id"] = answer.lead_id
+    values: dict[str, Any] = {
+        "status": answer.status,
+        "answer": sealed,
+        "state": "rejected" if refused else "done",
+        "lead_id": lead_id,
+    }
     if refused:
         values |= {"idempotency_hash": None, "weight": 0}
     if refused or not erasable:

@@ -1,6 +1,7 @@
-"""The vocabulary shared by whoever starts workflows and whoever runs them: queues, search attributes, the client."""
+"""What whoever starts workflows and whoever runs them agree on: queues, search attributes, inputs, names of updates."""
 
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
@@ -20,7 +21,30 @@ STAGE = SearchAttributeKey.for_keyword("HubStage")
 LEAD_ID = SearchAttributeKey.for_int("HubLeadId")
 DIAL_AT = SearchAttributeKey.for_datetime("HubDialAt")
 
-RPC_TIMEOUT = timedelta(seconds=10)
+# The update's name in the histories of every version.
+WAIT_FOR_RESPONSE = "answered"
+LOOK_AGAIN = "look_again"
+CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class LeadRef:
+    """Which lead, and when its workflow looks at it first.
+
+    `submission_id`: the lead is still to be registered, as the only row of this submission, and will have this id.
+    """
+
+    lead_id: int
+    due_at: datetime
+    submission_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountRef:
+    """Which discount request, and whose."""
+
+    discount_id: int
+    partner_id: int
 
 
 async def connect(runtime: Runtime | None = None, *, lazy: bool = False) -> Client:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hub.dialing.geography import ISLAND_ZONES, STATE_ZONES, ZIP_STATES
 from hub.dialing.time_zones import candidates, is_zone, states, zones
 from hub.languages import language
-from hub.phones import Grade, InvalidPhone, Phone, country_zones, mask, parse, refused, region_of
+from hub.phones import Grade, InvalidPhone, Phone, country_zones, mask, parse, region_of
 
 SEPARATORS = " -.()/"
 
@@ -251,8 +251,7 @@ def test_the_language_is_the_regions_likely_one(region: str | None, expected: st
     ],
 )
 def test_numbers_that_cost_or_ring_elsewhere_are_never_dialled(number: str, reason: str | None) -> None:
-    assert refused(number) == reason
-    assert refused(Phone(number, Grade.POSSIBLE, None, ())) == reason
+    assert parse(number, None).refusal == reason
 
 
 def test_masking_keeps_the_country_code_only() -> None:

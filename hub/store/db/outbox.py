@@ -1,11 +1,13 @@
-"""What a commit owes to Temporal, as rows of that commit. Relays are woken by NOTIFY, or find them by themselves."""
+"""What must reach Temporal because of a commit, as rows of that commit. Relays hear of them by NOTIFY, or look."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
+from hub.leads import LeadState
 from hub.store.db.engine import Tx
 from hub.store.tables import Outbox
 
@@ -20,8 +22,20 @@ class Kind(StrEnum):
     DELIVER = "deliver"
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A claimed row. `tries`: how often it was sent before, in vain. Of a lead: its state, and why it is in it."""
+
+    id: int
+    kind: Kind
+    ref: int
+    tries: int
+    lead_state: LeadState | None
+    lead_why: str | None
+
+
 async def put(tx: Tx, kind: Kind, refs: Sequence[int]) -> None:
-    """Owe `kind` for each of `refs` from this transaction's commit on."""
+    """Let `kind` be done for each of `refs` from this transaction's commit on."""
     if refs:
         await tx.execute(insert(Outbox), [{"kind": kind, "ref": ref} for ref in refs])
         await notify(tx, CHANNEL, kind)
@@ -31,23 +45,39 @@ async def notify(tx: Tx, channel: str, payload: str) -> None:
     await tx.execute(select(func.pg_notify(channel, payload)))
 
 
-async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int) -> list[tuple[int, Kind, int]]:
-    """Lock up to `most` due rows (id, kind, ref), oldest first, that no other relay holds."""
-    due = (
-        select(Outbox.id, Outbox.kind, Outbox.ref)
-        .where(Outbox.kind.in_(kinds), Outbox.due_at <= func.clock_timestamp())
-        .order_by(Outbox.due_at)
-        .limit(most)
-        .with_for_update(skip_locked=True)
+_CLAIM = text("""
+    WITH due AS (
+        SELECT id FROM outbox WHERE kind = ANY(:kinds) AND due_at <= statement_timestamp()
+        ORDER BY due_at LIMIT :most FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => :seconds)
+        FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
-    return [(row.id, Kind(row.kind), row.ref) for row in await tx.execute(due)]
+    SELECT claimed.*, lead.state AS lead_state, coalesce(lead.outcome, lead.why) AS lead_why
+    FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
+""")
 
 
-async def done(tx: Tx, ids: Sequence[int]) -> None:
-    await tx.execute(delete(Outbox).where(Outbox.id.in_(ids)))
+async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int, seconds: float) -> list[Entry]:
+    """Claim up to `most` due rows, oldest first; those that are not deleted by then are due again in `seconds`."""
+    wanted = {"kinds": [kind.value for kind in kinds], "most": most, "seconds": seconds}
+    return [
+        Entry(row.id, Kind(row.kind), row.ref, row.tries, row.lead_state and LeadState(row.lead_state), row.lead_why)
+        for row in await tx.execute(_CLAIM, wanted)
+    ]
 
 
-async def postpone(tx: Tx, ids: Sequence[int], seconds: float) -> None:
-    """Leave `ids` for a later try: Temporal did not take them now."""
-    late = text("UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => :s) WHERE id = ANY(:ids)")
-    await tx.execute(late, {"s": seconds, "ids": list(ids)})
+async def delete_sent(tx: Tx, ids: Sequence[int]) -> None:
+    await tx.execute(delete(Outbox).where(Outbox.id == func.any(list(ids))))
+
+
+_POSTPONE = text("""
+    UPDATE outbox SET tries = tries + 1,
+           due_at = clock_timestamp() + make_interval(secs => least(:longest, power(2, least(tries, 20))))
+    WHERE id = ANY(:ids)
+""")
+
+
+async def postpone(tx: Tx, ids: Sequence[int], longest: float) -> None:
+    """Leave `ids` for a later try: after 1 s, 2 s, 4 s, ..., at most `longest`."""
+    await tx.execute(_POSTPONE, {"longest": longest, "ids": list(ids)})

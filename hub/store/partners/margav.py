@@ -1,5 +1,6 @@
 """What a Margav dialer reports becomes a lead or adds to one; a call of the hub that it was about has its outcome."""
 
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select, text, update
@@ -11,18 +12,19 @@ from hub.contracts.margav import ParsedReport, StoredLead
 from hub.languages import language
 from hub.leads import ApiResponse, LeadState, Outcome, Tenant
 from hub.seal import Vault
-from hub.store import events, leases
+from hub.store import events, outcomes
 from hub.store.agents import Agent, find_agent
-from hub.store.contacts import PERSON, opened
+from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key
+from hub.store.submissions import OpenSubmission
 from hub.store.tables import Agent as AgentRow
-from hub.store.tables import Contact, Lead, Submission
+from hub.store.tables import Contact, Lead
 
 LOCK_CLASS = 0x4D4152  # advisory locks of this kind: one per partner
 
 
-async def handle_report(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, body: Any) -> ApiResponse:
+async def handle_report(tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSubmission, body: Any) -> ApiResponse:
     """Create or update the reported lead with all that follows, and word the answer."""
     said = margav.parse(body)
     agent = await find_agent(tx, tenant.id, said.agents)
@@ -32,16 +34,15 @@ async def handle_report(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int
     await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, tenant.id)))
     known = await _known(tx, vault, tenant, said)
     if known is None:
-        lead_id = await _create(tx, vault, tenant, submission_id, agent, said)
+        lead_id = await _create(tx, vault, tenant, submission, agent, said)
     else:
         lead_id = known.id
         await _update(tx, vault, tenant, known, agent, said)
-        await tx.execute(update(Submission).where(Submission.id == submission_id).values(lead_id=lead_id))
     await _tell(tx, vault, tenant, lead_id, agent, said, created=known is None)
     await _end_call(tx, vault, tenant, said)
     stored = await load(tx, vault, tenant.id, lead_id)
     assert stored is not None  # noqa: S101 - stored above
-    return margav.answer(stored, created=known is None)
+    return replace(margav.answer(stored, created=known is None), lead_id=lead_id)
 
 
 async def load(tx: Tx, vault: Vault, partner_id: int, lead_id: int) -> StoredLead | None:
@@ -55,7 +56,7 @@ async def load(tx: Tx, vault: Vault, partner_id: int, lead_id: int) -> StoredLea
     row = (await tx.execute(query)).first()
     if row is None:
         return None
-    fields = opened(vault, lead_id, row.wrapped_key, row.sealed, PERSON)
+    fields = open_column(vault, lead_id, row.wrapped_key, row.sealed, PERSON)
     return StoredLead(lead_id, fields, row.name, row.username, row.created_at, row.updated_at)
 
 
@@ -97,11 +98,20 @@ def _columns(vault: Vault, agent: Agent, said: ParsedReport) -> dict[str, Any]:
     }
 
 
-async def _create(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, agent: Agent, said: ParsedReport) -> int:
+async def _create(
+    tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSubmission, agent: Agent, said: ParsedReport
+) -> int:
     """A lead that needs no workflow: the call was before it."""
     now = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
     moments = dict.fromkeys(("dial_at", "created_at", "updated_at", "called_at", "processed_at"), now)
-    owner = {"partner_id": tenant.id, "api": tenant.api, "submission_id": submission_id, "started": True}
+    owner: dict[str, Any] = {
+        "partner_id": tenant.id,
+        "api": tenant.api,
+        "submission_id": submission.id,
+        "started": True,
+    }
+    if submission.lead_id is not None:
+        owner["id"] = submission.lead_id
     row = insert(Lead).values(
         **owner,
         dedupe_key=_key(vault, tenant, said),
@@ -120,7 +130,7 @@ async def _create(tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, agen
 
 async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: Any, agent: Agent, said: ParsedReport) -> None:
     """Blank fields are not among those reported, so that they overwrite nothing."""
-    fields = opened(vault, known.id, known.wrapped_key, known.sealed, PERSON) | said.fields
+    fields = open_column(vault, known.id, known.wrapped_key, known.sealed, PERSON) | said.fields
     sealed = vault.unwrap(known.wrapped_key).seal(strictjson.dumps(fields), row=str(known.id), column=PERSON)
     contact = update(Contact).where(Contact.lead_id == known.id)
     await tx.execute(contact.values(sealed=sealed, **_email(vault, said)))
@@ -168,5 +178,5 @@ async def _end_call(tx: Tx, vault: Vault, tenant: Tenant, said: ParsedReport) ->
     if held is None:
         return
     noted = {"comments": said.fields["comments"]} if "comments" in said.fields else {}
-    ended = leases.Report(Outcome.INTERESTED, responses=noted)
-    await leases.report(tx, vault, held.dialer_id, said.call_id, held.token, ended)
+    ended = outcomes.CallReport(said.call_id, held.token, Outcome.INTERESTED, responses=noted)
+    await outcomes.report(tx, vault, held.dialer_id, ended)

@@ -75,8 +75,8 @@ async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, deta
     """Note that the lead has bought, and don't call it any more; returns its id. Raises NotFound."""
     lead = await _one(tx, vault, scope, lead_id)
     known = await contacts.load_contact(tx, vault, lead.id)
-    if known.said.get("converted") != detail:
-        await contacts.save_responses(tx, lead.id, known.key, known.said | {"converted": detail})
+    if known.responses.get("converted") != detail:
+        await contacts.save_responses(tx, lead.id, known.key, known.responses | {"converted": detail})
         data = {"lead_id": lead.id, "api": lead.api, "campaign": scope.campaign.public_id, "detail": detail}
         await events.record(tx, vault, lead.partner_id, [events.NewEvent("lead.converted", data, lead_id=lead.id)])
     await _stop(tx, [lead], "converted by its sender")

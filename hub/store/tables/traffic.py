@@ -125,4 +125,5 @@ class Outbox(Base):
     id: Mapped[Id]
     kind: Mapped[str]
     ref: Mapped[int]
+    tries: Mapped[int] = mapped_column(server_default=text("0"))
     due_at: Mapped[Now]

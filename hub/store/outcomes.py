@@ -1,0 +1,243 @@
+"""How calls ended, as dialers report it: each call ends once, and its lead moves on in the same transaction."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from hub.dialing import decision
+from hub.errors import Conflict, HubError, NotFound
+from hub.leads import LeadState, Outcome
+from hub.seal import Vault
+from hub.store import contacts, events, results
+from hub.store.calls import CallState
+from hub.store.contacts import RESPONSES, open_column
+from hub.store.db.engine import Tx
+from hub.store.do_not_call import ASKED_ON_A_CALL, suppress
+from hub.store.lead_rows import LEAD_COLUMNS, LeadRow
+
+
+@dataclass(frozen=True, slots=True)
+class CallReport:
+    """What a dialer reports of a finished call. Times are aware; `responses` are the dialer's own words and values."""
+
+    call_id: int
+    token: int
+    outcome: Outcome
+    callback_at: datetime | None = None
+    meeting_at: datetime | None = None
+    recording_url: str | None = None
+    responses: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """A call with its lead. `dialled_hash` is of the number it was placed to, None once that is erased."""
+
+    call_id: int
+    lead: LeadRow
+    state: CallState
+    outcome: str | None
+    token: int
+    attempt: int
+    leased_at: datetime | None
+    dialled_hash: bytes | None
+    wrapped_key: bytes | None
+    responses: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A call that this report ends, and where its lead goes from here."""
+
+    call: CallRow
+    report: CallReport
+    state: LeadState
+    dial_at: datetime
+    why: str | None
+
+
+async def report(tx: Tx, vault: Vault, dialer_id: int, reported: CallReport) -> LeadState:
+    """As `report_all`, for one call. Raises NotFound (no such call of this dialer), Conflict (lease lost)."""
+    [result] = await report_all(tx, vault, dialer_id, [reported])
+    if isinstance(result, HubError):
+        raise result
+    return result
+
+
+async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[CallReport]) -> list[LeadState | HubError]:
+    """Take the outcomes of leased calls; for each, in order, what became of its lead, or why it was refused.
+
+    The same report again changes nothing. `do_not_call` puts the number on the partner's list whoever has the call now.
+    """
+    calls = await _lock(tx, dialer_id, [each.call_id for each in reports])
+    results: list[LeadState | HubError] = []
+    ended: list[Ended] = []
+    suppressed: list[tuple[int | None, bytes]] = []
+    for each in reports:
+        call = calls.get(each.call_id)
+        if call and each.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
+            suppressed.append((call.lead.partner_id, call.dialled_hash))
+        outcome = _end(call, each)
+        if isinstance(outcome, Ended):
+            ended.append(outcome)
+            lead = replace(outcome.call.lead, state=outcome.state)
+            calls[each.call_id] = replace(outcome.call, lead=lead, state=CallState.ENDED, outcome=each.outcome)
+        results.append(outcome.state if isinstance(outcome, Ended) else outcome)
+    await suppress(tx, suppressed, ASKED_ON_A_CALL)
+    if ended:
+        await _save_responses(tx, vault, ended)
+        await _move_on(tx, ended)
+        await _record_events(tx, vault, ended)
+    return results
+
+
+# The contact too, so that it is read as whoever had the lead before left it. In one order, so that two never deadlock.
+_LOCK = text(f"""
+    SELECT {LEAD_COLUMNS}, call.id AS call_id, call.state AS call_state, call.outcome AS call_outcome, call.token,
+           call.attempt, call.leased_at, call.phone_hash AS dialled_hash, contact.wrapped_key, contact.responses
+    FROM lead
+    JOIN call ON call.lead_id = lead.id
+    JOIN partner ON partner.id = lead.partner_id
+    JOIN campaign ON campaign.id = lead.campaign_id
+    JOIN contact ON contact.lead_id = lead.id
+    WHERE call.id = ANY(:call_ids) AND call.dialer_id = :dialer_id
+    ORDER BY lead.id, call.id
+    FOR UPDATE OF lead, call, contact
+""")  # noqa: S608 - constants
+_OF_CALL = ("call_id", "token", "attempt", "leased_at", "dialled_hash", "wrapped_key", "responses")
+
+
+async def _lock(tx: Tx, dialer_id: int, call_ids: Sequence[int]) -> dict[int, CallRow]:
+    rows = await tx.execute(_LOCK, {"dialer_id": dialer_id, "call_ids": list(call_ids)})
+    return {row["call_id"]: _call_row(dict(row)) for row in rows.mappings()}
+
+
+def _call_row(columns: dict[str, Any]) -> CallRow:
+    call = {name: columns.pop(name) for name in _OF_CALL}
+    state, outcome = CallState(columns.pop("call_state")), columns.pop("call_outcome")
+    return CallRow(**call, state=state, outcome=outcome, lead=LeadRow.of(columns))
+
+
+def _end(call: CallRow | None, report: CallReport) -> Ended | LeadState | HubError:
+    """What follows from the report; a state alone where nothing does."""
+    if call is None:
+        return NotFound("There is no such call.")
+    if call.state is CallState.ENDED and (call.token, call.outcome) == (report.token, report.outcome):
+        return call.lead.state
+    if call.state is not CallState.LEASED or call.token != report.token:
+        if report.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
+            return call.lead.state
+        return Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
+    return _next(call, report)
+
+
+def _next(call: CallRow, report: CallReport) -> Ended:
+    """The lead's next state follows from the call's outcome and the campaign's policy."""
+    lead, outcome = call.lead, report.outcome
+    if not lead.state.open:  # stopped while the call was under way: there is no next one
+        return Ended(call, report, LeadState.DONE, lead.dial_at, lead.why)
+    if outcome is Outcome.CALLBACK and report.callback_at:
+        return Ended(call, report, LeadState.SCHEDULED, report.callback_at, "asked to be called back")
+    if outcome.redial:
+        policy = _policy(lead)
+        if call.attempt < policy.max_attempts:
+            again = decision.retry_at(lead.now, outcome, policy) or lead.now
+            return Ended(call, report, LeadState.SCHEDULED, again, f"redial after {outcome}")
+    return Ended(call, report, LeadState.DONE, lead.dial_at, None)
+
+
+def _policy(lead: LeadRow) -> decision.CallingPolicy:
+    try:
+        return decision.CallingPolicy.model_validate(lead.policy)
+    except ValueError:  # of a later version; the next look at the lead says that it can't be judged
+        return decision.CallingPolicy()
+
+
+async def _save_responses(tx: Tx, vault: Vault, ended: Sequence[Ended]) -> None:
+    sealed = {}
+    for each in ended:
+        call, report = each.call, each.report
+        if call.wrapped_key and (report.recording_url or report.responses or report.meeting_at):
+            known = open_column(vault, call.lead.id, call.wrapped_key, call.responses, RESPONSES)
+            known["responses"] = {**known.get("responses", {}), **report.responses}
+            if report.recording_url:
+                known["recording_url"] = report.recording_url
+            if report.meeting_at:
+                known["meeting_at"] = report.meeting_at.isoformat()
+            sealed[call.lead.id] = contacts.seal_responses(vault.unwrap(call.wrapped_key), call.lead.id, known)
+    await contacts.store_responses(tx, sealed)
+
+
+_MOVE_ON = text("""
+    WITH reported AS (
+        SELECT * FROM unnest(
+            CAST(:call_ids AS bigint[]), CAST(:lead_ids AS bigint[]), CAST(:outcomes AS text[]),
+            CAST(:callbacks AS timestamptz[]), CAST(:states AS text[]), CAST(:due AS timestamptz[]),
+            CAST(:reasons AS text[]), CAST(:attempts AS bigint[]), CAST(:called AS timestamptz[])
+        ) AS reported (call_id, lead_id, outcome, callback_at, state, dial_at, why, attempt, called_at)
+    ), ended AS (
+        UPDATE call SET state = 'ended', ended_at = clock_timestamp(), outcome = reported.outcome,
+               callback_at = reported.callback_at
+        FROM reported WHERE call.id = reported.call_id
+    ), moved AS (
+        UPDATE lead SET state = reported.state, dial_at = reported.dial_at, why = reported.why,
+               outcome = reported.outcome, attempts = reported.attempt, called_at = reported.called_at,
+               updated_at = clock_timestamp(),
+               processed_at = CASE WHEN reported.state = 'done' THEN clock_timestamp() END
+        FROM reported WHERE lead.id = reported.lead_id
+    ), pending AS (
+        INSERT INTO outbox (kind, ref) SELECT 'wake_lead', lead_id FROM reported
+    )
+    SELECT pg_notify('hub_outbox', 'wake_lead')
+""")
+
+
+async def _move_on(tx: Tx, ended: Sequence[Ended]) -> None:
+    """End the calls, move their leads on and wake their workflows."""
+    moved = {
+        "call_ids": [each.call.call_id for each in ended],
+        "lead_ids": [each.call.lead.id for each in ended],
+        "outcomes": [each.report.outcome.value for each in ended],
+        "callbacks": [each.report.callback_at for each in ended],
+        "states": [each.state.value for each in ended],
+        "due": [each.dial_at for each in ended],
+        "reasons": [each.why for each in ended],
+        "attempts": [each.call.attempt for each in ended],
+        "called": [each.call.leased_at for each in ended],
+    }
+    await tx.execute(_MOVE_ON, moved)
+
+
+async def _record_events(tx: Tx, vault: Vault, ended: Sequence[Ended]) -> None:
+    by_partner: defaultdict[int, list[events.NewEvent]] = defaultdict(list)
+    for each in ended:
+        if each.call.lead.has_endpoints:
+            by_partner[each.call.lead.partner_id] += _new_events(tx, vault, each)
+    for partner_id, new_events in by_partner.items():
+        await events.record(tx, vault, partner_id, new_events)
+
+
+def _new_events(tx: Tx, vault: Vault, ended: Ended) -> list[events.NewEvent]:
+    call, report = ended.call, ended.report
+    lead = {"lead_id": call.lead.id, "api": call.lead.api, "campaign": call.lead.campaign, "outcome": report.outcome}
+    completed = lead | {
+        "call_id": call.call_id,
+        "attempt": call.attempt,
+        "called_at": call.leased_at.isoformat() if call.leased_at else None,
+        "recording_url": report.recording_url,
+        "responses": report.responses,
+    }
+    data_of = [("call.completed", completed)]
+    if report.outcome in {Outcome.INTERESTED, Outcome.MEETING_BOOKED}:
+        data_of.append(("lead.interested", lead))
+    if report.outcome is Outcome.MEETING_BOOKED:
+        meeting_at = report.meeting_at.isoformat() if report.meeting_at else None
+        data_of.append(("meeting.booked", lead | {"meeting_at": meeting_at}))
+    new_events = [events.NewEvent(kind, data, lead_id=call.lead.id) for kind, data in data_of]
+    if ended.state is LeadState.DONE:
+        new_events.append(results.processed(tx, vault, call.lead, lead | {"attempts": call.attempt}))
+    return new_events
