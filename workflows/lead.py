@@ -1,6 +1,7 @@
 """One lead: wait until a call is due and allowed, place it with the dialer, wait for its outcome, until it is done."""
 
 from contextlib import suppress
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
@@ -82,7 +83,7 @@ class LeadWorkflow:
         """What Temporal's UI shows."""
         workflow.set_current_details(f"**{step.stage}** {step.why}")
         if workflow.info().typed_search_attributes.get(vocabulary.STAGE) != step.stage:
-            attributes: list[SearchAttributeUpdate] = [vocabulary.STAGE.value_set(step.stage)]
+            attributes: list[SearchAttributeUpdate[Any]] = [vocabulary.STAGE.value_set(step.stage)]
             if step.stage == "waiting":
                 attributes.append(vocabulary.DIAL_AT.value_set(step.until))
             if step.campaign:

@@ -1,4 +1,7 @@
-"""Save histories for the replay test: `python -m tests.replay.record TEMPORAL_ADDRESS WORKFLOW_ID...`."""
+"""Save histories for the replay test: `python -m tests.replay.record VERSION TEMPORAL_ADDRESS WORKFLOW_ID...`.
+
+Also of workflows that are still open: those are what an upgrade meets.
+"""
 
 import asyncio
 import json
@@ -21,14 +24,16 @@ def without_machine(node: Any) -> Any:
     return [without_machine(item) for item in node] if isinstance(node, list) else node
 
 
-async def main(address: str, ids: list[str]) -> None:
+async def main(version: str, address: str, ids: list[str]) -> None:
+    folder = FOLDER / version
+    folder.mkdir(exist_ok=True)
     client = await Client.connect(address)
     for workflow_id in ids:
         history = await client.get_workflow_handle(workflow_id).fetch_history()
         kind = history.events[0].workflow_execution_started_event_attributes.workflow_type.name
         text = json.dumps(without_machine(history.to_json_dict()), indent=1)
-        (FOLDER / f"{kind}-{workflow_id.split('-')[1]}.json").write_text(text + "\n")
+        (folder / f"{kind}-{workflow_id.split('-')[1]}.json").write_text(text + "\n")
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2:]))
+    asyncio.run(main(sys.argv[1], sys.argv[2], sys.argv[3:]))

@@ -14,7 +14,7 @@ from workflows.lead import LeadWorkflow
 from workflows.webhook import WebhookWorkflow
 
 WORKFLOWS = [DiscountWorkflow, IntakeWorkflow, LeadWorkflow, WebhookWorkflow]
-FILES = sorted(Path(__file__).parent.glob("*.json"))
+FILES = sorted(Path(__file__).parent.glob("*/*.json"))
 SAVED = [WorkflowHistory.from_json(path.stem, path.read_text()) for path in FILES]
 PASSED = SandboxRestrictions.default.with_passthrough_modules("activities", "hub", "workflows.steps", "sqlalchemy")
 
