@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
-from infra import postgres, temporal
+from infra import postgres, temporal, temporal_indexes
 from infra.data_directory import DataDirectory
 from infra.hub_services import HubServices
 from infra.ports import HOST, exactly
@@ -97,7 +98,7 @@ class Stack:
             self._env["TEMPORAL_ADDRESS"] = address
         else:
             server, binary = self._temporal_server(), find_or_get()
-            ui, afterwards = server.ui, partial(temporal.keep_histories, server, binary)
+            ui, afterwards = server.ui, partial(_tune_temporal, server, binary, say)
             self._env["TEMPORAL_ADDRESS"] = server.address
             services.append(temporal.service(server, binary))
         say("Starting " + (" and ".join(service.name for service in services) or "with servers of your own"))
@@ -151,3 +152,9 @@ class Stack:
         api = hub.api(port, self._options.api_workers)
         # The dialer stops together with the API: its waiting call would hold the API up.
         self._supervisor.start([hub.mail_catcher()], workers, [*dialer, api])
+
+
+def _tune_temporal(server: temporal.DevServer, binary: Path, say: Callable[[str], None]) -> None:
+    temporal.keep_histories(server, binary)
+    if problem := temporal_indexes.drop_unused(server):
+        say(f"Temporal's database keeps all its indexes: {problem}")

@@ -313,12 +313,17 @@ def test_temporal_shows_the_story_and_no_person(shop: Shop) -> None:
 
 async def _history(hub: Hub, discount: int) -> tuple[bytes, dict[str, Any]]:
     client = await Client.connect(hub.temporal)
-    async for workflow in client.list_workflows(f"WorkflowId STARTS_WITH 'discount-{discount}-'"):
-        handle = client.get_workflow_handle(workflow.id)
-        history = await handle.fetch_history()
-        described = await handle.describe()
-        pairs = {pair.key.name: pair.value for pair in described.typed_search_attributes}
-        attributes = {name: value for name, value in pairs.items() if name.startswith("Hub")}
-        raw = b"".join(event.SerializeToString() for event in history.events)
-        return raw, {"result": await handle.result(), "attributes": attributes}
-    raise AssertionError("there is no workflow")
+    query = f"WorkflowId STARTS_WITH 'discount-{discount}-'"
+    ids: list[str] = []
+    for _ in range(100):  # the list lags behind
+        ids = [workflow.id async for workflow in client.list_workflows(query)]
+        if ids:
+            break
+        await asyncio.sleep(0.1)
+    handle = client.get_workflow_handle(ids[0])
+    history = await handle.fetch_history()
+    described = await handle.describe()
+    pairs = {pair.key.name: pair.value for pair in described.typed_search_attributes}
+    attributes = {name: value for name, value in pairs.items() if name.startswith("Hub")}
+    raw = b"".join(event.SerializeToString() for event in history.events)
+    return raw, {"result": await handle.result(), "attributes": attributes}
