@@ -16,8 +16,9 @@ from hub.contracts import comunik8
 from hub.errors import DatabaseUnavailable
 from hub.leads import ApiResponse
 from hub.store.db.engine import Tx, translated_failures
+from hub.store.keys import KeyHolder
 from hub.store.partners.comunik8 import NOT_SAVED, cancel
-from hub.store.tenants import KeyHolder, load_tenant
+from hub.store.tenants import load_tenant
 
 router = APIRouter(tags=["Comunik8"])
 in_query = APIKeyQuery(name="key", auto_error=False, description="The partner's key, as Comunik8 documents it")

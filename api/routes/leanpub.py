@@ -22,7 +22,7 @@ from hub.errors import DatabaseUnavailable, Unauthorized
 from hub.leads import ApiResponse
 from hub.store import discounts
 from hub.store.db.engine import Tx
-from hub.store.tenants import KeyHolder
+from hub.store.keys import KeyHolder
 from hub.temporal.vocabulary import DiscountRef
 
 log = structlog.get_logger()
