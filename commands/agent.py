@@ -18,7 +18,7 @@ Password = Annotated[
 ]
 
 
-@app.command("create")
+@app.command()
 def create(
     username: Annotated[str, typer.Argument(help="As the dialer sends it.")],
     partner: OfPartner,

@@ -13,7 +13,7 @@ from hub.store.tables import Product
 app = typer.Typer(no_args_is_help=True)
 
 
-@app.command("create")
+@app.command()
 def create(
     public_id: Annotated[str, typer.Argument(help="The partner's productId.")],
     partner: OfPartner,
