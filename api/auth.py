@@ -7,7 +7,7 @@ from starlette.requests import Request
 from api.services import Services
 from hub import keys
 from hub.errors import Forbidden, Unauthorized
-from hub.store.tenants import KeyHolder, find_key
+from hub.store.keys import KeyHolder, find_key
 
 REMEMBERED_SECONDS = 0.5
 REMEMBERED_KEYS = 10_000

@@ -7,11 +7,10 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from starlette.exceptions import HTTPException
 
 from api.envelopes import NOT_THIS_METHOD, envelope
-from hub.errors import HubError, Unavailable
+from hub.errors import DatabaseUnavailable, HubError
 from hub.strictjson import BadJson
 
 log = structlog.get_logger()
@@ -22,8 +21,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(BadJson, _bad_json)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
-    app.add_exception_handler(SQLAlchemyError, _database_error)
-    app.add_exception_handler(OSError, _database_error)
+    app.add_exception_handler(DatabaseUnavailable, _database_unavailable)
     app.add_exception_handler(Exception, _unexpected)
 
 
@@ -55,11 +53,10 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     return JSONResponse(envelope(request.url.path, problems), HTTPStatus.BAD_REQUEST)
 
 
-async def _database_error(request: Request, error: Exception) -> JSONResponse:
-    """The database can't be reached or can't take more; its message may quote values, so only its kind is logged."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    log.error("database", failure=type(cause).__name__, path=request.url.path)
-    return render(request, Unavailable("The hub's database can't take this request now. Please try again."))
+async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - as above
+    log.error("database", failure=error.failure, path=request.url.path)
+    return render(request, error)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -12,7 +12,8 @@ from hub.keys import networks
 from hub.seal import Vault
 from hub.settings import Settings
 from hub.store.db.engine import Database
-from hub.store.tenants import KeyHolder, deployment_id
+from hub.store.keys import KeyHolder
+from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
 from hub.temporal.starts import WorkflowStarter

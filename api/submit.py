@@ -18,8 +18,8 @@ from hub.errors import Invalid, Unavailable
 from hub.leads import ApiResponse
 from hub.store import submissions
 from hub.store.db.engine import Tx
+from hub.store.keys import KeyHolder
 from hub.store.submissions import Admitted, NewSubmission, StoredResponse
-from hub.store.tenants import KeyHolder
 from hub.temporal.starts import IntakeStart
 
 log = structlog.get_logger()

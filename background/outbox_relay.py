@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
 from hub.adaptive_limit import AdaptiveLimit
+from hub.errors import DatabaseUnavailable
 from hub.store.db import outbox
 from hub.store.db.engine import Database
 from hub.store.db.listen import Listener
@@ -77,9 +77,9 @@ class OutboxRelay:
                 if failed:
                     await outbox.postpone(tx, failed, LONGEST_PAUSE_SECONDS)
                 entries = await outbox.claim_due(tx, self._kinds, free, CLAIM_SECONDS) if free else []
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
+        except DatabaseUnavailable as error:
             # What was sent is claimed again later, and sent twice: whoever gets it then finds nothing left to do.
-            log.warning("outbox", failure=type(error).__name__)
+            log.warning("outbox", failure=error.failure)
             return False
         for entry in entries:
             task = asyncio.create_task(self._relay(entry))

@@ -3,8 +3,8 @@
 import asyncio
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from hub.errors import DatabaseUnavailable
 from hub.store import deliveries, submissions
 from hub.store.db.engine import Database
 
@@ -21,6 +21,6 @@ async def run_retention(database: Database) -> None:
                 attempts = await deliveries.purge_expired(tx)
             if bodies or attempts:
                 log.info("housekeeping", bodies=bodies, attempts=attempts)
-        except (SQLAlchemyError, OSError, TimeoutError) as error:
-            log.warning("housekeeping", failure=type(error).__name__)
+        except DatabaseUnavailable as error:
+            log.warning("housekeeping", failure=error.failure)
         await asyncio.sleep(EVERY_SECONDS)

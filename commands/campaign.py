@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from commands.common import DATA, Data, Json, fail, run, show
+from commands.common import DATA, Data, Json, OfPartner, fail, list_all, run, show
 from hub.dialing.decision import CallingPolicy
 from hub.settings import Settings
 from hub.store import admin
@@ -21,7 +21,7 @@ RequiredFields = Annotated[list[str] | None, typer.Option(help="SquadIQ: custom 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="SquadIQ's campaign id, Comunik8's type.")],
-    partner: Annotated[int, typer.Option(help="The partner's id.")],
+    partner: OfPartner,
     language: Language = None,
     dialer: Annotated[int | None, typer.Option(help="The dialer's id; otherwise the default one.")] = None,
     required_field: RequiredFields = None,
@@ -84,8 +84,4 @@ def _policy(text: str | None, **options: object) -> dict[str, Any]:
 @app.command("list")
 def list_(data: Data = DATA, *, as_json: Json = False) -> None:
     """All campaigns."""
-
-    async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
-        return await admin.list_rows(tx, Campaign)
-
-    show(run(data, work), as_json=as_json)
+    list_all(Campaign, data, as_json=as_json)

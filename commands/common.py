@@ -9,29 +9,38 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import asyncpg
 import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
-from hub.errors import HubError
+from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError
 from hub.seal import SealError
 from hub.settings import Settings
+from hub.store import admin
 from hub.store.db.engine import Database, Tx
+from hub.store.tables import Base
 
-Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help="The data directory of a running `hub dev`.")]
 WANTS_JSON = ContextVar("WANTS_JSON", default=False)
+PARAMETERS: ContextVar[Sequence[Any]] = ContextVar("PARAMETERS", default=())
+"""The arguments and options of the command that runs."""
 
 
-def _noted(given: bool) -> bool:
+def _remember_format(given: bool) -> bool:
     WANTS_JSON.set(given)
     return given
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.", callback=_noted)]
+def _remember_parameters(context: typer.Context, given: Path) -> Path:
+    PARAMETERS.set(context.command.params)
+    return given
+
+
+DATA_HELP = "The data directory of a running `hub dev`."
+Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help=DATA_HELP, callback=_remember_parameters)]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.", callback=_remember_format)]
+OfPartner = Annotated[int, typer.Option("--partner", help="The partner's id.")]
 DATA = Path(".hub")
 Work = Callable[[Tx, Settings], Awaitable[Any]]
 
@@ -65,14 +74,14 @@ def run(data: Path, work: Work) -> Any:
     settings = find_settings(data)
     try:
         return asyncio.run(_in_transaction(settings, work))
+    except ConstraintViolated as error:
+        raise fail(_violation(error)) from None
+    except DatabaseUnavailable as error:
+        raise fail(f"The database does not answer as it should ({error.failure}).") from None
     except HubError as error:
-        raise fail(error.message) from None
+        raise fail(f"{parameter(error.field)}: {error.reason}" if error.field else error.message) from None
     except SealError as error:
         raise fail(f"HUB_MASTER_KEY or HUB_PEPPER: {error}.") from None
-    except IntegrityError as error:
-        raise fail(_clash(error)) from None
-    except (OSError, SQLAlchemyError, asyncpg.PostgresError) as error:
-        raise fail(f"The database does not answer as it should ({type(error).__name__}).") from None
 
 
 async def _in_transaction(settings: Settings, work: Work) -> Any:
@@ -84,15 +93,49 @@ async def _in_transaction(settings: Settings, work: Work) -> Any:
         await database.close()
 
 
-def _clash(error: IntegrityError) -> str:
+def parameter(field: str) -> str:
+    """What the running command calls a field of the store: `NAME` for an argument, `--name` for an option.
+
+    Options leave out a column's ending: `--partner` is partner_id, `--expires` expires_at, `--type` types. A field that
+    the command does not take keeps its name.
+    """
+    names = [field, *(field.removesuffix(ending) for ending in ("_id", "_at", "s") if field.endswith(ending))]
+    for name in names:
+        for found in PARAMETERS.get():
+            option = f"--{name.replace('_', '-')}"
+            if found.param_type_name == "argument" and found.name == name:
+                return name.upper()
+            if option in found.opts:
+                return option
+    return field
+
+
+def _violation(error: ConstraintViolated) -> str:
     """Word what a constraint's name tells: `fk_TABLE_COLUMN` of what is not there, `uq_TABLE_COLUMNS` of what is."""
-    driver = error.orig.__cause__ if error.orig else None
-    kind, _, rest = str(getattr(driver, "constraint_name", None)).partition("_")
-    table = str(getattr(driver, "table_name", None))
-    columns = rest.removeprefix(f"{table}_")
+    kind, _, rest = error.constraint.partition("_")
+    columns = rest.removeprefix(f"{error.table}_").removeprefix("partner_id_")
     if kind == "fk":
-        return f"--{columns.removesuffix('_id')}: there is none with this id."
-    return f"There is another {table} with the same {columns} already."
+        return f"{parameter(columns)}: there is none with this id."
+    return f"{parameter(columns)}: another {error.table} has the same already."
+
+
+def list_all(table: type[Base], data: Path, *, as_json: bool) -> None:
+    """Show all rows of a table."""
+
+    async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
+        return await admin.list_rows(tx, table)
+
+    show(run(data, work), as_json=as_json)
+
+
+def change(table: type[Base], row_id: int, data: Path, *, as_json: bool, **given: object) -> None:
+    """Set those columns of a row that are given (not None), and show it."""
+    values = {name: value for name, value in given.items() if value is not None}
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        return await admin.change(tx, table, row_id, values)
+
+    show(run(data, work), as_json=as_json)
 
 
 def pepper(settings: Settings) -> bytes:

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, run, show
+from commands.common import DATA, Data, Json, OfPartner, run, show
 from hub.settings import Settings
 from hub.store import admin, endpoints
 from hub.store.db.engine import Tx
-from hub.store.tables import Endpoint
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(help="The endpoint's id.")]
@@ -17,7 +16,7 @@ Id = Annotated[int, typer.Argument(help="The endpoint's id.")]
 
 @app.command()
 def create(
-    partner: Annotated[int, typer.Option(help="The partner's id.")],
+    partner: OfPartner,
     url: Annotated[str, typer.Option(help="https; `hub dev` also takes http to this machine.")],
     event_type: Annotated[list[str] | None, typer.Option("--type", help="Only these events; none named: all.")] = None,
     campaign: Annotated[str | None, typer.Option(help="SquadIQ: this campaign's Lead Processed payload.")] = None,
@@ -57,7 +56,7 @@ def delete(endpoint_id: Id, data: Data = DATA, *, as_json: Json = False) -> None
     """Send nothing to it from now on."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await endpoints.end_endpoint(tx, endpoint_id)
+        await endpoints.delete_endpoint(tx, endpoint_id)
         return {"id": endpoint_id, "deleted": True}
 
     show(run(data, work), as_json=as_json)
@@ -79,6 +78,6 @@ def list_(data: Data = DATA, *, as_json: Json = False) -> None:
     """All endpoints that were not deleted."""
 
     async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
-        return await admin.list_rows(tx, Endpoint, Endpoint.deleted_at.is_(None))
+        return await endpoints.list_endpoints(tx)
 
     show(run(data, work), as_json=as_json)

@@ -23,12 +23,12 @@ def export(data: Data = DATA) -> None:
     """Write all erasures as CSV to standard output: keyed hashes and times, nothing personal."""
 
     async def work(tx: Tx, _: Settings) -> list[ErasedLead]:
-        return await erasure.tombstones(tx)
+        return await erasure.list_erased(tx)
 
     writer = csv.writer(sys.stdout)
     writer.writerow(HEADINGS)
-    for tombstone in run(data, work):
-        writer.writerow((tombstone.identity.hex(), tombstone.erased_at.isoformat()))
+    for lead in run(data, work):
+        writer.writerow((lead.identity.hex(), lead.erased_at.isoformat()))
 
 
 @app.command()
@@ -39,10 +39,10 @@ def apply(
     as_json: Json = False,
 ) -> None:
     """Erase again what a restored backup brought back; all of it or, when a line is bad, none."""
-    buried = _read(file)
+    erased = _read(file)
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        return {"erased": await erasure.erase_again(tx, settings.vault(), buried)}
+        return {"erased": await erasure.erase_again(tx, settings.vault(), erased)}
 
     show(run(data, work), as_json=as_json)
 
@@ -55,11 +55,11 @@ def _read(file: Path) -> list[ErasedLead]:
         raise fail(f"FILE: {type(error).__name__}: can't be read.") from None
     if not rows or tuple(rows[0]) != HEADINGS:
         raise fail(f"FILE: the first line must be {','.join(HEADINGS)}.")
-    buried = []
+    erased = []
     for number, row in enumerate(rows[1:], 2):
         try:
             identity, erased_at = row
-            buried.append(ErasedLead(bytes.fromhex(identity), datetime.fromisoformat(erased_at)))
+            erased.append(ErasedLead(bytes.fromhex(identity), datetime.fromisoformat(erased_at)))
         except ValueError:
             raise fail(f"Line {number}: not as `hub erasure export` writes it.") from None
-    return buried
+    return erased

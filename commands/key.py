@@ -5,10 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, pepper, run, show
-from hub import keys
+from commands.common import DATA, Data, Json, fail, list_all, pepper, run, show
+from hub.keys import Kind
 from hub.settings import Settings
-from hub.store import admin
+from hub.store import admin, keys
 from hub.store.db.engine import Tx
 from hub.store.tables import ApiKey
 
@@ -33,9 +33,9 @@ def create(
     expires_at = expires.replace(tzinfo=UTC) if expires else None
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        kind: keys.Kind = "admin" if administrator else "dialer" if partner is None else "partner"
+        kind: Kind = "admin" if administrator else "dialer" if partner is None else "partner"
         scope = kind if partner is None else await admin.require_partner(tx, partner)
-        key = await admin.create_key(
+        key = await keys.create_key(
             tx,
             pepper(settings),
             kind,
@@ -61,7 +61,7 @@ def rotate(
     """Make a new key in the place of this one; it is shown once."""
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        key = await admin.rotate_key(tx, pepper(settings), key_id, timedelta(days=overlap))
+        key = await keys.rotate_key(tx, pepper(settings), key_id, timedelta(days=overlap))
         return {"id": key.key_id, "key": key.text, "replaces": key_id}
 
     show(run(data, work), as_json=as_json)
@@ -72,7 +72,7 @@ def revoke(key_id: KeyId, data: Data = DATA, *, as_json: Json = False) -> None:
     """End a key, everywhere within a second."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await admin.revoke_key(tx, key_id)
+        await keys.revoke_key(tx, key_id)
         return {"id": key_id, "revoked": True}
 
     show(run(data, work), as_json=as_json)
@@ -81,8 +81,4 @@ def revoke(key_id: KeyId, data: Data = DATA, *, as_json: Json = False) -> None:
 @app.command("list")
 def list_(data: Data = DATA, *, as_json: Json = False) -> None:
     """All keys, never their secret part."""
-
-    async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
-        return await admin.list_rows(tx, ApiKey)
-
-    show(run(data, work), as_json=as_json)
+    list_all(ApiKey, data, as_json=as_json)

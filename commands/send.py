@@ -31,7 +31,7 @@ def send(
     *,
     as_json: Json = False,
 ) -> None:
-    """Submit leads; waits when the limit is reached, and repeats safely what got no answer."""
+    """Submit leads; waits when the limit is reached, and repeats safely what got no response."""
     leads = _read(file)
     summary = asyncio.run(_send_all(url or _dev_url(data), key, leads, batch, quiet=as_json))
     if as_json:
@@ -85,20 +85,20 @@ async def _send_all(url: str, key: str, leads: list[dict[str, Any]], size: int, 
 async def _send(session: ClientSession, rows: list[dict[str, Any]]) -> dict[str, Any]:
     headers = {"Idempotency-Key": uuid4().hex}
     for _ in range(TRIES):
-        wait, status, said = 1.0, 0, "no connection"
+        wait, status, reason = 1.0, 0, "no connection"
         try:
-            async with session.post(PATH, json={"leads": rows}, headers=headers) as answer:
-                status, wait = answer.status, float(answer.headers.get("Retry-After", wait))
-                body: dict[str, Any] = await answer.json()
-            if answer.ok:
+            async with session.post(PATH, json={"leads": rows}, headers=headers) as response:
+                status, wait = response.status, float(response.headers.get("Retry-After", wait))
+                body: dict[str, Any] = await response.json()
+            if response.ok:
                 return body
-            said = str(body.get("detail"))
+            reason = str(body.get("detail"))
         except (ClientError, TimeoutError, ValueError) as error:
-            said = type(error).__name__
+            reason = type(error).__name__
         if status not in {0, TOO_MANY, UNAVAILABLE}:
             break
         await asyncio.sleep(wait)
-    raise fail(f"The hub answered {status or 'nothing'}: {said}. What was sent before is kept; send the file again.")
+    raise fail(f"The hub answered {status or 'nothing'}: {reason}. What was sent before is kept; send the file again.")
 
 
 def _show(summary: dict[str, Any]) -> None:

@@ -7,14 +7,12 @@ from string import hexdigits
 from typing import Annotated, Any
 
 import typer
-from sqlalchemy import delete, select
 
 from commands.common import DATA, Data, Json, fail, run, show
 from hub import phones
 from hub.settings import Settings
+from hub.store import do_not_call
 from hub.store.db.engine import Tx
-from hub.store.do_not_call import suppress
-from hub.store.tables import Suppression
 
 app = typer.Typer(no_args_is_help=True)
 Partner = Annotated[int | None, typer.Option(help="For this partner only; otherwise for all.")]
@@ -65,12 +63,13 @@ def import_(
 
 def _import(data: Path, partner: int | None, cells: list[tuple[int, str]], reason: str, *, as_json: bool) -> None:
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+        numbers: list[tuple[int | None, bytes]] = []
         for line, cell in cells:
             try:
-                phone_hash = _hash(settings, cell)
+                numbers.append((partner, _hash(settings, cell)))
             except phones.InvalidPhone:
                 raise fail(f"Line {line}: not a phone number in international form, nor a hash.") from None
-            await suppress(tx, [(partner, phone_hash)], reason)
+        await do_not_call.suppress(tx, numbers, reason)
         return {"suppressed": len(cells)}
 
     show(run(data, work), as_json=as_json)
@@ -87,9 +86,7 @@ def remove(
     """Allow calls to this number again."""
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        mine = Suppression.partner_id.is_not_distinct_from(partner)
-        gone = delete(Suppression).where(Suppression.phone_hash == _hash(settings, phone), mine)
-        return {"removed": len((await tx.execute(gone.returning(Suppression.id))).all())}
+        return {"removed": await do_not_call.remove(tx, partner, _hash(settings, phone))}
 
     try:
         show(run(data, work), as_json=as_json)
@@ -113,11 +110,14 @@ def export(partner: Partner = None, data: Data = DATA) -> None:
 
 def _listed(data: Path, partner: int | None) -> list[dict[str, Any]]:
     async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
-        rows = select(Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
-        mine = rows if partner is None else rows.where(Suppression.partner_id == partner)
         return [
-            {"hash": phone_hash.hex(), "partner": owner, "reason": reason, "since": since.isoformat()}
-            for phone_hash, owner, reason, since in await tx.execute(mine.order_by(Suppression.id))
+            {
+                "hash": number.phone_hash.hex(),
+                "partner": number.partner_id,
+                "reason": number.reason,
+                "since": number.created_at.isoformat(),
+            }
+            for number in await do_not_call.list_suppressed(tx, partner)
         ]
 
     found: list[dict[str, Any]] = run(data, work)

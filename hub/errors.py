@@ -10,6 +10,8 @@ HubError
 ├── KeyReused      422  an Idempotency-Key with another body
 ├── RateLimited    429  carries the limit and when to come back
 └── Unavailable    503  database or Temporal can't take it now; nothing is promised
+    └── DatabaseUnavailable      the transaction failed; says by which kind of error, never with its text
+        └── ConstraintViolated   a constraint of the database refused what was written; says which
 """
 
 from http import HTTPStatus
@@ -17,14 +19,18 @@ from typing import Any
 
 
 class HubError(Exception):
-    """The root. `message` is for the caller and holds nothing personal."""
+    """The root. `message` is for the caller and holds nothing personal.
+
+    `field` names the input or column that is at fault; `message` begins with it, `reason` is the message without it.
+    """
 
     status = HTTPStatus.INTERNAL_SERVER_ERROR
     retryable = False
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
+    def __init__(self, reason: str, *, field: str | None = None) -> None:
+        self.reason, self.field = reason, field
+        self.message = reason if field is None else f"{field}: {reason}"
+        super().__init__(self.message)
 
     @property
     def headers(self) -> dict[str, str]:
@@ -96,3 +102,22 @@ class Unavailable(HubError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": "5"}
+
+
+class DatabaseUnavailable(Unavailable):
+    """`failure`: the class name of what went wrong. The error itself is not kept, as its text may quote values."""
+
+    def __init__(self, failure: str) -> None:
+        super().__init__("The hub's database can't take this request now. Please try again.")
+        self.failure = failure
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.failure})"
+
+
+class ConstraintViolated(DatabaseUnavailable):
+    """`constraint` by its name in the database (`fk_TABLE_COLUMN`, `uq_TABLE_COLUMNS`), of `table`."""
+
+    def __init__(self, failure: str, constraint: str, table: str) -> None:
+        super().__init__(failure)
+        self.constraint, self.table = constraint, table

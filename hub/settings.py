@@ -19,7 +19,7 @@ class Environment(StrEnum):
 
 
 class DedupeScope(StrEnum):
-    """Among whose leads a Partner API phone number must be new: the whole hub's (the seed's rule) or the partner's."""
+    """Among whose leads a Partner API phone number must be new: the whole hub's, as it documents, or the partner's."""
 
     HUB = "hub"
     PARTNER = "partner"
@@ -67,7 +67,7 @@ class Settings(BaseSettings):
         return Vault(keys, self.pepper.get_secret_value().encode())
 
     def egress_rules(self) -> EgressRules:
-        """Where webhooks may go. Raises ValueError for a CIDR that is none."""
+        """Where webhooks may go. Raises ValueError for an invalid CIDR."""
         return EgressRules(self.development, frozenset(self.egress_ports), networks(self.egress_cidrs))
 
     @property

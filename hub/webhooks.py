@@ -33,7 +33,6 @@ EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 # forbid the address, or what came back was not HTTP.
 FailureKind = Literal["dns", "connect", "tls", "timeout", "denied", "protocol"]
 
-MAX_PAYLOAD_BYTES: Final = 256 * 1024
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
 # The seed lets a SquadIQ endpoint say "not authenticated" and "payload is wrong": a repeat would be no better.
 SQUADIQ_FINAL: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.FORBIDDEN})

@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from secrets import token_urlsafe
 
-from sqlalchemy import update
-
 from hub import passwords
 from hub.settings import Settings
-from hub.store.admin import APIS, NewPartner, create_key, create_partner, default_dialer
+from hub.store.admin import APIS, NewPartner, create_partner, default_dialer
+from hub.store.agents import set_password
 from hub.store.db.engine import Database, Tx
-from hub.store.tables import Agent
+from hub.store.keys import create_key
 
 
 async def seed_demo(settings: Settings, known: Mapping[str, object]) -> dict[str, object]:
@@ -39,6 +38,5 @@ async def _with_passwords(tx: Tx, partner_id: int, agents: Sequence[Mapping[str,
     """The agents, able to log in to the dashboard."""
     chosen = [{**agent, "password": token_urlsafe(9)} for agent in agents]
     for agent in chosen:
-        mine = update(Agent).where(Agent.partner_id == partner_id, Agent.username == agent["username"])
-        await tx.execute(mine.values(password_digest=passwords.digest(str(agent["password"]))))
+        await set_password(tx, partner_id, str(agent["username"]), passwords.digest(str(agent["password"])))
     return chosen

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader, APIKeyQuery
-from sqlalchemy.exc import DBAPIError
 
 from api import openapi
 from api.auth import authenticate
@@ -14,10 +13,12 @@ from api.envelopes import ERROR
 from api.services import Services, services
 from api.submit import execute, new_submission, submit
 from hub.contracts import comunik8
+from hub.errors import DatabaseUnavailable
 from hub.leads import ApiResponse
-from hub.store.db.engine import Tx
+from hub.store.db.engine import Tx, translated_failures
+from hub.store.keys import KeyHolder
 from hub.store.partners.comunik8 import NOT_SAVED, cancel
-from hub.store.tenants import KeyHolder, load_tenant
+from hub.store.tenants import load_tenant
 
 router = APIRouter(tags=["Comunik8"])
 in_query = APIKeyQuery(name="key", auto_error=False, description="The partner's key, as Comunik8 documents it")
@@ -104,8 +105,9 @@ class NotSavedError(Exception):
 
 async def _cancel(tx: Tx, hub: Services, partner_id: int, value: dict[str, Any]) -> ApiResponse:
     try:
-        warning = await cancel(tx, hub.vault, partner_id, value["type"], comunik8.phone_of(value))
-    except DBAPIError as error:
+        with translated_failures():
+            warning = await cancel(tx, hub.vault, partner_id, value["type"], comunik8.phone_of(value))
+    except DatabaseUnavailable as error:
         raise NotSavedError from error
     return comunik8.cancelled(warning)
 

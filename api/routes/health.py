@@ -9,11 +9,10 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.service import RPCError
 
 from api.services import Services, services
+from hub.errors import DatabaseUnavailable
 
 router = APIRouter(tags=["Health"])
 PATIENCE_SECONDS = 3
@@ -34,10 +33,12 @@ async def ready(hub: Annotated[Services, Depends(services)]) -> JSONResponse:
 
 async def _database(hub: Services) -> str:
     try:
-        async with asyncio.timeout(PATIENCE_SECONDS), hub.database.begin() as tx:
-            await tx.execute(text("SELECT 1"))
-    except (SQLAlchemyError, OSError, TimeoutError) as error:
-        return type(error).__name__
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await hub.database.ping()
+    except DatabaseUnavailable as error:
+        return error.failure
+    except TimeoutError:
+        return "TimeoutError"
     return "ok"
 
 

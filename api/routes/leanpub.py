@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import SQLAlchemyError
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
@@ -19,11 +18,11 @@ from api.services import Services, services
 from api.submit import execute, new_submission
 from hub.contracts import leanpub
 from hub.contracts.leanpub import RequestRefusal
-from hub.errors import Unauthorized
+from hub.errors import DatabaseUnavailable, Unauthorized
 from hub.leads import ApiResponse
 from hub.store import discounts
 from hub.store.db.engine import Tx
-from hub.store.tenants import KeyHolder
+from hub.store.keys import KeyHolder
 from hub.temporal.vocabulary import DiscountRef
 
 log = structlog.get_logger()
@@ -83,7 +82,7 @@ async def request_discount(
         return _refused(request, leanpub.INVALID_API_KEY)
     except DiscountRefused as refused:
         return _refused(request, refused.refusal)
-    except (SQLAlchemyError, RPCError, WorkflowAlreadyStartedError, OSError) as error:
+    except (DatabaseUnavailable, RPCError, WorkflowAlreadyStartedError) as error:
         log.warning("not scheduled", failure=type(error).__name__)
         return _refused(request, leanpub.NOT_SCHEDULED)
 

@@ -20,10 +20,10 @@ from hub.contracts.squadiq import result
 from hub.errors import Forbidden, Unauthorized
 from hub.leads import ApiResponse
 from hub.store.db.engine import Tx
+from hub.store.keys import KeyHolder
 from hub.store.partners import squadiq as store
 from hub.store.partners.squadiq import CampaignScope
 from hub.store.submissions import NewSubmission
-from hub.store.tenants import KeyHolder
 
 PATH: Final = "/api/v4/leads"
 router = APIRouter(prefix=PATH, tags=["SquadIQ"])

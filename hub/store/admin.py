@@ -2,17 +2,16 @@
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from secrets import token_hex
 from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from hub import keys
 from hub.errors import Invalid, NotFound
 from hub.store import tables
 from hub.store.db.engine import Tx
+from hub.store.keys import create_key
 
 APIS = ("partner_api", "margav", "squadiq", "leanpub", "comunik8")
 DEFAULT_LEADS_PER_MINUTE = 100
@@ -36,9 +35,9 @@ async def create_partner(tx: Tx, pepper: bytes, new: NewPartner, default_limit: 
     Raises Invalid for a blank name or an unknown API.
     """
     if not new.name.strip():
-        raise Invalid("NAME: must not be blank.")
+        raise Invalid("must not be blank.", field="name")
     if new.api not in APIS:
-        raise Invalid(f"--api: must be one of {', '.join(APIS)}.")
+        raise Invalid(f"must be one of {', '.join(APIS)}.", field="api")
     dialer_id = await default_dialer(tx)
     limit = new.rate_limit or (DEFAULT_LEADS_PER_MINUTE if new.api == "partner_api" else default_limit)
     row = insert(tables.Partner).values(
@@ -96,80 +95,21 @@ async def default_dialer(tx: Tx) -> int:
 
 async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
     """A pull dialer with its key. Raises Invalid when the name is taken."""
-    if not name.strip():
-        raise Invalid("NAME: must not be blank.")
-    row = insert(tables.Dialer).values(name=name, kind="pull").on_conflict_do_nothing()
-    dialer_id = (await tx.execute(row.returning(tables.Dialer.id))).scalar()
+    _require_text(name=name)
+    dialer_id = await _insert(tx, tables.Dialer, name=name, kind="pull")
     if dialer_id is None:
-        raise Invalid(f"NAME: there is a dialer {name} already.")
+        raise Invalid(f"there is a dialer {name} already.", field="name")
     key = await create_key(tx, pepper, "dialer", dialer_id=dialer_id, scope="dialer")
     return {"id": dialer_id, "name": name, "kind": "pull", "key": key.text}
 
 
-async def create_key(
-    tx: Tx,
-    pepper: bytes,
-    kind: keys.Kind,
-    *,
-    scope: str,
-    partner_id: int | None = None,
-    dialer_id: int | None = None,
-    cidrs: tuple[str, ...] = (),
-    expires_at: datetime | None = None,
-) -> keys.NewKey:
-    """A key for a partner, a dialer, or (neither) an administrator. Raises Invalid for a bad address, a past end."""
-    try:
-        keys.networks(cidrs)
-    except ValueError as error:
-        raise Invalid(f"--cidr: {error}.") from None
-    if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise Invalid("--expires: must be in the future.")
-    key = keys.mint(kind, pepper)
-    row = {"kind": kind, "digest": key.digest, "partner_id": partner_id, "dialer_id": dialer_id, "scopes": [scope]}
-    await tx.execute(insert(tables.ApiKey).values(id=key.key_id, cidrs=list(cidrs), expires_at=expires_at, **row))
-    return key
-
-
-async def rotate_key(tx: Tx, pepper: bytes, key_id: str, overlap: timedelta) -> keys.NewKey:
-    """A new key in the place of a live one, which ends after `overlap`. Raises NotFound.
-
-    A key that was to expire gets a successor with as long a life: a rotation must not make it last for ever.
-    """
-    table, now = tables.ApiKey, datetime.now(UTC)
-    live = table.revoked_at.is_(None) & (table.expires_at.is_(None) | (table.expires_at > now))
-    old = (await tx.execute(select(*table.__table__.columns).where(table.id == key_id, live).with_for_update())).first()
-    if old is None:
-        raise NotFound(f"KEY_ID: there is no live key {key_id}.")
-    ends = func.least(table.expires_at, func.clock_timestamp() + overlap)  # which passes over a null
-    await tx.execute(update(table).where(table.id == key_id).values(expires_at=ends))
-    return await create_key(
-        tx,
-        pepper,
-        old.kind,
-        scope=old.scopes[0],
-        partner_id=old.partner_id,
-        dialer_id=old.dialer_id,
-        cidrs=tuple(old.cidrs),
-        expires_at=old.expires_at and now + (old.expires_at - old.created_at),
-    )
-
-
-async def revoke_key(tx: Tx, key_id: str) -> None:
-    """End a key now. Raises NotFound."""
-    row = update(tables.ApiKey).where(tables.ApiKey.id == key_id, tables.ApiKey.revoked_at.is_(None))
-    if (await tx.execute(row.values(revoked_at=func.clock_timestamp()).returning(tables.ApiKey.id))).first() is None:
-        raise NotFound(f"KEY_ID: there is no live key {key_id}.")
-
-
-async def create_campaign(tx: Tx, partner_id: int, public_id: str, dialer_id: int | None = None) -> int:
+async def create_campaign(tx: Tx, partner_id: int, name: str, dialer_id: int | None = None) -> int:
     """A campaign on the given or the default dialer. Raises Invalid when the partner has one of that name."""
-    if not public_id.strip():
-        raise Invalid("NAME: must not be blank.")
+    _require_text(name=name)
     dialer_id = dialer_id or await default_dialer(tx)
-    row = insert(tables.Campaign).values(partner_id=partner_id, public_id=public_id, dialer_id=dialer_id)
-    made = (await tx.execute(row.on_conflict_do_nothing().returning(tables.Campaign.id))).scalar()
+    made = await _insert(tx, tables.Campaign, partner_id=partner_id, public_id=name, dialer_id=dialer_id)
     if made is None:
-        raise Invalid(f"NAME: this partner has a campaign {public_id} already.")
+        raise Invalid(f"this partner has a campaign {name} already.", field="name")
     return made
 
 
@@ -182,18 +122,50 @@ async def create_agent(
     password_digest: bytes | None = None,
 ) -> int:
     """An agent of a Margav partner, who may log in with a password. Raises Invalid when a name is taken."""
-    if not username.strip():
-        raise Invalid("USERNAME: must not be blank.")
-    row = insert(tables.Agent).values(
-        partner_id=partner_id,
-        username=username,
-        name=name,
-        dialer_user_id=dialer_user_id,
-        password_digest=password_digest,
-    )
-    made = (await tx.execute(row.on_conflict_do_nothing().returning(tables.Agent.id))).scalar()
+    _require_text(username=username)
+    values = {"username": username, "name": name, "dialer_user_id": dialer_user_id, "password_digest": password_digest}
+    made = await _insert(tx, tables.Agent, partner_id=partner_id, **values)
     if made is None:
-        raise Invalid("USERNAME: this partner has an agent of this name or dialer user id already.")
+        raise Invalid("this partner has an agent of this name or dialer user id already.", field="username")
+    return made
+
+
+async def create_origin(tx: Tx, partner_id: int, name: str) -> dict[str, Any]:
+    """A system from which a Leanpub partner may send. Raises Invalid when the partner has it already."""
+    _require_text(name=name)
+    made = await _insert(tx, tables.Origin, partner_id=partner_id, name=name)
+    if made is None:
+        raise Invalid(f"this partner has an origin {name} already.", field="name")
+    return await change(tx, tables.Origin, made, {})
+
+
+async def delete_origin(tx: Tx, origin_id: int) -> None:
+    """Accept nothing from it from now on. Raises NotFound."""
+    gone = delete(tables.Origin).where(tables.Origin.id == origin_id).returning(tables.Origin.id)
+    if (await tx.execute(gone)).first() is None:
+        raise NotFound(f"there is no origin {origin_id}.", field="origin_id")
+
+
+async def create_product(tx: Tx, partner_id: int, public_id: str, **columns: Any) -> dict[str, Any]:
+    """A book that a Leanpub partner may discount. Raises Invalid for a blank text, and when the partner has it."""
+    texts = {name: value for name, value in columns.items() if isinstance(value, str)}
+    _require_text(public_id=public_id, **texts)
+    made = await _insert(tx, tables.Product, partner_id=partner_id, public_id=public_id, **columns)
+    if made is None:
+        raise Invalid(f"this partner has a product {public_id} already.", field="public_id")
+    return await change(tx, tables.Product, made, {})
+
+
+def _require_text(**texts: str) -> None:
+    for name, text in texts.items():
+        if not text.strip():
+            raise Invalid("must not be blank.", field=name)
+
+
+async def _insert(tx: Tx, table: type[tables.Base], **values: object) -> int | None:
+    """The new row's id, None when a unique constraint has its values already."""
+    row = insert(table).values(**values).on_conflict_do_nothing()
+    made: int | None = (await tx.execute(row.returning(table.__table__.columns["id"]))).scalar()
     return made
 
 
@@ -202,15 +174,19 @@ async def set_disabled(tx: Tx, partner_id: int, *, disabled: bool) -> None:
     moment = func.coalesce(tables.Partner.disabled_at, func.clock_timestamp()) if disabled else None
     row = update(tables.Partner).where(tables.Partner.id == partner_id).values(disabled_at=moment)
     if (await tx.execute(row.returning(tables.Partner.id))).first() is None:
-        raise NotFound(f"ID: there is no partner {partner_id}.")
+        raise _no_partner(partner_id)
 
 
 async def require_partner(tx: Tx, partner_id: int) -> str:
     """The partner's API. Raises NotFound."""
     api = (await tx.execute(select(tables.Partner.api).where(tables.Partner.id == partner_id))).scalar()
     if api is None:
-        raise NotFound(f"--partner: there is no partner {partner_id}.")
+        raise _no_partner(partner_id)
     return api
+
+
+def _no_partner(partner_id: int) -> NotFound:
+    return NotFound(f"there is no partner {partner_id}.", field="partner_id")
 
 
 async def list_rows(tx: Tx, table: type[tables.Base], *where: Any) -> list[dict[str, Any]]:
@@ -228,5 +204,5 @@ async def change(tx: Tx, table: type[tables.Base], row_id: int, values: dict[str
         await tx.execute(update(table).where(key == row_id).values(values))
     found = await list_rows(tx, table, key == row_id)
     if not found:
-        raise NotFound(f"ID: there is no {table.__tablename__} {row_id}.")
+        raise NotFound(f"there is no {table.__tablename__} {row_id}.", field=f"{table.__tablename__}_id")
     return found[0]

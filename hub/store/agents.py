@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 
 from hub.store import tables
 from hub.store.db.engine import Tx
@@ -40,6 +40,12 @@ async def agent_of_lead(tx: Tx, lead_id: int, username: str) -> Agent | None:
 
 async def agent_by_id(tx: Tx, agent_id: int) -> Agent | None:
     return await _one(tx, tables.Agent.id == agent_id)
+
+
+async def set_password(tx: Tx, partner_id: int, username: str, password_digest: bytes) -> None:
+    """Let the agent log in by this password."""
+    mine = update(tables.Agent).where(tables.Agent.partner_id == partner_id, tables.Agent.username == username)
+    await tx.execute(mine.values(password_digest=password_digest))
 
 
 async def _one(tx: Tx, *where: ColumnElement[bool]) -> Agent | None:

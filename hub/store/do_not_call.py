@@ -1,12 +1,26 @@
 """The do-not-call lists, of one partner or of all: keyed hashes of E.164 numbers, so that they survive erasure."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import delete, select, text
 
 from hub.store.db.engine import Tx
+from hub.store.tables import Suppression
 
 ASKED_ON_A_CALL = "asked for it on a call"
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressedNumber:
+    """An entry of a list; `partner_id` None: of the list of all partners."""
+
+    phone_hash: bytes
+    partner_id: int | None
+    reason: str
+    created_at: datetime
+
 
 _SUPPRESS = text("""
     INSERT INTO suppression (partner_id, phone_hash, reason)
@@ -21,3 +35,18 @@ async def suppress(tx: Tx, numbers: Sequence[tuple[int | None, bytes]], reason: 
     if numbers:
         partners, hashes = zip(*sorted(set(numbers), key=lambda number: (number[0] or 0, number[1])), strict=True)
         await tx.execute(_SUPPRESS, {"partners": list(partners), "hashes": list(hashes), "reason": reason})
+
+
+async def remove(tx: Tx, partner_id: int | None, phone_hash: bytes) -> int:
+    """Take the number off the partner's list, or off that of all (None); returns how many entries there were."""
+    mine = Suppression.partner_id.is_not_distinct_from(partner_id)
+    gone = delete(Suppression).where(Suppression.phone_hash == phone_hash, mine)
+    return len((await tx.execute(gone.returning(Suppression.id))).all())
+
+
+async def list_suppressed(tx: Tx, partner_id: int | None = None) -> list[SuppressedNumber]:
+    """The partner's list, or every list (None), oldest entry first."""
+    columns = (Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
+    rows = select(*columns).order_by(Suppression.id)
+    mine = rows if partner_id is None else rows.where(Suppression.partner_id == partner_id)
+    return [SuppressedNumber(*row) for row in await tx.execute(mine)]

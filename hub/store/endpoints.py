@@ -1,4 +1,4 @@
-"""Webhook endpoints: made with a secret that is shown once, rotated, ended."""
+"""Webhook endpoints: made with a secret that is shown once, listed, rotated, deleted."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import insert
 from hub.egress_rules import EgressDenied, EgressRules, check_url
 from hub.errors import Invalid, NotFound
 from hub.seal import Vault
+from hub.store.admin import list_rows
 from hub.store.db.engine import Tx
 from hub.store.deliveries import OLD_SECRET, SECRET
 from hub.store.tables import Campaign, Endpoint, Partner
@@ -32,9 +33,9 @@ async def create_endpoint(
     try:
         check_url(url, rules)
     except EgressDenied as denied:
-        raise Invalid(f"--url: {denied}") from None
+        raise Invalid(f"{denied}.", field="url") from None
     if unknown := sorted(set(types) - set(EVENT_TYPES)):
-        raise Invalid(f"--type: {', '.join(unknown)} is unknown; there are {', '.join(EVENT_TYPES)}.")
+        raise Invalid(f"{', '.join(unknown)} is unknown; there are {', '.join(EVENT_TYPES)}.", field="types")
     campaign_id = await _campaign_id(tx, partner_id, campaign) if campaign else None
     row = {"partner_id": partner_id, "campaign_id": campaign_id, "url": url, "types": list(types), "secret": b""}
     endpoint_id = (await tx.execute(insert(Endpoint).values(row).returning(Endpoint.id))).scalar_one()
@@ -45,10 +46,11 @@ async def create_endpoint(
 async def _campaign_id(tx: Tx, partner_id: int, campaign: str) -> int:
     if (await tx.execute(select(Partner.api).where(Partner.id == partner_id))).scalar() != "squadiq":
         # It would be sent nothing, ever.
-        raise Invalid("--campaign: only SquadIQ's campaigns have a payload of their own; leave it out, or use --type.")
+        reason = "only SquadIQ's campaigns have a payload of their own; leave it out, or name event types."
+        raise Invalid(reason, field="campaign")
     mine = select(Campaign.id).where(Campaign.partner_id == partner_id, Campaign.public_id == campaign)
     if (found := (await tx.execute(mine)).scalar()) is None:
-        raise Invalid(f"--campaign: partner {partner_id} has no campaign {campaign}.")
+        raise Invalid(f"partner {partner_id} has no campaign {campaign}.", field="campaign")
     return found
 
 
@@ -64,18 +66,18 @@ async def rotate_secret(tx: Tx, vault: Vault, endpoint_id: int, overlap: timedel
     live = Endpoint.deleted_at.is_(None)
     old = (await tx.execute(select(Endpoint.secret).where(Endpoint.id == endpoint_id, live).with_for_update())).scalar()
     if old is None:
-        raise NotFound(f"ID: there is no endpoint {endpoint_id}.")
+        raise _no_endpoint(endpoint_id)
     text = vault.open_secret(old, row=str(endpoint_id), column=SECRET)
     kept = vault.seal_secret(text, row=str(endpoint_id), column=OLD_SECRET) if overlap else None
     until = func.clock_timestamp() + overlap
     return await _set_secret(tx, vault, endpoint_id, old_secret=kept, old_secret_until=until)
 
 
-async def end_endpoint(tx: Tx, endpoint_id: int) -> None:
+async def delete_endpoint(tx: Tx, endpoint_id: int) -> None:
     """Delete an endpoint: nothing is sent to it from now on. Raises NotFound."""
     mine = update(Endpoint).where(Endpoint.id == endpoint_id, Endpoint.deleted_at.is_(None))
     if (await tx.execute(mine.values(deleted_at=func.clock_timestamp()).returning(Endpoint.id))).first() is None:
-        raise NotFound(f"ID: there is no endpoint {endpoint_id}.")
+        raise _no_endpoint(endpoint_id)
 
 
 async def enable_endpoint(tx: Tx, endpoint_id: int) -> None:
@@ -83,4 +85,13 @@ async def enable_endpoint(tx: Tx, endpoint_id: int) -> None:
     mine = update(Endpoint).where(Endpoint.id == endpoint_id, Endpoint.deleted_at.is_(None))
     enabled = mine.values(disabled_at=None, disabled_why=None, failing_since=None)
     if (await tx.execute(enabled.returning(Endpoint.id))).first() is None:
-        raise NotFound(f"ID: there is no endpoint {endpoint_id}.")
+        raise _no_endpoint(endpoint_id)
+
+
+def _no_endpoint(endpoint_id: int) -> NotFound:
+    return NotFound(f"there is no endpoint {endpoint_id}.", field="endpoint_id")
+
+
+async def list_endpoints(tx: Tx) -> list[dict[str, Any]]:
+    """All that were not deleted, without their secrets."""
+    return await list_rows(tx, Endpoint, Endpoint.deleted_at.is_(None))

@@ -1,4 +1,4 @@
-"""Erasing a lead: its key is destroyed, and everything that was anybody's is blanked, wherever it was stored.
+"""Erasing a lead: its key is destroyed, and all personal data is blanked, wherever it was stored.
 
 What stays: that there was a lead, how often it was called and how that ended, and a keyed hash of its identity.
 """
@@ -22,7 +22,7 @@ WHY = "erased by its sender"
 
 @dataclass(frozen=True, slots=True)
 class ErasedLead:
-    """An erased lead: the keyed hash of what made it unique, and since when it is gone."""
+    """An erased lead: the keyed hash of what made it unique, and when it was erased."""
 
     identity: bytes
     erased_at: datetime
@@ -42,8 +42,8 @@ async def erase(tx: Tx, vault: Vault, lead: Any) -> None:
     ended = {"states": [], "zones": [], "state": LeadState.ERASED, "why": WHY, "updated_at": now}
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(**unknown, **ended))
     await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
-    told = events.NewEvent("lead.deleted", {"lead_id": lead.id, "api": lead.api}, impersonal=True)
-    await events.record(tx, vault, lead.partner_id, [told])
+    deleted = events.NewEvent("lead.deleted", {"lead_id": lead.id, "api": lead.api}, impersonal=True)
+    await events.record(tx, vault, lead.partner_id, [deleted])
 
 
 async def _blank_webhooks(tx: Tx, lead_id: int) -> None:
@@ -60,8 +60,8 @@ async def _blank_requests(tx: Tx, lead: Any) -> None:
     await tx.execute(update(Submission).where(mine).values(blank))
 
 
-async def tombstones(tx: Tx) -> list[ErasedLead]:
-    """All erasures there were, oldest first."""
+async def list_erased(tx: Tx) -> list[ErasedLead]:
+    """All erased leads, first erased first."""
     rows = select(Contact.tombstone, Contact.erased_at).where(Contact.tombstone.is_not(None))
     return [
         ErasedLead(identity, erased_at)
@@ -70,11 +70,11 @@ async def tombstones(tx: Tx) -> list[ErasedLead]:
     ]
 
 
-async def erase_again(tx: Tx, vault: Vault, buried: Sequence[ErasedLead]) -> int:
+async def erase_again(tx: Tx, vault: Vault, erased: Sequence[ErasedLead]) -> int:
     """Erase what a restored backup brought back; returns how many. Leads created after an erasure are others."""
     found = 0
-    for tombstone in buried:
-        same = select(Lead).where(Lead.dedupe_key == tombstone.identity, Lead.created_at < tombstone.erased_at)
+    for former in erased:
+        same = select(Lead).where(Lead.dedupe_key == former.identity, Lead.created_at < former.erased_at)
         lead = (await tx.execute(same.with_for_update())).first()
         if lead is not None:
             await erase(tx, vault, lead)

@@ -141,7 +141,15 @@ def test_names_that_look_like_markup_are_shown_as_they_are(cli: Hub) -> None:
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("key", "create", "--partner", "0"), "--partner"),
+        (("key", "create", "--partner", "0"), "--partner: there is no partner 0."),
+        (("key", "create", "--admin", "--cidr", "10.0.0.0/99"), "--cidr: "),
+        (("partner", "set", "99", "--rate-limit", "5"), "PARTNER_ID: there is no partner 99."),
+        (("partner", "set", "1", "--dialer", "99"), "--dialer: there is none with this id."),
+        (("agent", "set", "99", "--name", "A"), "AGENT_ID: there is no agent 99."),
+        (("origin", "delete", "99"), "ORIGIN_ID: there is no origin 99."),
+        (("dialer", "create", "default"), "NAME: there is a dialer default already."),
+        (("endpoint", "rotate", "99"), "ENDPOINT_ID: there is no endpoint 99."),
+        (("endpoint", "create", "--partner", "1", "--url", "https://example.com/", "--type", "x"), "--type: x is"),
         (("key", "create", "--dialer", "99"), "--dialer"),
         (("key", "create", "--partner", "1", "--expires", "2001-01-01"), "--expires"),
         (("suppression", "add", "+442079460123", "--partner", "99"), "--partner"),
@@ -167,7 +175,7 @@ def test_an_agents_dialer_id_is_unique(cli: Hub) -> None:
     words = ("agent", "create", "agent9", "--partner", partner, "--name", "Nine")
     made = said(cli(*words, "--json"))["id"]
     taken = cli("agent", "set", str(made), "--dialer-user-id", "vicidial_user_123")
-    assert (taken.returncode, "dialer_user_id" in taken.stderr) == (2, True)
+    assert (taken.returncode, "--dialer-user-id" in taken.stderr) == (2, True)
 
 
 def test_a_bad_line_of_a_list_is_named_and_nothing_is_imported(cli: Hub, tmp_path: Any) -> None:

@@ -3,7 +3,7 @@
 from hub import keys
 from hub.settings import Settings
 from hub.store.db.engine import Database
-from hub.store.tenants import find_key
+from hub.store.keys import find_key
 from infra.demo import seed_demo
 from tests.support.stack import MASTER_KEY, PEPPER
 

@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from hub.egress_rules import EgressRules
 from hub.settings import Environment, Settings
 from hub.store.admin import NewPartner, create_partner, default_dialer
-from hub.store.admin import create_key as make_key
 from hub.store.db.engine import Database
 from hub.store.endpoints import create_endpoint
+from hub.store.keys import create_key
 from infra import http
 from infra.ports import HOST, free_port, is_open
 from infra.processes import Service, run_until_ready, stop
@@ -86,7 +86,7 @@ class Hub:
             database = Database(self.database_url, 1)
             async with database.begin() as tx:
                 dialer_id = await default_dialer(tx)
-                key = await make_key(tx, PEPPER.encode(), "dialer", scope="dialer", dialer_id=dialer_id)
+                key = await create_key(tx, PEPPER.encode(), "dialer", scope="dialer", dialer_id=dialer_id)
             await database.close()
             return key.text
 

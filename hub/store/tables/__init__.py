@@ -13,7 +13,6 @@ from hub.store.tables.tenants import (
     Partner,
     Product,
     Suppression,
-    Tombstone,
 )
 from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
 
@@ -39,5 +38,4 @@ __all__ = [
     "Product",
     "Submission",
     "Suppression",
-    "Tombstone",
 ]

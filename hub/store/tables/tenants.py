@@ -128,11 +128,3 @@ class Suppression(Base):
     phone_hash: Mapped[bytes] = mapped_column(index=True)
     reason: Mapped[str]
     created_at: Mapped[Now]
-
-
-class Tombstone(Base):
-    """That somebody was erased: keyed hash of whom, so that a restored backup can forget them again."""
-
-    __tablename__ = "tombstone"
-    hash: Mapped[bytes] = mapped_column(primary_key=True)
-    erased_at: Mapped[Now]

@@ -1,0 +1,62 @@
+"""`hub product`: the books that Leanpub partners may discount."""
+
+from typing import Annotated, Any
+
+import typer
+
+from commands.common import DATA, Data, Json, OfPartner, change, list_all, run, show
+from hub.settings import Settings
+from hub.store import admin
+from hub.store.db.engine import Tx
+from hub.store.tables import Product
+
+app = typer.Typer(no_args_is_help=True)
+
+
+@app.command()
+def create(
+    public_id: Annotated[str, typer.Argument(help="The partner's productId.")],
+    partner: OfPartner,
+    slug: Annotated[str, typer.Option(help="The book's at Leanpub.")],
+    title: Annotated[str, typer.Option(help="As the mail names it.")],
+    price_cents: Annotated[int, typer.Option(min=0, help="The discounted price.")],
+    valid_days: Annotated[int, typer.Option(min=1)] = 30,
+    max_uses: Annotated[int, typer.Option(min=1)] = 1,
+    package: Annotated[str, typer.Option(help="Leanpub's package slug.")] = "book",
+    language: Annotated[str, typer.Option(help="Of the mail.")] = "en",
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Let a Leanpub partner discount a book."""
+    terms = {"price_cents": price_cents, "valid_days": valid_days, "max_uses": max_uses}
+    columns = {"slug": slug, "title": title, "package": package, "language": language, **terms}
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        await admin.require_partner(tx, partner)
+        return await admin.create_product(tx, partner, public_id, **columns)
+
+    show(run(data, work), as_json=as_json)
+
+
+@app.command("set")
+def set_(
+    product_id: Annotated[int, typer.Argument(help="The product's id.")],
+    slug: Annotated[str | None, typer.Option()] = None,
+    title: Annotated[str | None, typer.Option()] = None,
+    price_cents: Annotated[int | None, typer.Option(min=0)] = None,
+    valid_days: Annotated[int | None, typer.Option(min=1)] = None,
+    max_uses: Annotated[int | None, typer.Option(min=1)] = None,
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Change what is given; coupons already made stay."""
+    columns = {"slug": slug, "title": title, "price_cents": price_cents, "valid_days": valid_days, "max_uses": max_uses}
+    change(Product, product_id, data, as_json=as_json, **columns)
+
+
+@app.command("list")
+def list_(data: Data = DATA, *, as_json: Json = False) -> None:
+    """All products."""
+    list_all(Product, data, as_json=as_json)
