@@ -49,7 +49,7 @@ class AttemptResult:
 
 
 async def load(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook | None:
-    """The delivery; None when nothing is to be sent: a final state, an erased subject, a disabled or deleted endpoint."""
+    """The delivery; None when it is final, its subject erased, or its endpoint disabled or deleted."""
     row = (await tx.execute(_OUTGOING.where(Delivery.id == delivery_id))).one()
     endpoint_live = row.disabled_at is None and row.deleted_at is None
     if row.state != DeliveryState.PENDING or not endpoint_live or row.wrapped_key is None or row.body is None:

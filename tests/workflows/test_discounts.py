@@ -187,7 +187,7 @@ def test_a_workflow_whose_request_was_never_committed_ends_by_itself(shop: Shop)
         queue = f"hub-discounts-{deployment}"
         return str(await client.execute_workflow("DiscountWorkflow", ref, id="never-stored", task_queue=queue))
 
-    assert asyncio.run(run()).startswith("never taken")
+    assert asyncio.run(run()).startswith("never stored")
 
 
 def test_an_idempotency_key_gives_the_first_answer_again(shop: Shop) -> None:
@@ -219,38 +219,38 @@ def test_doubtful_coupons_are_looked_up_and_made_once(shop: Shop, faults: list[F
 
 
 @pytest.mark.parametrize(
-    ("fault", "why"),
+    ("fault", "reason"),
     [
         (Fault(status=401), "bad API key"),
         (Fault(status=404), "no such book"),
         (Fault(status=422, body='{"errors": {"base": ["no"]}}'), "coupon not valid"),
     ],
 )
-def test_what_leanpub_refuses_is_failed_and_told(shop: Shop, fault: Fault, why: str) -> None:
+def test_what_leanpub_refuses_fails_with_an_event(shop: Shop, fault: Fault, reason: str) -> None:
     with HTTPServer(host="127.0.0.1") as receiver:
         receiver.expect_request("/hook").respond_with_data("ok")
         endpoint = shop.hub.endpoint(shop.partner["id"], receiver.url_for("/hook"))
         shop.outside.leanpub.next(fault)
         request = shop.ask("refused@example.com", transactionId="T-9")
         eventually(lambda: len(receiver.log) == 1)
-        told = receiver.log[0][0]
-        event = Webhook(endpoint["secret"]).verify(told.get_data(as_text=True), dict(told.headers))
+        webhook = receiver.log[0][0]
+        event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["request_id"]) == ("discount.failed", request)
-    assert (event["data"]["transaction_id"], why in event["data"]["reason"]) == ("T-9", True)
-    assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {why}")
+    assert (event["data"]["transaction_id"], reason in event["data"]["reason"]) == ("T-9", True)
+    assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {reason}")
     assert shop.outside.postman.to("refused@example.com") == []
 
 
-def test_a_sent_mail_is_told(shop: Shop) -> None:
+def test_a_sent_mail_is_reported_by_an_event(shop: Shop) -> None:
     with HTTPServer(host="127.0.0.1") as receiver:
         receiver.expect_request("/hook").respond_with_data("ok")
         endpoint = shop.hub.endpoint(shop.partner["id"], receiver.url_for("/hook"), "discount.sent")
-        request = shop.ask("told@example.com")
+        request = shop.ask("event@example.com")
         eventually(lambda: len(receiver.log) == 1)
-        told = receiver.log[0][0]
-        event = Webhook(endpoint["secret"]).verify(told.get_data(as_text=True), dict(told.headers))
+        webhook = receiver.log[0][0]
+        event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["request_id"]) == ("discount.sent", request)
-    assert "told@example.com" not in told.get_data(as_text=True)
+    assert "event@example.com" not in webhook.get_data(as_text=True)
 
 
 def test_greylisting_only_delays(shop: Shop) -> None:
@@ -307,7 +307,7 @@ def test_temporal_shows_the_story_and_no_person(shop: Shop) -> None:
     raw, found = asyncio.run(_history(shop.hub, discount))
     for trace in ("private.person", "Zoë", "Smith", "T-secret", shop.code(request)):
         assert trace.encode() not in raw
-    assert found["result"] == "sent: coupon: made at Leanpub; the mail server said 250 2.0.0"
+    assert found["result"] == "sent: coupon: made at Leanpub; the mail server answered 250 2.0.0"
     assert found["attributes"] == {"HubApi": "leanpub", "HubPartner": str(shop.partner["id"]), "HubStage": "sent"}
 
 
