@@ -1,4 +1,4 @@
-"""The outlets of discount requests, as the settings describe them: Leanpub, the mail server, the mail_settings."""
+"""The clients of discount requests, built from the settings: Leanpub, the mail server, the settings of mail."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,7 +29,7 @@ def mailer(settings: Settings) -> Mailer:
 
 
 def mail_settings(settings: Settings) -> MailSettings:
-    """Raises ValueError for a mailbox that is none."""
+    """Raises ValueError for an invalid mailbox."""
     reply_to = Mailbox.parse(settings.mail_reply_to) if settings.mail_reply_to else None
     sender, sandbox = Mailbox.parse(settings.mail_from), Mailbox.parse(settings.sandbox_mail)
     return MailSettings(sender, sandbox, reply_to, settings.mail_templates)

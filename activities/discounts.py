@@ -1,6 +1,6 @@
-"""The steps of DiscountWorkflow: each one attempt, safe to run twice; every failure is mapped here, once.
+"""The steps of DiscountWorkflow: each makes one attempt, is safe to run twice, and maps every failure once.
 
-What Temporal learns of a failure is one of our own sentences: never an address, never what a server answered.
+Failures reach Temporal as sentences written here: never an address, never a server's text.
 """
 
 from dataclasses import dataclass
@@ -20,18 +20,18 @@ from hub.mail import CouponMail, Mailbox, build_message, redeem_link, render
 from hub.seal import Vault
 from hub.store import fulfilment
 from hub.store.db.engine import Database
-from hub.store.fulfilment import Order
+from hub.store.fulfilment import LoadedDiscount
 from hub.temporal.vocabulary import DiscountRef
 
-SHOP_PATIENCE: Final = timedelta(days=1)
-MAIL_PATIENCE: Final = timedelta(days=5)
-LONGEST_WISH: Final = timedelta(hours=1)
-NOBODY_KNOWS: Final = "the mail was handed over twice, and the server never said whether it took it"
+COUPON_DEADLINE: Final = timedelta(days=1)
+MAIL_DEADLINE: Final = timedelta(days=5)
+MAX_RETRY_DELAY: Final = timedelta(hours=1)
+TWICE_DOUBTFUL: Final = "the mail was handed over twice, and both times the server did not confirm it"
 
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """What the operator's settings say of every mail. In sandbox all mail goes to `sandbox`, whoever asked."""
+    """The operator's settings for all mail. In sandbox all mail goes to `sandbox`, never to the buyer."""
 
     sender: Mailbox
     sandbox: Mailbox
@@ -40,7 +40,7 @@ class MailSettings:
 
 
 class DiscountActivities:
-    """`shop` is None where no Leanpub account is configured: then there is sandbox only."""
+    """`shop` is None where no Leanpub account is configured: only sandbox requests succeed then."""
 
     def __init__(
         self, database: Database, vault: Vault, shop: CouponShop | None, mailer: Mailer, mail_settings: MailSettings
@@ -50,134 +50,136 @@ class DiscountActivities:
 
     @activity.defn
     async def begin(self, ref: DiscountRef) -> bool:
-        """Whether the request was stored; if not, its sender was told so."""
+        """Whether the request was stored; if not, its sender got an error response."""
         async with self._database.begin() as tx:
             return await fulfilment.begin(tx, ref.discount_id, ref.partner_id, self._mail_settings.sender)
 
     @activity.defn
     async def make_coupon(self, discount_id: int) -> str:
-        """Make the coupon that the request was given; returns what was done."""
-        order = await self._load(discount_id)
-        if order.coupon_made:
+        """Make the coupon with the stored code; returns what was done, in words."""
+        discount = await self._load(discount_id)
+        if discount.coupon_made:
             return "made before"
-        _require_ready(order)
-        if not order.sandbox:
-            await self._make(order)
+        _require_ready(discount)
+        if not discount.sandbox:
+            await self._make_at_leanpub(discount)
         async with self._database.begin() as tx:
-            await fulfilment.coupon_made(tx, discount_id)
-        return "a dummy: this is sandbox" if order.sandbox else "made at Leanpub"
+            await fulfilment.record_coupon(tx, discount_id)
+        return "a dummy: this is sandbox" if discount.sandbox else "made at Leanpub"
 
-    async def _make(self, order: Order) -> None:
+    async def _make_at_leanpub(self, discount: LoadedDiscount) -> None:
         if self._shop is None:
             raise _final("no Leanpub account is configured (HUB_LEANPUB_API_KEY)")
         try:
             async with heartbeating():
-                await make_once(self._shop, _coupon(order))
+                await make_once(self._shop, _coupon(discount))
         except CouponRefused as refused:
             raise _final(f"Leanpub refused the coupon: {refused}") from None
         except (ShopBusy, ShopDoubtful) as later:
-            wish = later.retry_after if isinstance(later, ShopBusy) else None
-            _give_up(order, SHOP_PATIENCE, f"Leanpub made no coupon within a day: {later}")
-            raise ApplicationError(str(later), next_retry_delay=min(wish, LONGEST_WISH) if wish else None) from None
+            retry_after = later.retry_after if isinstance(later, ShopBusy) else None
+            _require_before(discount, COUPON_DEADLINE, f"Leanpub made no coupon within a day: {later}")
+            delay = min(retry_after, MAX_RETRY_DELAY) if retry_after else None
+            raise ApplicationError(str(later), next_retry_delay=delay) from None
 
     @activity.defn
     async def send_mail(self, discount_id: int) -> str:
         """Hand the mail to the server; returns the server's status code."""
-        order = await self._load(discount_id)
-        _require_ready(order)
+        discount = await self._load(discount_id)
+        _require_ready(discount)
         async with self._database.begin() as tx:
-            stood = await fulfilment.claim_mail(tx, discount_id)
-        if stood is MailState.SENT:
+            before = await fulfilment.claim_mail(tx, discount_id)
+        if before is MailState.SENT:
             return "sent before"
-        if stood is MailState.DOUBTFUL:
-            raise _final(NOBODY_KNOWS)
-        status = await self._hand_over(order)
+        if before is MailState.DOUBTFUL:
+            raise _final(TWICE_DOUBTFUL)
+        status = await self._hand_over(discount)
         async with self._database.begin() as tx:
-            await fulfilment.mail_sent(tx, self._vault, order)
+            await fulfilment.record_sent_mail(tx, self._vault, discount)
         return status
 
-    async def _hand_over(self, order: Order) -> str:
+    async def _hand_over(self, discount: LoadedDiscount) -> str:
         try:
             async with heartbeating():
-                return await self._mailer.send(compose(order, self._mail_settings))
+                return await self._mailer.send(compose(discount, self._mail_settings))
         except MailRefused as refused:
-            await self._not_sent(order)
+            await self._release_mail(discount)
             raise _final(f"the mail server refused it for good: {refused}") from None
         except (MailDeferred, MailUnreachable) as later:
-            await self._not_sent(order)
-            _give_up(order, MAIL_PATIENCE, f"no mail server took it within five days: {later}")
+            await self._release_mail(discount)
+            _require_before(discount, MAIL_DEADLINE, f"no mail server took it within five days: {later}")
             raise ApplicationError(str(later)) from None
         except MailDoubtful as doubtful:
             async with self._database.begin() as tx:
-                await fulfilment.mail_doubtful(tx, order.id)
+                await fulfilment.record_doubtful_mail(tx, discount.id)
             raise ApplicationError(f"it may have gone out: {doubtful}") from None
 
-    async def _not_sent(self, order: Order) -> None:
+    async def _release_mail(self, discount: LoadedDiscount) -> None:
         async with self._database.begin() as tx:
-            await fulfilment.mail_not_sent(tx, order.id)
+            await fulfilment.release_mail(tx, discount.id)
 
     @activity.defn
-    async def fail(self, discount_id: int, why: str) -> None:
-        """Give the request up and tell its partner."""
-        order = await self._load(discount_id)
+    async def fail(self, discount_id: int, reason: str) -> None:
+        """Fail the request, with an event for its partner."""
+        discount = await self._load(discount_id)
         async with self._database.begin() as tx:
-            await fulfilment.fail(tx, self._vault, order, why)
+            await fulfilment.fail(tx, self._vault, discount, reason)
 
-    async def _load(self, discount_id: int) -> Order:
+    async def _load(self, discount_id: int) -> LoadedDiscount:
         async with self._database.begin() as tx:
             return await fulfilment.load(tx, self._vault, discount_id)
 
 
-def _final(why: str) -> ApplicationError:
-    return ApplicationError(why, non_retryable=True)
+def _final(reason: str) -> ApplicationError:
+    return ApplicationError(reason, non_retryable=True)
 
 
-def _require_ready(order: Order) -> None:
-    if not (order.sandbox or order.production):
+def _require_ready(discount: LoadedDiscount) -> None:
+    if not (discount.sandbox or discount.production):
         raise _final("the partner is not production-ready any more")
 
 
-def _give_up(order: Order, patience: timedelta, why: str) -> None:
-    if order.age > patience:
-        raise _final(why) from None
+def _require_before(discount: LoadedDiscount, deadline: timedelta, reason: str) -> None:
+    """Raise the final failure if the request is older than its deadline."""
+    if discount.age > deadline:
+        raise _final(reason) from None
 
 
-def _coupon(order: Order) -> Coupon:
+def _coupon(discount: LoadedDiscount) -> Coupon:
     return Coupon(
-        slug=order.slug,
-        code=order.code,
-        price_cents=order.price_cents,
-        starts_on=order.starts_on.date(),
-        ends_on=order.ends_on.date(),
-        max_uses=order.max_uses,
-        note=f"request {order.public_id}",
-        package=order.package,
+        slug=discount.slug,
+        code=discount.code,
+        price_cents=discount.price_cents,
+        starts_on=discount.starts_on.date(),
+        ends_on=discount.ends_on.date(),
+        max_uses=discount.max_uses,
+        note=f"request {discount.public_id}",
+        package=discount.package,
     )
 
 
-def compose(order: Order, mail_settings: MailSettings) -> EmailMessage:
-    """The mail, the same bytes however often it is composed."""
+def compose(discount: LoadedDiscount, mail_settings: MailSettings) -> EmailMessage:
+    """The mail; composed again it differs in its MIME boundary alone."""
     mail = CouponMail(
-        first_name=order.first_name,
-        partner_name=order.partner_name,
-        origin=order.origin,
-        product_id=order.product_id,
-        product_title=order.product_title,
-        code=order.code,
-        link=redeem_link(order.slug, order.code),
-        price_cents=order.price_cents,
-        valid_until=order.ends_on.date(),
-        max_uses=order.max_uses,
-        language=order.language,
-        sandbox=not order.production,
+        first_name=discount.first_name,
+        partner_name=discount.partner_name,
+        origin=discount.origin,
+        product_id=discount.product_id,
+        product_title=discount.product_title,
+        code=discount.code,
+        link=redeem_link(discount.slug, discount.code),
+        price_cents=discount.price_cents,
+        valid_until=discount.ends_on.date(),
+        max_uses=discount.max_uses,
+        language=discount.language,
+        sandbox=not discount.production,
         contact=mail_settings.reply_to.address if mail_settings.reply_to else None,
     )
-    buyer = Mailbox(order.email, f"{order.first_name} {order.last_name}")
+    buyer = Mailbox(discount.email, f"{discount.first_name} {discount.last_name}")
     return build_message(
         render(mail, mail_settings.templates),
-        to=buyer if order.production else mail_settings.sandbox,
+        to=buyer if discount.production else mail_settings.sandbox,
         sender=mail_settings.sender,
-        message_id=order.message_id,
-        date=order.created_at,
+        message_id=discount.message_id,
+        date=discount.created_at,
         reply_to=mail_settings.reply_to,
     )

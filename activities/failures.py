@@ -1,6 +1,6 @@
-"""What Temporal learns of a failed activity: its kind and whether a retry may help, never its text.
+"""How a failed activity is reported to Temporal: the error's type, where it arose, whether to retry; never its text.
 
-Texts of libraries quote values, and histories are readable to whoever may see Temporal's UI.
+Texts of libraries quote values, and everybody with access to Temporal's UI can read histories.
 """
 
 from typing import Any
@@ -24,12 +24,12 @@ class _Translating(ActivityInboundInterceptor):
             return await self.next.execute_activity(input)
         except FailureError:
             raise
-        except Exception as error:  # noqa: BLE001 - the boundary: nothing but this leaves an activity
+        except Exception as error:  # noqa: BLE001 - the boundary: no untranslated error leaves an activity
             raise translate(error) from None
 
 
 def translate(error: Exception) -> ApplicationError:
-    """The failure for Temporal. Only the hub's own final errors (HubError, not retryable) end the retries."""
+    """The failure for Temporal. Only a HubError that is not retryable ends the retries."""
     kind = type(error).__name__
     frame = error.__traceback__
     while frame is not None and frame.tb_next is not None:

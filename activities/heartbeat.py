@@ -1,4 +1,4 @@
-"""Signs of life during one long talk with somebody outside, so that a lost worker is missed within seconds."""
+"""Heartbeats during one long request to an outside service, so that a lost worker is noticed within seconds."""
 
 import asyncio
 from collections.abc import AsyncIterator

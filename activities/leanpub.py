@@ -1,12 +1,12 @@
-"""Coupons at Leanpub by its author API (leanpub.com/help/api): one attempt per call, every failure mapped once.
+"""Coupons by Leanpub's author API (leanpub.com/help/api): one attempt per method call, every failure mapped once.
 
     ShopError
-    ├── CouponRefused     bad API key, unknown book, or a coupon it will not make: final
-    ├── CodeTaken         the code exists already: ours from an earlier attempt, or somebody's; look it up
-    ├── ShopBusy          429 (with Retry-After) or not reachable: nothing was made, try again later
-    └── ShopDoubtful      no answer, or a 5xx: it may have been made; look it up
+    ├── CouponRefused     bad API key, unknown book, or an invalid coupon: final
+    ├── CodeTaken         the code exists: made by an earlier attempt, or by others; look it up
+    ├── ShopBusy          429 (with Retry-After) or unreachable: nothing was made, try again later
+    └── ShopDoubtful      no response, or a 5xx: it may have been made; look it up
 
-The API key travels in the query, as Leanpub asks; no error carries an address, an answer's text or a cause.
+Leanpub takes the API key in the query, so no error holds a URL, a response's text or a cause.
 """
 
 import json
@@ -23,10 +23,10 @@ from urllib.parse import quote
 import aiohttp
 from yarl import URL
 
-CALL_LIMIT: Final = timedelta(seconds=30)
-"""One call in all; listing the coupons of a book with many of them takes Leanpub a while."""
+REQUEST_TIMEOUT: Final = timedelta(seconds=30)
+"""For one whole request: listing the coupons of a book that has many takes Leanpub long."""
 
-LARGEST_ANSWER: Final = 32 * 1024 * 1024
+MAX_RESPONSE_BYTES: Final = 32 * 1024 * 1024
 
 _REASONS: Final[dict[int, str]] = {
     HTTPStatus.UNAUTHORIZED: "bad API key",
@@ -51,7 +51,7 @@ class ShopDoubtful(ShopError): ...
 
 
 class ShopBusy(ShopError):
-    """`retry_after` is Leanpub's own wish, if it said one."""
+    """`retry_after` is Leanpub's, None if it sent none."""
 
     def __init__(self, reason: str, retry_after: timedelta | None = None) -> None:
         super().__init__(reason)
@@ -60,9 +60,9 @@ class ShopBusy(ShopError):
 
 @dataclass(frozen=True, slots=True)
 class Coupon:
-    """A coupon, as wanted or as found. Prices in US cents; it works from `starts_on` through `ends_on`.
+    """A coupon, to be made or as listed. Prices in US cents; valid from `starts_on` through `ends_on`.
 
-    `note` is for the author's eyes and tells whose coupon it is: put the request's id there, nothing personal.
+    `note` is visible to the author and identifies the coupon: it holds the request's id, no personal data.
     """
 
     slug: str
@@ -104,12 +104,12 @@ class Coupon:
         )
 
     def is_same(self, found: Self) -> bool:
-        """Whether the coupon found is the one wanted: by its note; without one, by everything else."""
+        """Whether the listed coupon is this one: by its note; if that is empty, by all other fields."""
         return found.note == self.note if found.note else replace(found, note=self.note, code=self.code) == self
 
 
 class CouponShop(Protocol):
-    """Where coupons are made."""
+    """A shop that makes coupons."""
 
     async def create(self, coupon: Coupon) -> None:
         """Make the coupon. Raises ShopError."""
@@ -119,7 +119,7 @@ class CouponShop(Protocol):
 
 
 async def make_once(shop: CouponShop, coupon: Coupon) -> None:
-    """Make the coupon exist, once however often this is called. Raises ShopError, never CodeTaken."""
+    """Make the coupon unless it exists. Raises ShopError, never CodeTaken."""
     try:
         await shop.create(coupon)
     except (CodeTaken, ShopDoubtful) as unsure:
@@ -139,19 +139,19 @@ class LeanpubShop:
         api_key: str,
         *,
         base_url: str = "https://leanpub.com",
-        limit: timedelta = CALL_LIMIT,
+        timeout: timedelta = REQUEST_TIMEOUT,
     ) -> None:
         self._session = session
         self._api_key = api_key
         self._base_url = base_url.rstrip("/")
-        self._timeout = aiohttp.ClientTimeout(total=limit.total_seconds())
+        self._timeout = aiohttp.ClientTimeout(total=timeout.total_seconds())
 
     async def create(self, coupon: Coupon) -> None:
-        async with self._call("POST", coupon.slug, ShopDoubtful, json=coupon.wire()):
+        async with self._request("POST", coupon.slug, ShopDoubtful, json=coupon.wire()):
             pass
 
     async def find(self, slug: str, code: str) -> Coupon | None:
-        async with self._call("GET", slug, ShopBusy) as response:
+        async with self._request("GET", slug, ShopBusy) as response:
             listed = await _listed(response)
         try:
             entries = [entry for entry in listed if str(entry["coupon_code"]).casefold() == code.casefold()]
@@ -160,25 +160,25 @@ class LeanpubShop:
             raise ShopBusy("a list of coupons in an unknown form") from None
 
     @asynccontextmanager
-    async def _call(
+    async def _request(
         self, method: str, slug: str, unsure: type[ShopError], **body: Any
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """One request; `unsure` is what a lost answer means for it."""
+        """One request; `unsure` is the error for a missing or unclear response."""
         url = URL(f"{self._base_url}/{quote(slug, safe='')}/coupons.json", encoded=True)
         url = url.update_query(api_key=self._api_key)
         try:
             async with self._session.request(
                 method, url, timeout=self._timeout, allow_redirects=False, **body
             ) as response:
-                await _raise_for(response, unsure)
+                await _raise_for_status(response, unsure)
                 yield response
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
             raise ShopBusy("Leanpub cannot be reached") from None
         except (aiohttp.ClientError, OSError, TimeoutError) as lost:
-            raise unsure(f"no answer ({type(lost).__name__})") from None
+            raise unsure(f"no response ({type(lost).__name__})") from None
 
 
-async def _raise_for(response: aiohttp.ClientResponse, unsure: type[ShopError]) -> None:
+async def _raise_for_status(response: aiohttp.ClientResponse, unsure: type[ShopError]) -> None:
     status = response.status
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return
@@ -193,11 +193,11 @@ async def _raise_for(response: aiohttp.ClientResponse, unsure: type[ShopError]) 
 
 async def _listed(response: aiohttp.ClientResponse) -> list[dict[str, Any]]:
     try:
-        listed = json.loads(await _read(response, LARGEST_ANSWER))
+        listed = json.loads(await _read(response, MAX_RESPONSE_BYTES))
     except ValueError:
         listed = None
-    if not isinstance(listed, list):  # Must not pass for "there is no such coupon".
-        raise ShopBusy("an answer that is no list of coupons")
+    if not isinstance(listed, list):  # must not be read as "there is no such coupon"
+        raise ShopBusy("a response that is no list of coupons")
     return listed
 
 
@@ -206,12 +206,12 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> bytes:
     async for chunk in response.content.iter_chunked(65_536):
         body += chunk
         if len(body) > limit:
-            raise ShopBusy("an answer too large")
+            raise ShopBusy("a response too large")
     return bytes(body)
 
 
 def _retry_after(value: str) -> timedelta | None:
-    """Seconds or an HTTP date (RFC 9110, 10.2.3); nonsense and the past count as nothing said."""
+    """Seconds or an HTTP date (RFC 9110, 10.2.3); None for invalid values and times in the past."""
     try:
         wait = timedelta(seconds=int(value)) if value.isdigit() else parsedate_to_datetime(value) - datetime.now(UTC)
     except (ValueError, TypeError, OverflowError):

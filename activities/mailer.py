@@ -1,12 +1,12 @@
-"""One attempt to hand a message to the mail server; every failure becomes one of four.
+"""One attempt to send a message by SMTP; every failure is mapped to one of four errors.
 
     MailError
     ├── MailRefused       5xx to sender, recipient or content: final
     ├── MailDeferred      4xx: try again later
-    ├── MailUnreachable   no server, no TLS, no login, or silence before DATA: nothing was handed over
-    └── MailDoubtful      no answer to the message itself: it may or may not go out
+    ├── MailUnreachable   no connection, no TLS, no login, or no reply before DATA: nothing was sent
+    └── MailDoubtful      no reply to the message itself: it may or may not have been accepted
 
-Nothing here repeats what the server said: replies quote addresses. Only codes are kept.
+Errors hold the server's status codes, never its texts: they quote addresses.
 """
 
 import asyncio
@@ -23,17 +23,17 @@ import aiosmtplib
 
 from hub.mail import needs_smtputf8, serialise
 
-ATTEMPT_LIMIT: Final = 60.0
-"""Seconds for one whole attempt, however slowly the server drips."""
+ATTEMPT_SECONDS: Final = 60.0
+"""For one whole attempt, also when the server replies a byte at a time."""
 
-GOODBYE_LIMIT: Final = 2.0
+QUIT_SECONDS: Final = 2.0
 
 _ENHANCED = re.compile(r"\b[245]\.\d{1,3}\.\d{1,3}\b")
 _AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 
 
 class Phase(StrEnum):
-    """How far the conversation had come (RFC 5321, 3.1 to 3.3)."""
+    """The phase of an SMTP session (RFC 5321, 3.1 to 3.3)."""
 
     CONNECT = "connect"
     LOGIN = "login"
@@ -49,7 +49,7 @@ class Tls(StrEnum):
 
 
 class MailError(Exception):
-    """`status` is what the server answered, like `550 5.1.1`, or our reason where it answered nothing."""
+    """`status` is the server's codes, like `550 5.1.1`, or our reason where it did not reply."""
 
     def __init__(self, phase: Phase, status: str) -> None:
         super().__init__(f"{phase}: {status}")
@@ -71,7 +71,7 @@ class MailDoubtful(MailError): ...
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Where mail goes. STARTTLS is demanded where set, never tried and skipped; certificates are always checked."""
+    """The SMTP server. STARTTLS is required where set, not opportunistic; certificates are always verified."""
 
     host: str
     port: int
@@ -82,31 +82,31 @@ class SmtpServer:
 
 
 class Mailer:
-    """Speaks to one SMTP server, a new connection for each message. Shared by all activities."""
+    """The client of one SMTP server, with a new connection for each message. Shared by all activities."""
 
-    def __init__(self, server: SmtpServer, *, limit: float = ATTEMPT_LIMIT) -> None:
-        """`limit`: seconds for one attempt, all of it together."""
+    def __init__(self, server: SmtpServer, *, limit: float = ATTEMPT_SECONDS) -> None:
+        """`limit`: seconds for one whole attempt."""
         self._server = server
         self._limit = limit
 
     async def send(self, message: EmailMessage) -> str:
-        """Hand the message over once; returns the server's status codes, like `250 2.0.0`. Raises MailError."""
-        attempt = _Attempt(self._server)
+        """Send the message once; returns the server's status codes, like `250 2.0.0`. Raises MailError."""
+        session = _Session(self._server)
         try:
             async with asyncio.timeout(self._limit):
-                return await attempt.send(message)
+                return await session.send(message)
         except TimeoutError:
-            raise attempt.lost("timeout") from None
+            raise session.lost("timeout") from None
         except aiosmtplib.SMTPResponseException as refused:
-            raise attempt.refused(refused.code, refused.message) from None
+            raise session.refused(refused.code, refused.message) from None
         except (aiosmtplib.SMTPException, OSError) as lost:
-            raise attempt.lost(type(lost).__name__) from None
+            raise session.lost(type(lost).__name__) from None
         finally:
-            await attempt.leave()
+            await session.quit()
 
 
-class _Attempt:
-    """One conversation, which remembers its phase: the same silence means different things before and after DATA."""
+class _Session:
+    """One SMTP session, with its phase: a missing reply means different things before and after DATA."""
 
     def __init__(self, server: SmtpServer) -> None:
         self._phase = Phase.CONNECT
@@ -131,13 +131,13 @@ class _Attempt:
         self._phase = Phase.RECIPIENT
         await self._smtp.rcpt(_address(message["To"]), encoding=encoding)
         self._phase = Phase.MESSAGE
-        taken = await self._smtp.data(serialise(message))
-        return _status(taken.code, taken.message)
+        reply = await self._smtp.data(serialise(message))
+        return _status(reply.code, reply.message)
 
-    async def leave(self) -> None:
-        """Say goodbye if still connected and if it is quick; what the server thinks of it changes nothing."""
+    async def quit(self) -> None:
+        """QUIT, if still connected; neither an error nor a slow reply changes the result."""
         with suppress(aiosmtplib.SMTPException, OSError, TimeoutError):
-            async with asyncio.timeout(GOODBYE_LIMIT):
+            async with asyncio.timeout(QUIT_SECONDS):
                 await self._smtp.quit()
         self._smtp.close()
 
@@ -146,8 +146,8 @@ class _Attempt:
         if code in range(400, 500):
             return MailDeferred(self._phase, status)
         if code not in range(500, 600):
-            return self.lost(f"unintelligible answer {code}")
-        # A refused greeting or login says nothing about this message, only about our settings.
+            return self.lost(f"unexpected code {code}")
+        # A refused connection or login concerns our settings, not this message.
         ours = self._phase in (Phase.CONNECT, Phase.LOGIN) or code in _AUTHENTICATION_CODES
         return MailUnreachable(self._phase, status) if ours else MailRefused(self._phase, status)
 

@@ -1,4 +1,4 @@
-"""Delivering webhooks: one attempt, written down with what follows from it."""
+"""Delivering webhooks: one attempt, and the record of its result."""
 
 import random
 from dataclasses import dataclass
@@ -6,23 +6,27 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
-from hub.egress import Egress, EgressFailure, HttpReply
+from hub.egress import Egress, EgressFailure
 from hub.seal import Vault
 from hub.store import deliveries
 from hub.store.db.engine import Database
 from hub.store.deliveries import AttemptResult, OutgoingWebhook
-from hub.webhooks import SQUADIQ_FINAL, FailureKind, Verdict, next_wait, parse_retry_after, sign, verdict
+from hub.webhooks import FailureKind, Verdict, next_wait, parse_retry_after, sign, verdict
 
-KEPT_ANSWER_BYTES = 2048
+STORED_RESPONSE_BYTES = 2048
 
 
 @dataclass(frozen=True, slots=True)
-class Attempt:
-    """What the workflow needs to know: `said` for people, seconds until the next attempt (None: no more)."""
+class AttemptSummary:
+    """What the workflow needs of an attempt: its number, its end in words, when the next is due (None: no more)."""
 
     number: int
-    said: str
+    said: str  # the summary; histories of running deliveries hold it by this name
     next_in_seconds: float | None
+
+    @property
+    def summary(self) -> str:
+        return self.said
 
 
 class WebhookActivities:
@@ -30,37 +34,39 @@ class WebhookActivities:
         self._database, self._vault, self._egress = database, vault, egress
 
     @activity.defn
-    async def deliver(self, delivery_id: int) -> Attempt:
+    async def deliver(self, delivery_id: int) -> AttemptSummary:
         """Post the delivery once. A lost worker may post it again, with the same `webhook-id`."""
         async with self._database.begin() as tx:
             webhook = await deliveries.load(tx, self._vault, delivery_id)
         if webhook is None:
-            return Attempt(0, "nothing to deliver any more", None)
-        attempted = await self._attempt(webhook)
+            return AttemptSummary(0, "nothing to deliver any more", None)
+        result = await self._attempt(webhook)
         async with self._database.begin() as tx:
-            await deliveries.note(tx, self._vault, webhook, attempted)
-        seconds = None if attempted.next_in is None else attempted.next_in.total_seconds()
-        return Attempt(webhook.attempt, f"{attempted.verdict}: {attempted.outcome}", seconds)
+            await deliveries.record_attempt(tx, self._vault, webhook, result)
+        seconds = None if result.next_in is None else result.next_in.total_seconds()
+        return AttemptSummary(webhook.attempt, f"{result.verdict}: {result.outcome}", seconds)
 
     async def _attempt(self, webhook: OutgoingWebhook) -> AttemptResult:
         now = datetime.now(UTC)
         headers = {"Content-Type": "application/json", **sign(webhook.secrets, webhook.message_id, now, webhook.body)}
         try:
-            answer = await self._egress.post(webhook.url, webhook.body, headers)
+            reply = await self._egress.post(webhook.url, webhook.body, headers)
         except EgressFailure as failure:
-            wait = _wait(webhook.attempt, verdict(failure.kind), failure.kind, None)
-            return AttemptResult(failure.kind, verdict(failure.kind), failure.duration_ms, failure.address, b"", wait)
-        return _judged(webhook, answer, now)
+            return _result(webhook, failure.kind, failure.duration_ms, failure.address)
+        retry_after = parse_retry_after(reply.retry_after, now)
+        return _result(webhook, reply.status, reply.duration_ms, reply.address, reply.body, retry_after)
 
 
-def _judged(webhook: OutgoingWebhook, answer: HttpReply, now: datetime) -> AttemptResult:
-    judged = verdict(answer.status, final=SQUADIQ_FINAL if webhook.own_payload else frozenset())
-    wait = _wait(webhook.attempt, judged, answer.status, parse_retry_after(answer.retry_after, now))
-    kept = answer.body[:KEPT_ANSWER_BYTES]
-    return AttemptResult(answer.status, judged, answer.duration_ms, answer.address, kept, wait)
-
-
-def _wait(attempt: int, judged: Verdict, outcome: int | FailureKind, retry_after: timedelta | None) -> timedelta | None:
-    if judged is not Verdict.RETRY:
-        return None
-    return next_wait(attempt, outcome, jitter=random.uniform(-1, 1), retry_after=retry_after)  # noqa: S311 - no secret
+def _result(
+    webhook: OutgoingWebhook,
+    outcome: int | FailureKind,
+    duration_ms: int,
+    address: str | None,
+    response: bytes = b"",
+    retry_after: timedelta | None = None,
+) -> AttemptResult:
+    judged, wait = verdict(outcome, webhook.payload_format), None
+    if judged is Verdict.RETRY:
+        jitter = random.uniform(-1, 1)  # noqa: S311 - no secret
+        wait = next_wait(webhook.attempt, outcome, jitter=jitter, retry_after=retry_after)
+    return AttemptResult(outcome, judged, duration_ms, address, response[:STORED_RESPONSE_BYTES], wait)

@@ -1,4 +1,4 @@
-"""The words of a discount request's life, and the codes of its coupon."""
+"""The states of a discount request, its coupon and its mail, and the coupon's codes."""
 
 import secrets
 from enum import StrEnum
@@ -6,19 +6,26 @@ from typing import Final
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0, O, 1 and I: people type codes
 MOST_MAILS: Final = 2
-"""The second only after a send of which nobody knows whether it went out."""
+"""The second only after a send whose success is unknown."""
 
 
 class DiscountState(StrEnum):
-    """Where a request stands; SENT and FAILED are final."""
+    """The state of a request: TAKEN is accepted and under way, SENT and FAILED are final."""
 
     TAKEN = "taken"
     SENT = "sent"
     FAILED = "failed"
 
 
+class CouponState(StrEnum):
+    """The state of a request's coupon: stored with its code, then made at Leanpub (in sandbox: nowhere)."""
+
+    INTENDED = "intended"
+    MADE = "made"
+
+
 class MailState(StrEnum):
-    """Where its mail stands. SENDING that nobody is at any more is as DOUBTFUL."""
+    """The state of a request's mail. SENDING whose worker was lost means the same as DOUBTFUL."""
 
     NONE = "none"
     SENDING = "sending"
@@ -27,6 +34,6 @@ class MailState(StrEnum):
 
 
 def new_code(*, sandbox: bool) -> str:
-    """`7KQ4-ZM2X-9PHT`, of 60 random bits; in sandbox one that says so and is no coupon anywhere."""
+    """`7KQ4-ZM2X-9PHT`, of 60 random bits; in sandbox `SANDBOX-ZM2X-9PHT`, which Leanpub does not know."""
     blocks = ["".join(secrets.choice(ALPHABET) for _ in range(4)) for _ in range(3)]
     return "-".join(["SANDBOX", *blocks[1:]] if sandbox else blocks)

@@ -1,7 +1,7 @@
-"""The one way out for HTTP to addresses that others chose: each connection is judged by the number it goes to.
+"""The HTTP client for URLs that partners chose: every connection is checked by the IP address it goes to.
 
-Hides aiohttp. Its resolver drops forbidden answers, its socket factory refuses forbidden addresses however they were
-written, and nothing that a server sends (redirects, compression, cookies, endless bodies) leads further.
+Hides aiohttp. The resolver drops denied addresses, the socket factory refuses them however they were written, and
+nothing that a server sends has an effect: no redirect, no decompression, no cookie, no unlimited body.
 """
 
 import asyncio
@@ -24,13 +24,13 @@ from aiohttp.connector import Connection
 from hub.egress_rules import EgressDenied, EgressRules, check_url, is_loopback
 from hub.webhooks import FailureKind
 
-MAX_ANSWER_BYTES: Final = 64 * 1024
+MAX_RESPONSE_BYTES: Final = 64 * 1024
 TIMEOUT_SECONDS: Final = 15.0
 _RETRY_AFTER_CHARS: Final = 100
 _CONNECTIONS_PER_HOST: Final = 8
-# Lookups block a thread for as long as the system's resolver tries: names that time out must leave threads to others.
+# A lookup blocks its thread until the system's resolver gives up: names that time out must not use up all threads.
 _LOOKUP_THREADS: Final = 32
-# Common servers close idle connections after 5 s; a POST that meets such a close is a failed attempt.
+# Common servers close idle connections after 5 s; a POST on a connection being closed is a failed attempt.
 _KEEPALIVE_SECONDS: Final = 2.0
 
 Lookup = Callable[[str, int], Sequence[AddrInfoType]]
@@ -38,7 +38,7 @@ Lookup = Callable[[str, int], Sequence[AddrInfoType]]
 
 @dataclass(frozen=True, slots=True)
 class HttpReply:
-    """What the server said. `body`: its first 64 KiB at most, undecoded. `address`: the number connected to."""
+    """The server's response. `body`: its first 64 KiB at most, undecoded. `address`: the IP address connected to."""
 
     status: int
     body: bytes
@@ -48,7 +48,7 @@ class HttpReply:
 
 
 class EgressFailure(Exception):
-    """No answer. `address` is the last number tried, None before any; the text holds neither URL nor content."""
+    """No response. `address` is the last IP address tried, None before any; the text holds neither URL nor content."""
 
     def __init__(self, kind: FailureKind, detail: str, address: str | None, duration_ms: int) -> None:
         super().__init__(f"{kind}: {detail}")
@@ -60,8 +60,8 @@ class EgressFailure(Exception):
 class Egress:
     """One process's client: `async with Egress(rules) as egress`.
 
-    A host gets at most 8 connections and there is no limit over all hosts, so that one that hangs holds up only
-    itself; the time spent waiting for a connection counts as its own.
+    A host gets at most 8 connections and there is no limit over all hosts, so that a host that hangs delays only
+    itself; waiting for a connection counts as part of the attempt.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Egress:
             response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"Accept-Encoding": "identity", "User-Agent": "integration-hub"},
-            # Their timeouts end a silence, not a drip: the only clock is asyncio.timeout around the whole attempt.
+            # aiohttp's timeouts do not end a slow trickle of bytes: asyncio.timeout bounds the whole attempt instead.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,
             trust_env=False,
@@ -105,9 +105,9 @@ class Egress:
         await self._resolver.close()
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> HttpReply:
-        """Make one attempt of at most 15 s, the answer's body included; every status is an answer.
+        """Make one attempt of at most 15 s, the response's body included; any status is a response.
 
-        Raises EgressFailure for all that gives none.
+        Raises EgressFailure when there is no response.
         """
         attempt = _Attempt(time.monotonic())
         _ATTEMPT.set(attempt)
@@ -117,15 +117,15 @@ class Egress:
                 asyncio.timeout(self._timeout),
                 self._session.post(url, data=body, headers=headers, allow_redirects=False) as response,
             ):
-                answer = await _first_bytes(response)
+                content = await _first_bytes(response)
                 retry_after = response.headers.get("Retry-After")
         except (EgressDenied, aiohttp.ClientError, TimeoutError) as error:
-            # Not chained: the client's errors quote the URL and what the server wrote.
+            # Not chained: aiohttp's errors quote the URL and what the server sent.
             detail = str(error) if isinstance(error, EgressDenied) else type(error).__name__
             raise EgressFailure(_kind(error), detail, attempt.address, attempt.duration_ms) from None
         return HttpReply(
             status=response.status,
-            body=answer,
+            body=content,
             address=attempt.address or "",
             retry_after=retry_after[:_RETRY_AFTER_CHARS] if retry_after else None,
             duration_ms=attempt.duration_ms,
@@ -133,17 +133,17 @@ class Egress:
 
     def _open_socket(self, info: AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
-        number = str(address[0])
-        # Loopback is let through here as an address; a name that resolves to it has not passed the resolver.
-        if not self._rules.permits(number, loopback=True):
+        ip_address = str(address[0])
+        # Loopback is permitted here; a name that resolves to it was stopped by the resolver.
+        if not self._rules.permits(ip_address, loopback=True):
             raise _AddressDeniedError
-        _ATTEMPT.get().address = number
+        _ATTEMPT.get().address = ip_address
         return socket.socket(family, kind, protocol)
 
 
 @dataclass(slots=True)
 class _Attempt:
-    """What becomes known of an attempt on its way, wherever it fails."""
+    """What is known of an attempt, wherever it fails."""
 
     started: float
     address: str | None = None
@@ -157,14 +157,14 @@ _ATTEMPT: ContextVar[_Attempt] = ContextVar("attempt")
 
 
 class _AddressDeniedError(OSError):
-    """An OSError, so that the client goes on to the name's next address."""
+    """An OSError, so that aiohttp tries the name's next address."""
 
     def __init__(self) -> None:
         super().__init__(errno.EACCES, "address not allowed")
 
 
 class _Response(aiohttp.ClientResponse):
-    """Notes the address also where a kept connection is used again."""
+    """Records the address also when a connection is reused."""
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         peer = connection.transport.get_extra_info("peername") if connection.transport else None
@@ -174,7 +174,7 @@ class _Response(aiohttp.ClientResponse):
 
 
 class _Resolver(AbstractResolver):
-    """Looks names up in threads of its own and forgets every address that the rules forbid."""
+    """Looks names up in its own threads and drops every address that the rules deny."""
 
     def __init__(self, rules: EgressRules, lookup: Lookup) -> None:
         self._rules = rules
@@ -186,7 +186,7 @@ class _Resolver(AbstractResolver):
     ) -> list[ResolveResult]:
         try:
             infos = await asyncio.get_running_loop().run_in_executor(self._threads, self._lookup, host, port)
-        except UnicodeError as error:  # a name that IDNA has no form for
+        except UnicodeError as error:  # IDNA has no form for the name
             raise socket.gaierror(socket.EAI_NONAME, "not a host name") from error
         results = [_resolved(host, port, info) for info in infos if family in (socket.AF_UNSPEC, info[0])]
         loopback = is_loopback(host)
@@ -220,9 +220,9 @@ async def _first_bytes(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for chunk in response.content.iter_any():
         body += chunk
-        if len(body) >= MAX_ANSWER_BYTES:
-            break  # what was not read closes the connection
-    return bytes(body[:MAX_ANSWER_BYTES])
+        if len(body) >= MAX_RESPONSE_BYTES:
+            break  # aiohttp closes a connection whose body was not read
+    return bytes(body[:MAX_RESPONSE_BYTES])
 
 
 def _kind(error: Exception) -> FailureKind:

@@ -1,7 +1,7 @@
-"""Where the hub may send to: which URLs an endpoint may have, and which addresses may be connected to.
+"""Where the hub may send to: which URLs an endpoint may have, and which IP addresses may be connected to.
 
-`check_url` is for the moment an endpoint is made; what its name resolves to, `EgressRules.permits` judges at each
-connect.
+`check_url` runs when an endpoint is created and before each attempt; `EgressRules.permits` checks the addresses that
+its name resolves to, at each connect.
 """
 
 import re
@@ -21,8 +21,8 @@ _NAME: Final = re.compile(
     r"(?=.{1,253}\.?$)(?:[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z][a-z0-9-]{0,61}[a-z0-9]\.?"
 )
 
-# Beside all that `is_global` denies: which blocks that covers differs between Python versions, and it takes several
-# for global that tunnel to, or are, somebody's inside.
+# Denied besides what `is_global` denies: that differs between Python versions, and counts several blocks as global
+# that are private networks or tunnel into them.
 _DENIED: Final[tuple[Network, ...]] = tuple(
     ip_network(cidr)
     for cidr in (
@@ -42,12 +42,12 @@ _DENIED: Final[tuple[Network, ...]] = tuple(
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        # Only 2000::/3 is given out for the public internet; these three are all the rest, with loopback, IPv4 within
-        # IPv6, NAT64, segment routing, unique local, site local, link local and multicast.
+        # Only 2000::/3 is allocated for the public internet; these three are the rest, with loopback, IPv4 within IPv6,
+        # NAT64, segment routing, unique local, site local, link local and multicast.
         "::/3",
         "4000::/2",
         "8000::/1",
-        "2001::/23",  # Teredo, ORCHID and other protocols' own
+        "2001::/23",  # protocol assignments: Teredo, ORCHID and others
         "2001:db8::/32",
         "2002::/16",  # 6to4
         "3fff::/20",
@@ -56,14 +56,14 @@ _DENIED: Final[tuple[Network, ...]] = tuple(
 
 
 class EgressDenied(Exception):
-    """The rules forbid this URL; the text says what about `url` and may be shown to who gave it."""
+    """The rules deny this URL; the text says why, and may be shown to its owner."""
 
 
 @dataclass(frozen=True, slots=True)
 class EgressRules:
-    """The operator's word. `development` lets loopback be reached by its own name or address, on any port, without TLS.
+    """The operator's rules. `development` permits loopback by its own name or address, on any port, without TLS.
 
-    `networks` may be reached although they are not public; TLS and ports are asked of them all the same.
+    `networks` are permitted although they are not public; TLS and ports are required for them too.
     """
 
     development: bool = False
@@ -71,7 +71,7 @@ class EgressRules:
     networks: Sequence[Network] = ()
 
     def permits(self, text: str, *, loopback: bool = False) -> bool:
-        """Say whether a numeric address may be connected to. `loopback`: it was asked for as such."""
+        """Whether an IP address may be connected to. `loopback`: the URL named loopback itself."""
         address = _unmapped(ip_address(text))
         if loopback and self.development and address.is_loopback:
             return True
@@ -81,7 +81,7 @@ class EgressRules:
 
 
 def check_url(url: str, rules: EgressRules) -> None:
-    """Raise EgressDenied unless the URL may be sent to, as far as that can be told without resolving its name."""
+    """Raise EgressDenied unless the URL is permitted, as far as can be judged without resolving its name."""
     parsed = _parse(url)
     host = parsed.raw_host or ""
     address = _literal(host)
@@ -99,7 +99,7 @@ def check_url(url: str, rules: EgressRules) -> None:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a URL's host is loopback by its very name or number."""
+    """Whether a URL's host is loopback by name or address, without resolving it."""
     name = host.lower().rstrip(".")
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -115,9 +115,9 @@ def _parse(url: str) -> URL:
     if _UNSAFE.search(url):
         raise EgressDenied("url contains spaces, control characters or backslashes")
     try:
-        # The client's own parser: a second one could see another host.
+        # The parser that aiohttp uses: another one could read another host.
         return URL(url)
-    except (ValueError, IndexError):  # the parser lets an index error escape for an empty host after "@"
+    except (ValueError, IndexError):  # yarl raises IndexError for an empty host after "@"
         raise EgressDenied("url is not a valid URL") from None
 
 

@@ -1,4 +1,4 @@
-"""Phone numbers: what counts as one, how sure we are of it, and which may never be dialled. Hides `phonenumbers`."""
+"""Phone numbers: parsing, how certain it is that a number exists, and which are never dialled. Hides `phonenumbers`."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _NO_COUNTRY = lib.REGION_CODE_FOR_NON_GEO_ENTITY
 
 
 class Grade(StrEnum):
-    """How much the numbering plan says for a number, best first."""
+    """How certain it is by the numbering plan that a number exists, best first."""
 
     VALID = "valid"
     POSSIBLE = "possible"
@@ -38,15 +38,15 @@ class DialRefusal(StrEnum):
 
 
 class InvalidPhone(ValueError):
-    """The text is no phone number. The message holds nothing of it."""
+    """The text is no phone number. The message does not quote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number as compared (`e164`), with what its numbering plan tells.
+    """A number in the form that is compared (`e164`), with what its numbering plan tells.
 
     `region` is ISO 3166, None when the number belongs to no known country. `zones` are all IANA zones it may be in, ()
-    when unknown. `extension` is kept apart and never compared. `refusal`: why it may never be dialled.
+    when unknown. `extension` is stored but never compared. `refusal`: why it is never dialled.
     """
 
     e164: str
@@ -67,7 +67,7 @@ _REFUSED_TYPES = {
     PhoneNumberType.PERSONAL_NUMBER: DialRefusal.PERSONAL,
 }
 
-# The library knows the type of valid numbers only; a switch bills whatever begins like this.
+# phonenumbers knows the type of valid numbers only; telephone networks bill all numbers with these prefixes.
 _REFUSED_PREFIXES = {
     "+1900": DialRefusal.PREMIUM,
     "+449": DialRefusal.PREMIUM,
@@ -81,27 +81,27 @@ _REFUSED_PREFIXES = {
 
 
 def parse(text: str, region: str | None) -> Phone:
-    """Read a number as people and dialers write it; ASCII digits and the separators `space - . ( ) /` only.
+    """Parse a number as people and dialers write it: ASCII digits and the separators `space - . ( ) /` only.
 
-    `region` (ISO 3166) is where it is dialled from when there is no leading `+`. Without both, the `+` is presumed and
-    only a valid number is taken. Raises InvalidPhone.
+    `region` (ISO 3166) is where it is dialled from when there is no leading `+`. Without both, a `+` is assumed and
+    only a valid number is accepted. Raises InvalidPhone.
     """
     shape = _SHAPE.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
     digits = shape["number"].translate(_SEPARATORS) if shape else ""
     if shape is None or not digits:
         raise InvalidPhone("not a phone number")
     plus = bool(shape["plus"])
-    presumed = not plus and region is None
+    assumed = not plus and region is None
     home = None if plus or region is None else region.upper()
     number = _read(digits, home)
     grade, found = _grade(number, digits, plus)
-    if presumed and grade is not Grade.VALID:
+    if assumed and grade is not Grade.VALID:
         raise InvalidPhone("no country code, and no region to presume")
-    # An unverified number stays as it was written: nothing is known that could improve on it.
+    # An unverified number keeps its digits: no numbering plan tells how to normalise it.
     e164 = f"+{digits}" if grade is Grade.UNVERIFIED else lib.format_number(number, lib.PhoneNumberFormat.E164)
     if len(e164) > _LONGEST_E164 + 1:
         raise InvalidPhone("more than 15 digits")
-    # A number that matches no range of its country has no region of its own, but may have been read under one.
+    # A number outside the known ranges of its country has no region; it was parsed under one if it has its code.
     if found is None and home and lib.country_code_for_region(home) == number.country_code:
         found = home
     zones = _known(time_zones_for_number(number)) if grade is Grade.VALID else ()
@@ -118,7 +118,7 @@ def region_of(phone_code: str) -> str | None:
 
 
 def country_code(e164: str) -> int:
-    """The calling code with which a number of `parse` begins. Raises InvalidPhone for others."""
+    """The calling code of a number that `parse` returned. Raises InvalidPhone for others."""
     for length in (1, 2, 3):
         code = e164[1 : 1 + length]
         if code.isdecimal() and int(code) in lib.COUNTRY_CODE_TO_REGION_CODE:
@@ -127,7 +127,7 @@ def country_code(e164: str) -> int:
 
 
 def country_zones(e164: str) -> tuple[str, ...]:
-    """Every IANA zone that the number's calling code reaches, () when it belongs to no country."""
+    """Every IANA zone of the number's calling code, () when the code belongs to no country."""
     whole_country = lib.PhoneNumber(country_code=country_code(e164), national_number=0)
     return _known(time_zones_for_geographical_number(whole_country))
 
@@ -139,7 +139,7 @@ def mask(e164: str) -> str:
 
 
 def grade_or_refusal(text: str) -> Grade | DialRefusal:
-    """A grade or refusal, from its stored word."""
+    """A grade or refusal, from its stored value."""
     return DialRefusal(text) if text in set(DialRefusal) else Grade(text)
 
 
@@ -153,7 +153,7 @@ def _read(digits: str, home: str | None) -> lib.PhoneNumber:
 
 
 def _grade(number: lib.PhoneNumber, digits: str, plus: bool) -> tuple[Grade, str | None]:
-    """The grade and the region. Not `is_valid_number`, which looks for the region once more."""
+    """The grade and the region. Without `is_valid_number`, which would look up the region a second time."""
     found = lib.region_code_for_number(number)
     region = None if found in {None, _NO_COUNTRY, "ZZ"} else found
     if found is not None and lib.is_valid_number_for_region(number, found):
@@ -166,12 +166,12 @@ def _grade(number: lib.PhoneNumber, digits: str, plus: bool) -> tuple[Grade, str
 
 
 def _refusal(number: lib.PhoneNumber, e164: str) -> DialRefusal | None:
-    """Why this number may never be dialled: it costs money, or it rings somewhere else."""
+    """Why this number is never dialled: it costs extra, or another number would ring."""
     by_prefix = (refusal for prefix, refusal in _REFUSED_PREFIXES.items() if e164.startswith(prefix))
     kind = lib.number_type(number)
     if (costly := next(by_prefix, None) or _REFUSED_TYPES.get(kind)) or kind != PhoneNumberType.UNKNOWN:
         return costly
-    # Dialers strip the country code, and what is left of such a number would ring at the police.
+    # Dialers may strip the country code, and the rest of such a number is an emergency number.
     national = e164.removeprefix(f"+{number.country_code}")
     if any(shortnumberinfo.is_emergency_number(national, region) for region in _regions(number)):
         return DialRefusal.EMERGENCY

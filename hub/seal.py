@@ -1,6 +1,6 @@
-"""Sealing of personal data: a key per data subject, wrapped by a master key; equal values found by keyed hash.
+"""Encryption of personal data: a key per data subject, wrapped by a master key; equal values are found by keyed hash.
 
-Hides AES-256-GCM, the byte formats and the master keys' rotation. To destroy a wrapped key is to erase all it sealed.
+Hides AES-256-GCM, the byte formats and the master keys' rotation. Destroying a wrapped key erases all that it sealed.
 """
 
 import base64
@@ -20,20 +20,20 @@ _NONCE_BYTES: Final = 12
 _TAG_BYTES: Final = 16
 _ID_BYTES: Final = 8
 _MIN_PEPPER_BYTES: Final = 16
-# First byte of all that is stored, so that a later format can be told from this one.
+# The first byte of every stored value, to distinguish later formats.
 _FORMAT: Final = b"\x01"
 _WRAPPED_BYTES: Final = 1 + _ID_BYTES + _NONCE_BYTES + _KEY_BYTES + _TAG_BYTES
 
 
 class SealError(Exception):
-    """A seal does not open (wrong key, row or column; damaged; key unknown), or a key in the settings is unusable."""
+    """Sealed data can't be opened (wrong key, row or column; damaged), or a key in the settings is invalid."""
 
 
 def load_master_keys(text: str) -> tuple[bytes, ...]:
     """Read the setting `[LABEL:]BASE64[,...]`: the first key is current, the others still unwrap.
 
-    Each is 32 bytes, in standard or URL-safe base64. A label only helps whoever keeps the settings: stored data names
-    its master key by the key's own fingerprint. Raises SealError, which names the entry's position and never its text.
+    Each is 32 bytes, in standard or URL-safe base64. Labels are for the operator alone: stored data names its master
+    key by the key's fingerprint. Raises SealError, which names the entry's position and never its text.
     """
     entries = [entry.strip() for entry in text.split(",") if entry.strip()]
     if not entries:
@@ -56,7 +56,7 @@ def _master_key(entry: str, position: int) -> bytes:
 
 
 class DataKey:
-    """The key of one data subject. Seals any number of columns; each opens only at its own row and column."""
+    """The key of one data subject. Seals any number of columns; each value opens only at its row and column."""
 
     __slots__ = ("_aead",)
 
@@ -64,19 +64,19 @@ class DataKey:
         self._aead = AESGCM(key)
 
     def seal(self, plaintext: bytes, *, row: str, column: str) -> bytes:
-        """Return the sealed bytes, 29 longer than the plaintext and different each time."""
+        """The sealed bytes, 29 longer than the plaintext and different each time."""
         return _encrypt(self._aead, plaintext, _place(row, column))
 
     def open(self, sealed: bytes, *, row: str, column: str) -> bytes:
-        """Return the plaintext; SealError when the bytes were changed, moved, or sealed with another key."""
+        """The plaintext. Raises SealError for bytes that were changed, moved, or sealed with another key."""
         return _decrypt(self._aead, sealed, _place(row, column))
 
 
 class Vault:
-    """Makes and unwraps data keys, seals the hub's own secrets, and hashes what must be found again.
+    """Makes and unwraps data keys, seals the hub's own secrets, and hashes values for look-up.
 
     `master_keys`: 32 bytes each, the first is current. `pepper`: at least 16 bytes, and never changed, as every
-    index in the database hangs on it.
+    index in the database depends on it.
     """
 
     def __init__(self, master_keys: Sequence[bytes], pepper: bytes) -> None:
@@ -91,33 +91,33 @@ class Vault:
         self._index_keys: dict[str, bytes] = {}
 
     def new_key(self) -> tuple[DataKey, bytes]:
-        """Make a data key; the second value is its wrapped form (69 bytes), the only one to be stored."""
+        """A new data key, and its wrapped form (69 bytes), the only one to be stored."""
         key = os.urandom(_KEY_BYTES)
         return DataKey(key), self._current.wrap(key)
 
     def unwrap(self, wrapped: bytes) -> DataKey:
-        """Return the data key; SealError when its master key isn't known or the bytes were changed."""
+        """The data key. Raises SealError when its master key isn't known or the bytes were changed."""
         return DataKey(self._unwrap(wrapped))
 
     def rewrap(self, wrapped: bytes) -> bytes:
-        """Return the same data key wrapped by the current master key: the input itself when it already is."""
+        """The same data key wrapped by the current master key; the input itself when it already is."""
         key = self._unwrap(wrapped)
         return wrapped if wrapped[1 : 1 + _ID_BYTES] == self._current.id else self._current.wrap(key)
 
     def seal_secret(self, secret: bytes, *, row: str, column: str) -> bytes:
-        """Seal a secret that is no person's (an endpoint's, a dialer's password) under the current master key."""
+        """Seal a secret that is not personal data (of an endpoint, a dialer) under the current master key."""
         return _FORMAT + self._current.id + _encrypt(self._current.secrets, secret, _place(row, column))
 
     def open_secret(self, sealed: bytes, *, row: str, column: str) -> bytes:
-        """Return the secret; SealError as for `unwrap` and `DataKey.open`."""
+        """The secret. Raises SealError as `unwrap` and `DataKey.open` do."""
         master, rest = self._master_of(sealed)
         return _decrypt(master.secrets, rest, _place(row, column))
 
     def index(self, kind: str, value: str) -> bytes:
-        """Return the 32-byte keyed hash by which `value`, already in its normal form, is found.
+        """The 32-byte keyed hash by which `value`, already normalised, is found.
 
-        `kind` is a constant of the program (`phone`, `email`, `tombstone`, ...): equal values of two kinds have nothing
-        in common.
+        `kind` is a constant of the program (`phone`, `email`, `identity`, ...); equal values of two kinds have
+        unrelated hashes.
         """
         key = self._index_keys.get(kind)
         if key is None:
@@ -177,7 +177,7 @@ def _decrypt(aead: AESGCM, sealed: bytes, place: bytes) -> bytes:
 
 
 def _place(row: str, column: str) -> bytes:
-    # The length keeps ("a", "b:c") and ("a:b", "c") apart.
+    # The length distinguishes ("a", "b:c") from ("a:b", "c").
     return f"{len(row)}:{row}:{column}".encode()
 
 

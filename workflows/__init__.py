@@ -1,1 +1,1 @@
-"""One workflow per file; steps.py names their timeouts and retry policies. They carry ids and codes, never people."""
+"""One workflow per file; steps.py holds their timeouts and retry policies. Histories hold ids and codes only."""

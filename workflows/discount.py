@@ -1,4 +1,4 @@
-"""One discount request: its coupon, then its mail, then done; or given up, with the reason told."""
+"""One discount request: its coupon, then its mail, then sent; or failed, with the reason."""
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -14,31 +14,31 @@ with workflow.unsafe.imports_passed_through():
 class DiscountWorkflow:
     @workflow.run
     async def run(self, ref: DiscountRef) -> str:
-        """Returns `sent: ...`, `failed: ...`, or that the request never was."""
+        """Returns `sent: ...`, `failed: ...`, or that the request was never stored."""
         if not await workflow.execute_local_activity_method(DiscountActivities.begin, ref, **DATABASE):
-            return "never taken: its sender was told that it could not be scheduled"
+            return "never stored: its sender got the error that it could not be scheduled"
         try:
             return await self.fulfil(ref.discount_id)
         except ActivityError as error:
-            why = error.cause.message if isinstance(error.cause, ApplicationError) else "a step took too long"
-            args = [ref.discount_id, why]
+            reason = error.cause.message if isinstance(error.cause, ApplicationError) else "a step took too long"
+            args = [ref.discount_id, reason]
             await workflow.execute_local_activity_method(DiscountActivities.fail, args=args, **DATABASE)
-            return self.tell("failed", why)
+            return self.show_details("failed", reason)
 
     async def fulfil(self, discount_id: int) -> str:
-        self.tell("coupon", "the coupon is being made; the mail follows")
+        self.show_details("coupon", "the coupon is being made; the mail follows")
         made = await workflow.execute_activity_method(
             DiscountActivities.make_coupon, discount_id, summary="make the coupon", **SHOP
         )
-        self.tell("mail", f"coupon: {made}; the mail is being handed to the mail server")
+        self.show_details("mail", f"coupon: {made}; the mail is being handed to the mail server")
         status = await workflow.execute_activity_method(
             DiscountActivities.send_mail, discount_id, summary="hand over the mail", **MAIL
         )
-        return self.tell("sent", f"coupon: {made}; the mail server said {status}")
+        return self.show_details("sent", f"coupon: {made}; the mail server answered {status}")
 
-    def tell(self, stage: str, why: str) -> str:
-        """What Temporal's UI shows."""
-        workflow.set_current_details(f"**{stage}** {why}")
+    def show_details(self, stage: str, reason: str) -> str:
+        """Set what Temporal's UI shows; returns the same as one line."""
+        workflow.set_current_details(f"**{stage}** {reason}")
         if workflow.info().typed_search_attributes.get(vocabulary.STAGE) != stage:
             workflow.upsert_search_attributes([vocabulary.STAGE.value_set(stage)])
-        return f"{stage}: {why}"
+        return f"{stage}: {reason}"

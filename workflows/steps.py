@@ -8,15 +8,21 @@ from temporalio.common import RetryPolicy
 
 
 class StepPolicy(TypedDict):
+    """The options of an activity; a step is `execute_..._method(activity, argument, **POLICY)`."""
+
     start_to_close_timeout: timedelta
     retry_policy: RetryPolicy
 
 
-class Heartbeating(StepPolicy):
+class HeartbeatPolicy(StepPolicy):
+    """For a step that heartbeats: a lost worker is noticed after `heartbeat_timeout`."""
+
     heartbeat_timeout: timedelta
 
 
-class Outside(Heartbeating):
+class ExternalPolicy(HeartbeatPolicy):
+    """For a step that calls an outside service; `schedule_to_close_timeout` bounds all its attempts."""
+
     schedule_to_close_timeout: timedelta
 
 
@@ -25,7 +31,7 @@ def queue(name: str) -> str:
     return f"{name}-{workflow.info().task_queue.rpartition('-')[2]}"
 
 
-# A short database step, run by the worker that holds the workflow. It waits for its database as long as it takes.
+# A short database step, run by the worker that holds the workflow. Retried without end.
 DATABASE = StepPolicy(
     start_to_close_timeout=timedelta(seconds=20),
     retry_policy=RetryPolicy(
@@ -33,17 +39,18 @@ DATABASE = StepPolicy(
     ),
 )
 
-# Starting workflows is never given up: the leads are stored and promised.
-START = Heartbeating(
+# Starting workflows is retried without end: the leads are stored, and their sender has its response.
+START = HeartbeatPolicy(
     start_to_close_timeout=timedelta(minutes=10),
-    heartbeat_timeout=timedelta(seconds=15),  # a killed worker's starts go on elsewhere after this
+    heartbeat_timeout=timedelta(seconds=15),  # after this another worker goes on with a killed one's starts
     retry_policy=RetryPolicy(
         initial_interval=timedelta(seconds=1), backoff_coefficient=2, maximum_interval=timedelta(minutes=1)
     ),
 )
 
-# One talk with Leanpub, which may ask for longer waits itself. The activity gives up after a day; this is a net.
-SHOP = Outside(
+# One request to Leanpub, which may ask for longer waits by Retry-After. The activity gives up after a day, before this
+# does.
+SHOP = ExternalPolicy(
     start_to_close_timeout=timedelta(seconds=90),
     heartbeat_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(days=2),
@@ -52,9 +59,9 @@ SHOP = Outside(
     ),
 )
 
-# One talk with the mail server; greylisting ends within minutes, a full mailbox within days. The activity gives up
-# after five days; this is a net.
-MAIL = Outside(
+# One SMTP session; greylisting ends within minutes, a full mailbox within days. The activity gives up after five days,
+# before this does.
+MAIL = ExternalPolicy(
     start_to_close_timeout=timedelta(seconds=90),
     heartbeat_timeout=timedelta(seconds=10),
     schedule_to_close_timeout=timedelta(days=6),
@@ -63,7 +70,7 @@ MAIL = Outside(
     ),
 )
 
-# One attempt of a webhook. Its own schedule decides about the next one; this only survives a lost worker.
+# One attempt of a webhook. Its own schedule decides when the next is due; these retries are for a lost worker.
 DELIVERY = StepPolicy(
     start_to_close_timeout=timedelta(seconds=30),
     retry_policy=RetryPolicy(

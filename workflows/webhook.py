@@ -1,4 +1,4 @@
-"""One event on its way to one endpoint: an attempt, a wait, the next, until it is delivered or given up."""
+"""The delivery of one event to one endpoint: attempts with waits between them, until it is delivered or given up."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -6,7 +6,7 @@ from datetime import timedelta
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from activities.webhooks import Attempt, WebhookActivities
+    from activities.webhooks import AttemptSummary, WebhookActivities
     from hub.temporal import vocabulary
     from workflows.steps import DELIVERY, queue
 
@@ -14,32 +14,33 @@ with workflow.unsafe.imports_passed_through():
 @workflow.defn
 class WebhookWorkflow:
     def __init__(self) -> None:
-        self._wanted_now = False
+        self._retry_now = False
 
     @workflow.run
     async def run(self, delivery_id: int) -> str:
-        """Returns how the last attempt ended."""
+        """Returns the last attempt's verdict and status, such as `delivered: 200`."""
         attempt = await self.attempt(delivery_id, queue(vocabulary.WEBHOOKS))
         while attempt.next_in_seconds is not None:
             await self.pause(attempt)
             attempt = await self.attempt(delivery_id, queue(vocabulary.WEBHOOK_RETRIES))
-        return attempt.said
+        return attempt.summary
 
     @workflow.signal
     def retry_now(self) -> None:
-        """An operator or partner does not want to wait."""
-        self._wanted_now = True
+        """Make the next attempt now: an operator or partner asks for it."""
+        self._retry_now = True
 
-    async def attempt(self, delivery_id: int, task_queue: str) -> Attempt:
-        """First attempts have a queue of their own, so that they never stand behind retries."""
+    async def attempt(self, delivery_id: int, task_queue: str) -> AttemptSummary:
+        """First attempts have a task queue of their own, so that they never wait behind retries."""
         return await workflow.execute_activity_method(
             WebhookActivities.deliver, delivery_id, task_queue=task_queue, **DELIVERY
         )
 
-    async def pause(self, attempt: Attempt) -> None:
-        said = f"attempt {attempt.number} ended with {attempt.said}"
-        workflow.set_current_details(said)
+    async def pause(self, attempt: AttemptSummary) -> None:
+        """Until the next attempt is due, or asked for."""
+        details = f"attempt {attempt.number} ended with {attempt.summary}"
+        workflow.set_current_details(details)
         wait = timedelta(seconds=attempt.next_in_seconds or 0)
         with suppress(TimeoutError):
-            await workflow.wait_condition(lambda: self._wanted_now, timeout=wait, timeout_summary=said)
-        self._wanted_now = False
+            await workflow.wait_condition(lambda: self._retry_now, timeout=wait, timeout_summary=details)
+        self._retry_now = False

@@ -1,4 +1,4 @@
-"""Sessions of agents: a signed cookie that holds who and until when, and ends with the password it was given for."""
+"""Sessions of agents: a signed cookie with agent and expiry, invalid once the agent's password changes."""
 
 import hmac
 import re
@@ -13,12 +13,12 @@ from hub.store.agents import Agent, agent_by_id
 
 COOKIE: Final = "hub_agent"
 PATH: Final = "/agent-dashboard"
-LASTS_SECONDS: Final = 12 * 3600
+LIFETIME_SECONDS: Final = 12 * 3600
 _VALUE: Final = re.compile(r"(\d{1,18})\.(\d{1,12})\.([0-9a-f]{64})", re.ASCII)
 
 
 async def agent_of(request: Request, services: Services) -> Agent | None:
-    """The agent whose session the request carries, None when there is none (any more)."""
+    """The agent whose session the request carries; None without a session, and for an invalid or expired one."""
     match = _VALUE.fullmatch(request.cookies.get(COOKIE, ""))
     if match is None or int(match[2]) < time():
         return None
@@ -29,15 +29,15 @@ async def agent_of(request: Request, services: Services) -> Agent | None:
 
 
 def start_session(response: Response, services: Services, agent: Agent) -> None:
-    until = int(time()) + LASTS_SECONDS
+    expires = int(time()) + LIFETIME_SECONDS
     response.set_cookie(
         COOKIE,
-        f"{agent.id}.{until}.{_sign(services, agent, until)}",
-        max_age=LASTS_SECONDS,
+        f"{agent.id}.{expires}.{_sign(services, agent, expires)}",
+        max_age=LIFETIME_SECONDS,
         path=PATH,
         secure=not services.settings.development,
         httponly=True,
-        samesite="lax",  # the dialer's page leads here by a link
+        samesite="lax",  # sent with the link on the dialer's page, not with another site's forms
     )
 
 
@@ -45,6 +45,6 @@ def end_session(response: Response) -> None:
     response.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="lax")
 
 
-def _sign(services: Services, agent: Agent, until: int) -> str:
+def _sign(services: Services, agent: Agent, expires: int) -> str:
     password = (agent.password_digest or b"").hex()
-    return services.vault.index("agent session", f"{agent.id} {until} {password}").hex()
+    return services.vault.index("agent session", f"{agent.id} {expires} {password}").hex()

@@ -160,11 +160,11 @@ async def lease_calls(request: Request, hub: Hub, dialer: Dialer) -> Leased:
     """Take due calls, oldest first. Each is this dialer's alone until its lease ends."""
     wanted = await read_model(request, LeaseRequest)
     hold = timedelta(seconds=wanted.lease_seconds)
-    async with hub.call_notifier.waiting(dialer) as called:
+    async with hub.call_notifier.subscribe(dialer) as call_ready:
         taken = await _lease(hub, dialer, wanted.max, hold)
         left = wanted.wait_seconds
         while not taken and left > 0 and not await request.is_disconnected():
-            if await called(min(left, LOOK_SECONDS)):
+            if await call_ready(min(left, LOOK_SECONDS)):
                 taken = await _lease(hub, dialer, wanted.max, hold)
             left -= LOOK_SECONDS
     return Leased(calls=[_leased(lease) for lease in taken])

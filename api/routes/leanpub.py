@@ -103,7 +103,7 @@ class DiscountRefused(Exception):
 
 async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiResponse:
     """Within the transaction that stores it: what Temporal doesn't take is not stored either."""
-    judged = leanpub.judge(value, await discounts.facts(tx, partner_id))
+    judged = leanpub.judge(value, await discounts.partner_facts(tx, partner_id))
     if isinstance(judged, RequestRefusal):
         raise DiscountRefused(judged)
     stored = await discounts.store(tx, hub.vault, partner_id, judged, value)

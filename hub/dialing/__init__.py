@@ -1,1 +1,1 @@
-"""When a call may go out: the decision, the rules it follows from, and where in the world somebody is."""
+"""When a call may be placed: the decision, the policies and regulations behind it, and a lead's time zones."""

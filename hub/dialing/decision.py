@@ -1,6 +1,6 @@
-"""When a call may go out: pure decisions over the time and the facts, exact over every clock change.
+"""When a call may be placed: decided without I/O from the time and the rules, exact over every clock change.
 
-Hides wall clocks: hours are local, everything that goes in or comes out is an aware datetime, given back in UTC.
+Hides local time: calling hours are local, all arguments and results are aware datetimes, results in UTC.
 """
 
 from collections.abc import Iterable, Mapping
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 HORIZON = timedelta(days=14)
-"""How far ahead a common hour is looked for."""
+"""How far ahead to search for an hour that suits all zones."""
 
 _A_DAY = timedelta(hours=24)
 _NAMED_ZONES = 3
@@ -49,7 +49,7 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """`at` is the first moment at which it is Allowed; `why` is for people and holds nothing personal."""
+    """`at` is the first moment at which it is Allowed; `why` is for people and holds no personal data."""
 
     at: datetime
     why: str
@@ -57,7 +57,7 @@ class NotYet:
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """No moment will do, as things stand."""
+    """Not allowed at any time under the present rules."""
 
     why: str
 
@@ -73,10 +73,9 @@ def decide(
     not_before: datetime | None = None,
     not_after: datetime | None = None,
 ) -> Decision:
-    """Whether a call may go out at `now`, in all `zones` at once (`places.candidates`).
+    """Whether a call may be placed at `now`, by the hours of all `zones` at once (`time_zones.candidates`).
 
-    Somebody of whom not even a zone is known is never called: anywhere on earth no hour is decent for all.
-    Raises ValueError for times without a zone.
+    Without any zone the answer is Never: no hour is allowed everywhere on earth. Raises ValueError for naive times.
     """
     now = _utc(now)
     earliest = max(now, _utc(not_before)) if not_before else now
@@ -110,22 +109,22 @@ def blocked_reason(grade: Grade | DialRefusal, region: str | None, policy: Calli
 
 
 def retry_at(now: datetime, outcome: Outcome, policy: CallingPolicy) -> datetime | None:
-    """When to try again after `outcome`, None when nothing follows by itself. A callback names its own time."""
+    """When to call again after `outcome`; None when no attempt follows, and for a callback, which has its own time."""
     wait = policy.spacing.after(outcome)
     return None if wait is None else _utc(now) + wait
 
 
 def capped_until(now: datetime, calls: Iterable[datetime], rules: DialingRules) -> datetime | None:
-    """When the number may be called again under the cap per rolling 24 hours, None when it is not reached.
+    """When the number may be called again under the cap per rolling 24 hours; None when the cap is not reached.
 
-    `calls` are the times of the calls placed to this number, by whichever campaign; older ones do no harm.
+    `calls` are the times of all calls to this number, of any campaign; those before the last 24 hours are ignored.
     """
     recent = sorted(_utc(call) for call in calls if _utc(call) > _utc(now) - _A_DAY)
     return recent[-rules.max_per_day] + _A_DAY if len(recent) >= rules.max_per_day else None
 
 
 def load_calendars() -> None:
-    """Load the holiday calendars now: a second that the first decision would otherwise take."""
+    """Load the holiday calendars now: it takes a second, which would delay the first decision."""
     _holidays("US", None, 2000)
 
 
@@ -159,7 +158,7 @@ def _open_from(at: datetime, zone: str, rules: DialingRules) -> _Interval | None
 
 @lru_cache(maxsize=8192)
 def _open_around(zone: str, day: date, week: Week, calendars: _Calendars) -> tuple[_Interval, ...]:
-    """The open intervals of three local days, in order: a clock set back at midnight lets two days interleave."""
+    """The open intervals of three local days, in order: a clock set back at midnight makes two days overlap."""
     days = (day + timedelta(days=offset) for offset in (-1, 0, 1))
     return tuple(sorted(interval for each in days for interval in _open_on(zone, each, week, calendars)))
 
@@ -177,12 +176,12 @@ def _open_on(zone: str, day: date, week: Week, calendars: _Calendars) -> Iterabl
 
 
 def _offsets(zone: str, day: date) -> tuple[tuple[datetime, datetime, timedelta], ...]:
-    """The UTC offsets in force around a local day, each with its time of validity: one, or two on a change of clocks.
+    """The UTC offsets in force around a local day, each with its time of validity: one, or two around a clock change.
 
-    Within one offset wall time is plain arithmetic, so missing and repeated hours come out right by themselves.
+    Within one offset local time is plain arithmetic, so missing and repeated hours need no special case.
     """
     midnight = datetime.combine(day, time(), UTC)
-    # Wherever on earth it is, the local day lies between these; only one change of clocks does.
+    # In every zone the local day lies between these, with at most one clock change.
     first, last = midnight - timedelta(hours=15), midnight + timedelta(hours=40)
     before, after = _offset(zone, first), _offset(zone, last)
     if before == after:
@@ -199,7 +198,7 @@ def _offset(zone: str, at: datetime) -> timedelta:
     return at.astimezone(_zone(zone)).utcoffset() or timedelta(0)
 
 
-# ZoneInfo's own cache lets go of most zones and reads their files again.
+# ZoneInfo keeps strong references to eight zones only, and reads the others' files again.
 _zone = lru_cache(maxsize=1024)(ZoneInfo)
 
 
@@ -215,8 +214,8 @@ def _holiday(day: date, calendars: _Calendars) -> str | None:
 
 @lru_cache(maxsize=512)
 def _holidays(region: str, division: str | None, year: int) -> Mapping[date, str]:
-    """Empty for places without a calendar. The library takes a second and 35 MB to load, so only who asks has it."""
-    import holidays  # noqa: PLC0415 - only who asks pays for it
+    """Empty for regions without a calendar."""
+    import holidays  # noqa: PLC0415 - it takes a second and 35 MB, in processes that need it only
 
     try:
         return dict(holidays.country_holidays(region, subdiv=division, years=year, language="en_US"))
@@ -225,9 +224,9 @@ def _holidays(region: str, division: str | None, year: int) -> Mapping[date, str
 
 
 def _why_not(at: datetime, opens: datetime, zones: tuple[str, ...], rules: DialingRules) -> str:
-    """What stands in the way at `at`, in the zone that by itself would open last."""
+    """Why no call is allowed at `at`: the reason of the zone that opens last."""
     openings = {zone: (_open_from(at, zone, rules) or (at, at))[0] for zone in zones}
-    # Of zones that share a clock the last: libphonenumber names Britain's islands before London.
+    # Of zones with the same time the last one: libphonenumber lists Britain's islands before London.
     zone = max(reversed(zones), key=openings.__getitem__)
     reason = _closed(at, zone, rules)
     return reason if openings[zone] == opens else f"{reason}; {len(zones)} possible zones agree from {_moment(opens)}"
@@ -253,5 +252,5 @@ def _moment(at: datetime) -> str:
 
 def _utc(at: datetime) -> datetime:
     if at.utcoffset() is None:
-        raise ValueError("a time without its zone")
+        raise ValueError("a time without a zone")
     return at.astimezone(UTC)

@@ -1,6 +1,6 @@
-"""Where places are, as data: zones of states, postcodes of states, area codes of states with rules of their own."""
+"""Geographic data: time zones of states, postcodes of states, area codes of states with calling rules of their own."""
 
-# IANA's links for zones whose clocks agree today are left out; a state over several zones has them all.
+# Without IANA's links (aliases); a state in several zones has all of them.
 STATE_ZONES: dict[str, dict[str, tuple[str, ...]]] = {
     "US": {
         "AK": ("America/Anchorage", "America/Adak"),
@@ -82,7 +82,7 @@ STATE_ZONES: dict[str, dict[str, tuple[str, ...]]] = {
     },
 }
 
-# By the first three digits of a US ZIP code, first and last; military mail and the territories tell no state.
+# By the first three digits of a US ZIP code, first and last; military mail and the territories belong to none.
 ZIP_STATES: tuple[tuple[int, int, str], ...] = (
     (5, 5, "NY"), (10, 27, "MA"), (28, 29, "RI"), (30, 38, "NH"), (39, 49, "ME"), (50, 54, "VT"), (55, 55, "MA"),
     (56, 59, "VT"), (60, 69, "CT"), (70, 89, "NJ"), (100, 149, "NY"), (150, 196, "PA"), (197, 199, "DE"),
@@ -97,7 +97,7 @@ ZIP_STATES: tuple[tuple[int, int, str], ...] = (
     (980, 994, "WA"), (995, 999, "AK"),
 )  # fmt: skip
 
-# Florida presumes whoever has such a number to be a resident (Fla. Stat. 501.059(8)); the others are taken likewise.
+# Florida presumes that holders of such a number are residents (Fla. Stat. 501.059(8)); the others are treated alike.
 AREA_CODE_STATES: dict[str, str] = {
     code: state
     for state, codes in {
@@ -109,5 +109,5 @@ AREA_CODE_STATES: dict[str, str] = {
     for code in codes.split()
 }
 
-# British postcodes: the islands have their own zone names, everywhere else is London's.
+# British postcode areas with their own zone; all others are in Europe/London.
 ISLAND_ZONES = {"JE": "Europe/Jersey", "GY": "Europe/Guernsey", "IM": "Europe/Isle_of_Man"}

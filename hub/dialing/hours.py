@@ -1,4 +1,4 @@
-"""Weekly calling hours: how people write them, and their intersection. Local wall time, whole minutes."""
+"""Weekly calling hours: their written form, and their intersection. Local time, whole minutes."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -10,7 +10,7 @@ Span: TypeAlias = tuple[int, int]
 """From and until, in minutes of the local day; until is exclusive, 1440 is the day's end."""
 
 Week: TypeAlias = tuple[tuple[Span, ...], ...]
-"""Seven days from Monday, each with its spans in order and apart. () is a day without calls."""
+"""Seven days from Monday, each with its spans, ordered and disjoint. () is a day without calls."""
 
 _CLOCK = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 
@@ -46,7 +46,7 @@ Hours: TypeAlias = Annotated[str, StringConstraints(pattern=rf"^{_CLOCK}-({_CLOC
 """`09:00-20:00`."""
 
 Windows: TypeAlias = Mapping[Day, tuple[Hours, ...]]
-"""Hours by weekday as people and JSON write them: `{"mon": ["10:00-13:00", "14:00-20:00"]}`. Absent days have none."""
+"""Hours by weekday, as in a campaign's JSON: `{"mon": ["10:00-13:00", "14:00-20:00"]}`. Absent days have none."""
 
 
 def compiled(windows: Windows) -> Week:

@@ -1,4 +1,4 @@
-"""What a campaign decides about its calls, and the rules that follow from it for one number's region."""
+"""A campaign's calling policy, and the rules for one number: that policy within its region's regulations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ _SETTINGS = ConfigDict(frozen=True, extra="forbid")
 
 
 class Spacing(BaseModel):
-    """How long to leave a number alone after a call that reached nobody."""
+    """The wait before the next attempt, by the outcome of a call that reached nobody."""
 
     model_config = _SETTINGS
 
     busy: Wait = timedelta(minutes=5)
     no_answer: Wait = timedelta(hours=2)
     voicemail: Wait = timedelta(hours=4)
-    # The call itself went wrong, which says nothing about the person: soon, but not while the line is still down.
+    # A technical failure: call again soon, but not while the line is still down.
     failed: Wait = timedelta(minutes=15)
 
     def after(self, outcome: Outcome) -> timedelta | None:
-        """None for outcomes that no other attempt follows by itself."""
+        """None for outcomes after which no attempt follows."""
         waits: dict[Outcome, timedelta] = {
             Outcome.BUSY: self.busy,
             Outcome.NO_ANSWER: self.no_answer,
@@ -39,14 +39,14 @@ class Spacing(BaseModel):
 
 
 class CallingPolicy(BaseModel):
-    """A campaign's own settings; all of them have defaults, and the JSON form may leave out any.
+    """A campaign's settings; all have defaults, and its JSON may omit any.
 
-    `windows` narrow the region's hours. `region_windows` stand in for the region's default rule, its daily cap
-    included: for operators who know that another rule is theirs. `skip_holidays` leaves out the region's public
-    holidays. `max_attempts` (3: a first call and two more) and `max_per_day` (3 in any 24 hours, over all campaigns
-    of the number: the strictest law among the defaults) count calls placed. `regions` is an allow-list of ISO 3166
-    codes, None for all. `expires_after` counts from the lead's creation. `open_always` sets hours and holidays
-    aside, for development.
+    `windows` narrow the region's hours. `region_windows` replace the region's default regulation, its daily cap
+    included: for operators to whom another one applies. `skip_holidays`: no calls on the region's public holidays.
+    `max_attempts` (3: a first call and two more) and `max_per_day` (3 in any 24 hours, over all campaigns of the
+    number: the strictest of the default regulations) count calls placed. `regions` is an allow-list of ISO 3166 codes,
+    None for all. `expires_after` counts from the lead's creation. `open_always` ignores hours and holidays, for
+    development.
     """
 
     model_config = _SETTINGS
@@ -65,9 +65,9 @@ class CallingPolicy(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class DialingRules:
-    """What holds for one number: the campaign's policy within its region's law.
+    """The rules for one number: the campaign's policy within its region's regulations.
 
-    `holiday_calendars` are (region, state or None). `source` names the law, `version` the table it comes from.
+    `holiday_calendars` are (region, state or None). `source` names the regulations, `version` that of their table.
     """
 
     policy: CallingPolicy
@@ -83,9 +83,9 @@ def policy_for(
     states: frozenset[str] = frozenset(),
     overrides: CallingPolicy | Mapping[str, Any] | None = None,
 ) -> DialingRules:
-    """The rules for a number of `region` (ISO 3166), for somebody in any of `states` (as `places.states` tells).
+    """The rules for a number of `region` (ISO 3166), for a person in any of `states` (from `time_zones.states`).
 
-    An unknown region gets the cautious default. Raises pydantic's ValidationError for overrides that are no policy.
+    An unknown region gets the cautious default. Raises pydantic's ValidationError for invalid overrides.
     """
     policy = overrides if isinstance(overrides, CallingPolicy) else CallingPolicy.model_validate(overrides or {})
     if policy.region_windows is not None:

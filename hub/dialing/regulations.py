@@ -1,4 +1,4 @@
-"""The default calling rules, as data: who may be called when, by which law. Raise VERSION with every change."""
+"""The default calling regulations, as data: hours and caps by region, with their source. Raise VERSION with changes."""
 
 from dataclasses import dataclass
 
@@ -12,9 +12,9 @@ _WEEKEND = (Day.SAT, Day.SUN)
 
 @dataclass(frozen=True, slots=True)
 class Regulation:
-    """Hours in local time, and at most so many calls to one number in any 24 hours (None: the campaign's own cap).
+    """Hours in local time, and the cap of calls to one number in any 24 hours (None: the campaign's cap alone).
 
-    A rule with `states` holds beside its region's rule, not in its place.
+    A regulation with `states` applies together with its region's, not instead of it.
     """
 
     region: str | None
@@ -49,6 +49,6 @@ REGULATIONS = (
 
 
 def rules_for(region: str | None, states: frozenset[str]) -> tuple[Regulation, ...]:
-    """All rules that hold at once in the region and any of the states."""
+    """All regulations that apply together in the region and any of the states."""
     mine = [rule for rule in REGULATIONS if rule.region == region and (not rule.states or rule.states & states)]
     return tuple(mine) or (OTHERS,)

@@ -1,4 +1,4 @@
-"""Where somebody may be, from what a lead tells: candidate time zones, and US states with rules of their own."""
+"""A lead's possible time zones, and the US states whose calling rules may apply, from its number and address."""
 
 import re
 from functools import lru_cache
@@ -16,9 +16,9 @@ _BRITISH_REGIONS = {"GB", "GG", "IM", "JE"}
 def zones(
     phone: Phone, *, explicit: str | None = None, postcode: str | None = None, state: str | None = None
 ) -> tuple[str, ...]:
-    """Candidate IANA zones by the best source there is: the explicit zone, postcode or state, the number. () if none.
+    """Candidate IANA zones by the best source: the explicit zone, then postcode or state, then the number. () if none.
 
-    An explicit zone that does not exist, and a postcode or state unknown to the number's region, are passed over.
+    An explicit zone that does not exist, and a postcode or state unknown in the number's region, are ignored.
     """
     if explicit and is_zone(explicit):
         return (explicit,)
@@ -29,12 +29,12 @@ def zones(
 
 
 def candidates(known: tuple[str, ...], e164: str) -> tuple[str, ...]:
-    """The zones to respect when dialling: those known, else all of the number's calling code, () if it has none."""
+    """The zones whose hours apply: those known, else all of the number's calling code, () if it has none."""
     return known or country_zones(e164)
 
 
 def states(phone: Phone, *, postcode: str | None = None, state: str | None = None) -> frozenset[str]:
-    """The US states whose rules may protect this person: by address and, for states that presume it, by area code."""
+    """The US states whose rules may apply to this person: by address and, for states that presume it, by area code."""
     if phone.region != "US":
         return frozenset()
     return frozenset(filter(None, (_state_of("US", postcode, state), AREA_CODE_STATES.get(phone.e164[2:5]))))
@@ -42,7 +42,7 @@ def states(phone: Phone, *, postcode: str | None = None, state: str | None = Non
 
 @lru_cache(maxsize=1024)
 def is_zone(name: str) -> bool:
-    """Whether this is the name of a time zone that this machine knows."""
+    """Whether this names a time zone of the installed database."""
     if not _ZONE_NAME.fullmatch(name):
         return False
     try:

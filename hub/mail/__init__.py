@@ -1,4 +1,4 @@
-"""The coupon e-mail: rendered by `render`, put into an envelope by `build_message`."""
+"""The coupon e-mail: text and HTML by `render`, the MIME message by `build_message`."""
 
 from hub.mail.message import Mailbox, build_message, needs_smtputf8, serialise, stable_message_id
 from hub.mail.rendering import CouponMail, Rendered, preview, redeem_link, render

@@ -1,4 +1,4 @@
-"""The coupon e-mail as a message: headers that nobody can inject into, and the bytes that go over the wire."""
+"""The coupon e-mail as a MIME message: headers safe against injection, and the bytes sent by SMTP."""
 
 import re
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from email_validator import EmailNotValidError, validate_email
 
 from hub.mail.rendering import Rendered
 
-_LONGEST_NAME = 64
+_MAX_NAME_CHARS = 64
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f()<>\[\]:;@\\,"=?]+')
 _ENCODED_WORD = re.compile(r"=\?|\?=|[\x00-\x1f\x7f-\x9f]")
 _MESSAGE_ID = re.compile(r"<[!-~]+@[!-~]+>")
@@ -21,14 +21,14 @@ _MESSAGE_ID = re.compile(r"<[!-~]+@[!-~]+>")
 
 @dataclass(frozen=True, slots=True)
 class Mailbox:
-    """An address, with the name shown beside it. The address may be non-ASCII; its domain is then IDNA on the wire."""
+    """An address, with its display name. The address may be non-ASCII; its domain is then sent as IDNA."""
 
     address: str
     name: str = ""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From `Name <address>` or a bare address, as it stands in the settings. Raises ValueError."""
+        """From `Name <address>` or a bare address, as in the settings. Raises ValueError."""
         name, address = parseaddr(text)
         if "@" not in address:
             message = f"not a mailbox: {text!r}"
@@ -41,7 +41,7 @@ class Mailbox:
 
 
 def stable_message_id(public_id: str, sender: Mailbox) -> str:
-    """The Message-ID (RFC 5322, 3.6.4) of one discount's mail, the same whenever it is sent again."""
+    """The Message-ID (RFC 5322, 3.6.4) of one discount request's mail, the same for every attempt."""
     return f"<discount.{public_id}@{_wire_address(sender.address).rpartition('@')[2]}>"
 
 
@@ -56,7 +56,7 @@ def build_message(
 ) -> EmailMessage:
     """Text and HTML as alternatives. `message_id` (`<left@right>`) and `date` stay the same over retries.
 
-    Raises ValueError for a message id that is none.
+    Raises ValueError for an invalid message id.
     """
     if not _MESSAGE_ID.fullmatch(message_id):
         raise ValueError("a Message-ID has the form <left@right>")
@@ -68,23 +68,23 @@ def build_message(
     message["Subject"] = _ENCODED_WORD.sub(" ", " ".join(rendered.subject.split()))
     message["Date"] = format_datetime(date)
     message["Message-ID"] = message_id
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers, please
-    # Quoted-printable, so that servers without 8BITMIME and with short lines change nothing.
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses out-of-office replies
+    # Quoted-printable: unchanged by servers without 8BITMIME or with a limit on line length.
     message.set_content(rendered.text, cte="quoted-printable")
     message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-    message["Content-Language"] = rendered.language  # Last: making alternatives moves Content headers into a part.
+    message["Content-Language"] = rendered.language  # Last: add_alternative moves Content headers into a part.
     return message
 
 
 def needs_smtputf8(message: EmailMessage) -> bool:
-    """Whether an address, not merely a name, has characters that only RFC 6531 can carry."""
+    """Whether an address (a name alone does not) has characters that need RFC 6531."""
     headers = [message[name] for name in ("From", "To", "Reply-To")]
     addresses = [a.addr_spec for header in headers if isinstance(header, AddressHeader) for a in header.addresses]
     return not all(address.isascii() for address in addresses)
 
 
 def serialise(message: EmailMessage) -> bytes:
-    """The message with CRLF line ends; headers in UTF-8 where an address needs it, else as RFC 2047 has them."""
+    """The message with CRLF line ends; headers in UTF-8 where an address needs it, else encoded by RFC 2047."""
     return message.as_bytes(policy=SMTPUTF8 if needs_smtputf8(message) else SMTP)
 
 
@@ -94,11 +94,11 @@ def _header_address(mailbox: Mailbox) -> Address:
 
 
 def _display_name(name: str) -> str:
-    """Without quoted characters and encoded words.
+    """Without characters that need quoting, and without encoded words.
 
     The standard library drops the quotes of long names, and decodes `=?utf-8?q?=0D=0ABcc:...?=` into a header.
     """
-    return " ".join(_NOT_IN_NAMES.sub(" ", name).split())[:_LONGEST_NAME].strip()
+    return " ".join(_NOT_IN_NAMES.sub(" ", name).split())[:_MAX_NAME_CHARS].strip()
 
 
 def _wire_address(address: str) -> str:

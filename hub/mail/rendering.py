@@ -1,6 +1,6 @@
-"""What the coupon e-mail says and looks like, per product and language.
+"""The coupon e-mail's text and HTML, per product and language.
 
-Hides MJML, where templates and words are looked for, and the formats of prices and dates.
+Hides MJML, the look-up of templates and their texts (`words`), and the formats of prices and dates.
 """
 
 import re
@@ -23,7 +23,7 @@ from mjml import mjml2html
 DEFAULT_LANGUAGE: Final = "en"
 DEFAULT_PRODUCT: Final = "default"
 CURRENCY: Final = "USD"
-"""Leanpub prices have no other currency."""
+"""Leanpub's prices are in US dollars (docs/partners/leanpub.md)."""
 
 _TEMPLATES = Path(__file__).parent.parent / "templates" / "coupon"
 _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -31,7 +31,7 @@ _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True)
 class CouponMail:
-    """The facts of one e-mail. `price_cents` in US cents; `valid_until` is the last day on which the coupon works."""
+    """The data of one e-mail. `price_cents` in US cents; `valid_until` is the last day on which the coupon works."""
 
     first_name: str
     partner_name: str
@@ -54,7 +54,7 @@ class CouponMail:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Both parts of an e-mail; `language` is the one it is really in (BCP 47)."""
+    """Both parts of an e-mail; `language` (BCP 47) is the one it is written in."""
 
     subject: str
     text: str
@@ -71,9 +71,9 @@ def redeem_link(slug: str, code: str) -> str:
 
 
 def render(mail: CouponMail, own_templates: Path | None = None) -> Rendered:
-    """Both parts of the e-mail, from the product's words and layout where there are some, else the default's.
+    """Both parts of the e-mail, by the product's words and layout where it has any, else the default ones.
 
-    `own_templates` is a folder of the operator's, laid out like hub/templates/coupon and asked first.
+    `own_templates` is a folder of the operator, structured like hub/templates/coupon and searched first.
     """
     page, plain = _part(own_templates, html=True), _part(own_templates, html=False)
     language = _language(plain, mail)
@@ -98,7 +98,7 @@ def preview(
     sandbox: bool = False,
     own_templates: Path | None = None,
 ) -> Rendered:
-    """The e-mail of a product with made-up facts: what `hub email preview` and the development page show."""
+    """The e-mail of a product with sample data, for `hub email preview` and the mail catcher's preview page."""
     code = "SAMPLE-7KQ4-ZM2X"
     sample = CouponMail(
         first_name="Zoë",
@@ -118,7 +118,7 @@ def preview(
 
 
 class _MjmlLoader(BaseLoader):
-    """Turns a layout's MJML into HTML when it is loaded, so that it is compiled once and not for every mail."""
+    """Compiles a layout's MJML to HTML when it is loaded, once and not for every mail."""
 
     def __init__(self, folders: list[Path]) -> None:
         self._files = FileSystemLoader(folders)
@@ -133,7 +133,7 @@ def _part(own_templates: Path | None, *, html: bool) -> Environment:
     folders = [folder for folder in (own_templates, _TEMPLATES) if folder]
     return Environment(
         loader=_MjmlLoader(folders),
-        autoescape=html,  # noqa: S701 - only the text part is not escaped
+        autoescape=html,  # noqa: S701 - off for the text part alone
         undefined=StrictUndefined,
         keep_trailing_newline=True,
     )
@@ -145,12 +145,12 @@ def _inliner() -> CSSInliner:
 
 
 def _template(part: Environment, product_id: str, name: str) -> Template:
-    """The product's own layout, else the common one."""
+    """The product's layout, else the default product's, else the common one."""
     return part.select_template([f"{folder}/{name}" for folder in reversed(_folders(product_id))] + [name])
 
 
 def _words(part: Environment, product_id: str, language: str, facts: _Facts) -> dict[str, str]:
-    """The default's words, with those that the product puts in their place."""
+    """The default words, overridden by the product's."""
     words: dict[str, str] = {}
     for folder in _folders(product_id):
         with suppress(TemplateNotFound):
@@ -170,7 +170,7 @@ def _language(part: Environment, mail: CouponMail) -> str:
 
 
 def _folders(product_id: str) -> list[str]:
-    """Where words are looked for, the most particular last. Product ids are free text, folder names are not."""
+    """The folders to search for words, the product's last. Not every product id is a valid folder name."""
     return [DEFAULT_PRODUCT] + [product_id] * bool(_FOLDER.fullmatch(product_id))
 
 

@@ -1,4 +1,4 @@
-"""Deliveries of events to endpoints: what an attempt needs, and what it left behind."""
+"""Deliveries of events to endpoints: loaded for an attempt, updated by its result."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -10,7 +10,7 @@ from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.events import BODY
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event
-from hub.webhooks import Verdict
+from hub.webhooks import DeliveryState, FailureKind, PayloadFormat, Verdict
 
 ANSWER = "delivery_attempt.answer"
 KEPT = timedelta(days=30)
@@ -20,7 +20,7 @@ OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWebhook:
-    """One delivery, ready to be posted. `subject_key` seals what the endpoint answers."""
+    """One delivery, ready to be posted. `subject_key` seals the endpoint's response."""
 
     delivery_id: int
     endpoint_id: int
@@ -29,27 +29,30 @@ class OutgoingWebhook:
     body: bytes
     secrets: tuple[str, ...]
     attempt: int
-    own_payload: bool
+    payload_format: PayloadFormat
     subject_key: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class AttemptResult:
-    """How one attempt went. `outcome`: an HTTP status or a failure class; `next_in`: None when there is no next."""
+    """The result of one attempt. `outcome`: an HTTP status or a failure; `next_in`: None when no attempt follows.
 
-    outcome: int | str
+    `response` is the beginning of the response's body.
+    """
+
+    outcome: int | FailureKind
     verdict: Verdict
     duration_ms: int
     address: str | None
-    answer: bytes
+    response: bytes
     next_in: timedelta | None
 
 
 async def load(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook | None:
-    """The delivery, or None when it is over: delivered, its subject erased, its endpoint disabled or deleted."""
+    """The delivery; None when it is final, its subject erased, or its endpoint disabled or deleted."""
     row = (await tx.execute(_OUTGOING.where(Delivery.id == delivery_id))).one()
-    over = row.state != "pending" or row.disabled_at is not None or row.deleted_at is not None
-    if over or row.wrapped_key is None or row.body is None:
+    endpoint_live = row.disabled_at is None and row.deleted_at is None
+    if row.state != DeliveryState.PENDING or not endpoint_live or row.wrapped_key is None or row.body is None:
         return None
     secrets = [vault.open_secret(row.secret, row=str(row.endpoint_id), column=SECRET)]
     if row.old_secret is not None and row.old_secret_until > row.now:
@@ -62,7 +65,7 @@ async def load(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook | None
         body=vault.unwrap(row.wrapped_key).open(row.body, row=row.public_id, column=BODY),
         secrets=tuple(secret.decode() for secret in secrets),
         attempt=row.attempts + 1,
-        own_payload=row.campaign_id is not None,
+        payload_format=PayloadFormat.ENVELOPE if row.campaign_id is None else PayloadFormat.CAMPAIGN,
         subject_key=row.wrapped_key,
     )
 
@@ -91,25 +94,25 @@ _OUTGOING = (
 )
 
 
-async def note(tx: Tx, vault: Vault, webhook: OutgoingWebhook, attempted: AttemptResult) -> None:
-    """Write the attempt down, and what follows for its delivery and endpoint. Run again it changes nothing."""
+async def record_attempt(tx: Tx, vault: Vault, webhook: OutgoingWebhook, result: AttemptResult) -> None:
+    """Store the attempt, and update its delivery and endpoint by it. Safe to run twice."""
     now = func.clock_timestamp()
-    next_at = None if attempted.next_in is None else now + attempted.next_in
+    next_at = None if result.next_in is None else now + result.next_in
     row = f"{webhook.delivery_id}.{webhook.attempt}"
-    status = attempted.outcome if isinstance(attempted.outcome, int) else None
+    status = result.outcome if isinstance(result.outcome, int) else None
     written = insert(DeliveryAttempt).values(
         delivery_id=webhook.delivery_id,
         number=webhook.attempt,
         status=status,
-        failure=None if status is not None else attempted.outcome,
-        duration_ms=attempted.duration_ms,
-        address=attempted.address,
-        answer=vault.unwrap(webhook.subject_key).seal(attempted.answer, row=row, column=ANSWER),
+        failure=None if status is not None else result.outcome,
+        duration_ms=result.duration_ms,
+        address=result.address,
+        answer=vault.unwrap(webhook.subject_key).seal(result.response, row=row, column=ANSWER),
         next_at=next_at,
     )
     await tx.execute(written.on_conflict_do_nothing())
-    delivered = attempted.verdict is Verdict.DELIVERED
-    state = "delivered" if delivered else "pending" if attempted.next_in is not None else "failed"
+    delivered = result.verdict is Verdict.DELIVERED
+    state = DeliveryState.DELIVERED if delivered else DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
     mine = update(Delivery).where(Delivery.id == webhook.delivery_id)
     await tx.execute(mine.values(state=state, attempts=webhook.attempt, next_at=next_at))
     endpoint = update(Endpoint).where(Endpoint.id == webhook.endpoint_id)
@@ -117,11 +120,11 @@ async def note(tx: Tx, vault: Vault, webhook: OutgoingWebhook, attempted: Attemp
         await tx.execute(endpoint.where(Endpoint.failing_since.is_not(None)).values(failing_since=None))
     else:
         await tx.execute(endpoint.where(Endpoint.failing_since.is_(None)).values(failing_since=now))
-    if attempted.verdict is Verdict.DISABLE:
+    if result.verdict is Verdict.DISABLE:
         await tx.execute(endpoint.values(disabled_at=now, disabled_why="it answered 410 Gone"))
 
 
 async def purge_expired(tx: Tx) -> int:
-    """Remove attempts after 30 days; returns how many."""
+    """Delete attempts older than 30 days; returns how many."""
     old = delete(DeliveryAttempt).where(DeliveryAttempt.created_at < func.clock_timestamp() - KEPT)
     return (await tx.execute(old)).rowcount

@@ -1,4 +1,4 @@
-"""Taking in discount requests: who may ask for what, repeats, and the row that a workflow then drives."""
+"""Storing discount requests: what their partner may ask for, repeats, and the rows that a workflow then drives."""
 
 import json
 from dataclasses import dataclass
@@ -23,15 +23,27 @@ REPEATS_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class StoredDiscount:
-    """A request's row. `fresh`: it is new, and its workflow is still to be started."""
+    """A stored request. `fresh`: it is new, and its workflow is still to be started."""
 
     id: int
     public_id: str
     fresh: bool
 
 
-async def facts(tx: Tx, partner_id: int) -> PartnerFacts:
-    """What the contract needs to know of the partner."""
+@dataclass(frozen=True, slots=True)
+class _Product:
+    """The product's terms, from which a coupon is made."""
+
+    id: int
+    slug: str
+    package: str
+    price_cents: int
+    valid_days: int
+    max_uses: int
+
+
+async def partner_facts(tx: Tx, partner_id: int) -> PartnerFacts:
+    """What the contract needs to judge a request of this partner."""
     partner = select(Partner.public_id, Partner.production_ready).where(Partner.id == partner_id)
     row = (await tx.execute(partner)).one()
     origins = (await tx.execute(select(Origin.name).where(Origin.partner_id == partner_id))).scalars()
@@ -42,18 +54,14 @@ async def facts(tx: Tx, partner_id: int) -> PartnerFacts:
 async def store(
     tx: Tx, vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]
 ) -> StoredDiscount:
-    """Write the request and the coupon that it will have, unless it is a repeat of one within 24 h.
+    """Store the request and its future coupon, unless it repeats one of the last 24 h; that one is returned then.
 
     The caller holds the partner's admission lock, so that of two equal requests at once the second finds the first.
     """
     repeat_hash = _repeat_hash(vault, partner_id, request, body)
     if repeat_hash and (earlier := await _earlier(tx, partner_id, repeat_hash)):
         return earlier
-    product = (
-        await tx.execute(
-            select(Product).where(Product.partner_id == partner_id, Product.public_id == request.product_id)
-        )
-    ).one()
+    product = await _product(tx, partner_id, request.product_id)
     public_id = uuid4().hex
     key, wrapped = vault.new_key()
     recipient = {
@@ -75,7 +83,9 @@ async def store(
         email_hash=vault.index("email", request.recipient.email.lower()),
     )
     discount_id = int((await tx.execute(row.returning(Discount.id))).scalar_one())
-    await tx.execute(insert(Coupon).values(discount_id=discount_id, **_coupon(product, sandbox=request.sandbox)))
+    await tx.execute(
+        insert(Coupon).values(discount_id=discount_id, **_coupon_columns(product, sandbox=request.sandbox))
+    )
     return StoredDiscount(discount_id, public_id, fresh=True)
 
 
@@ -95,8 +105,14 @@ async def _earlier(tx: Tx, partner_id: int, repeat_hash: bytes) -> StoredDiscoun
     return None if row is None else StoredDiscount(row.id, row.public_id, fresh=False)
 
 
-def _coupon(product: Any, *, sandbox: bool) -> dict[str, Any]:
-    """Chosen now, once. It works from yesterday on, as Leanpub's day may be behind."""
+async def _product(tx: Tx, partner_id: int, public_id: str) -> _Product:
+    columns = (Product.id, Product.slug, Product.package, Product.price_cents, Product.valid_days, Product.max_uses)
+    ours = select(*columns).where(Product.partner_id == partner_id, Product.public_id == public_id)
+    return _Product(*(await tx.execute(ours)).one())
+
+
+def _coupon_columns(product: _Product, *, sandbox: bool) -> dict[str, Any]:
+    """Chosen once. It is valid from yesterday on, as Leanpub's clock may be in a time zone behind UTC."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     return {
         "code": new_code(sandbox=sandbox),

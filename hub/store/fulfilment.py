@@ -1,16 +1,16 @@
-"""Fulfilling a discount request: what its coupon and mail need, and how far both are.
+"""Fulfilling a discount request: the data that its coupon and mail need, and the states of both.
 
 Intent before effect: a mail is counted before it is handed over, so that a worker lost in between counts as a send.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import func, select, update
 
 from hub import strictjson
-from hub.discounts import MOST_MAILS, DiscountState, MailState
+from hub.discounts import MOST_MAILS, CouponState, DiscountState, MailState
 from hub.mail import Mailbox, stable_message_id
 from hub.seal import Vault
 from hub.store import events
@@ -21,8 +21,8 @@ from hub.store.tables import Coupon, Discount, Partner, Product
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
-    """One request with all its facts. Prices in US cents; `age` is how long ago it was taken."""
+class LoadedDiscount:
+    """A request with its recipient, product and coupon. Prices in US cents; `age` is the time since it was accepted."""
 
     id: int
     public_id: str
@@ -51,7 +51,7 @@ class Order:
     sandbox: bool
 
 
-_FACTS = (
+_DISCOUNT = (
     select(
         Discount.id,
         Discount.public_id,
@@ -63,7 +63,7 @@ _FACTS = (
         Discount.recipient,
         (func.clock_timestamp() - Discount.created_at).label("age"),
         Partner.name.label("partner_name"),
-        # Both conditions hold when it was taken, or it is sandbox; the partner's is looked at again before the effect.
+        # Checked when the request was accepted; the partner's part is checked again before each effect.
         (~Discount.sandbox & Partner.production_ready).label("production"),
         Product.public_id.label("product_id"),
         Product.title.label("product_title"),
@@ -75,7 +75,7 @@ _FACTS = (
         Coupon.starts_on,
         Coupon.ends_on,
         Coupon.max_uses,
-        (Coupon.state == "made").label("coupon_made"),
+        (Coupon.state == CouponState.MADE).label("coupon_made"),
     )
     .join(Partner, Partner.id == Discount.partner_id)
     .join(Product, Product.id == Discount.product_id)
@@ -84,37 +84,37 @@ _FACTS = (
 
 
 async def begin(tx: Tx, discount_id: int, partner_id: int, sender: Mailbox) -> bool:
-    """Whether the request was committed: its workflow is started within its transaction, and may be there first.
+    """Whether the request was committed: its workflow is started within its transaction, and may run before the commit.
 
-    From now on its mail has its Message-ID.
+    Sets the Message-ID of its mail.
     """
     await wait_for_admissions(tx, partner_id)
     mine = select(Discount.public_id, Discount.message_id).where(Discount.id == discount_id)
     row = (await tx.execute(mine)).first()
     if row is not None and row.message_id is None:
-        await _note(tx, discount_id, message_id=stable_message_id(row.public_id, sender))
+        await _update(tx, discount_id, message_id=stable_message_id(row.public_id, sender))
     return row is not None
 
 
-async def load(tx: Tx, vault: Vault, discount_id: int) -> Order:
+async def load(tx: Tx, vault: Vault, discount_id: int) -> LoadedDiscount:
     """The request, its recipient unsealed."""
-    row = (await tx.execute(_FACTS.where(Discount.id == discount_id))).one()
+    row = (await tx.execute(_DISCOUNT.where(Discount.id == discount_id))).one()
     facts = {name: value for name, value in row._asdict().items() if name not in {"wrapped_key", "recipient"}}
     sealed = vault.unwrap(row.wrapped_key).open(row.recipient, row=row.public_id, column=RECIPIENT)
     person: Any = strictjson.loads(sealed)
-    return Order(**facts, **person)
+    return LoadedDiscount(**facts, **person)
 
 
-async def coupon_made(tx: Tx, discount_id: int) -> None:
+async def record_coupon(tx: Tx, discount_id: int) -> None:
+    """The coupon is made."""
     mine = update(Coupon).where(Coupon.discount_id == discount_id)
-    await tx.execute(mine.values(state="made"))
+    await tx.execute(mine.values(state=CouponState.MADE))
 
 
 async def claim_mail(tx: Tx, discount_id: int) -> MailState:
-    """Count a mail that is about to be handed over; returns how things stood.
+    """Count a mail that is about to be handed over. Returns NONE when it may be.
 
-    SENT: there is nothing to send. DOUBTFUL: nobody knows whether the ones before went out, and no more may follow.
-    NONE: go on.
+    SENT: it was sent before. DOUBTFUL: it was handed over as often as it may be, and its fate is unknown.
     """
     row = (
         await tx.execute(
@@ -125,52 +125,52 @@ async def claim_mail(tx: Tx, discount_id: int) -> MailState:
         return MailState.SENT
     if row.mails_sent >= MOST_MAILS:
         return MailState.DOUBTFUL
-    await _note(tx, discount_id, mail_state=MailState.SENDING, mails_sent=row.mails_sent + 1)
+    await _update(tx, discount_id, mail_state=MailState.SENDING, mails_sent=row.mails_sent + 1)
     return MailState.NONE
 
 
-async def mail_not_sent(tx: Tx, discount_id: int) -> None:
-    """The server surely did not take the mail that was claimed."""
+async def release_mail(tx: Tx, discount_id: int) -> None:
+    """Take back the claim: the server certainly did not accept the mail."""
     mine = update(Discount).where(Discount.id == discount_id, Discount.state == DiscountState.TAKEN)
     await tx.execute(mine.values(mail_state=MailState.NONE, mails_sent=Discount.mails_sent - 1))
 
 
-async def mail_doubtful(tx: Tx, discount_id: int) -> int:
-    """Nobody knows about the mail that was claimed; returns how many there are now, sent or doubtful."""
-    await _note(tx, discount_id, mail_state=MailState.DOUBTFUL)
-    sent = select(Discount.mails_sent).where(Discount.id == discount_id)
-    return int((await tx.execute(sent)).scalar_one())
+async def record_doubtful_mail(tx: Tx, discount_id: int) -> None:
+    """Keep the claim: whether the server accepted the mail is unknown."""
+    await _update(tx, discount_id, mail_state=MailState.DOUBTFUL)
 
 
-async def mail_sent(tx: Tx, vault: Vault, order: Order) -> None:
-    """The server took it: the request is done, and the partner is told, once."""
+async def record_sent_mail(tx: Tx, vault: Vault, discount: LoadedDiscount) -> None:
+    """The server accepted the mail: the request is SENT, with an event. Safe to run twice."""
     now = func.clock_timestamp()
-    mine = update(Discount).where(Discount.id == order.id, Discount.state == DiscountState.TAKEN)
+    mine = update(Discount).where(Discount.id == discount.id, Discount.state == DiscountState.TAKEN)
     sent = mine.values(state=DiscountState.SENT, mail_state=MailState.SENT, sent_at=now, updated_at=now)
     if (await tx.execute(sent.returning(Discount.id))).first():
-        await _tell(tx, vault, order, "discount.sent")
+        await _record_event(tx, vault, discount, "discount.sent")
 
 
-async def fail(tx: Tx, vault: Vault, order: Order, why: str) -> None:
-    """Give it up, once, and tell the partner. A mail that was sent is never failed."""
-    mine = update(Discount).where(Discount.id == order.id, Discount.state == DiscountState.TAKEN)
-    given_up = mine.values(state=DiscountState.FAILED, why=why, updated_at=func.clock_timestamp())
-    if (await tx.execute(given_up.returning(Discount.id))).first():
-        await _tell(tx, vault, order, "discount.failed", reason=why)
+async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str) -> None:
+    """The request is FAILED, with an event, unless it was SENT. Safe to run twice."""
+    mine = update(Discount).where(Discount.id == discount.id, Discount.state == DiscountState.TAKEN)
+    failed = mine.values(state=DiscountState.FAILED, why=reason, updated_at=func.clock_timestamp())
+    if (await tx.execute(failed.returning(Discount.id))).first():
+        await _record_event(tx, vault, discount, "discount.failed", reason=reason)
 
 
-async def _note(tx: Tx, discount_id: int, **values: Any) -> None:
+async def _update(tx: Tx, discount_id: int, **values: Any) -> None:
     mine = update(Discount).where(Discount.id == discount_id)
     await tx.execute(mine.values(updated_at=func.clock_timestamp(), **values))
 
 
-async def _tell(tx: Tx, vault: Vault, order: Order, kind: str, **more: str) -> None:
+async def _record_event(
+    tx: Tx, vault: Vault, discount: LoadedDiscount, event_type: Literal["discount.sent", "discount.failed"], **more: str
+) -> None:
     data = {
-        "request_id": order.public_id,
-        "transaction_id": order.transaction_id,
-        "product_id": order.product_id,
-        "origin": order.origin,
-        "sandbox": order.sandbox,
+        "request_id": discount.public_id,
+        "transaction_id": discount.transaction_id,
+        "product_id": discount.product_id,
+        "origin": discount.origin,
+        "sandbox": discount.sandbox,
         **more,
     }
-    await events.record(tx, vault, order.partner_id, [events.NewEvent(kind, data, discount_id=order.id)])
+    await events.record(tx, vault, discount.partner_id, [events.NewEvent(event_type, data, discount_id=discount.id)])

@@ -44,10 +44,12 @@ async def page_of(
 
 def processed(tx: Tx, vault: Vault, lead: LeadRow, data: dict[str, Any]) -> NewEvent:
     """The `lead.processed` of a lead that this transaction has brought to its end."""
-    own: Callable[[], Awaitable[dict[str, Any]]] | None = None
+    campaign_payload: Callable[[], Awaitable[dict[str, Any]]] | None = None
     if wording := OWN_PAYLOADS.get(lead.api):
-        own = partial(_worded, tx, vault, lead.id, wording)
-    return NewEvent("lead.processed", data, lead_id=lead.id, campaign_id=lead.campaign_id, own=own)
+        campaign_payload = partial(_worded, tx, vault, lead.id, wording)
+    return NewEvent(
+        "lead.processed", data, lead_id=lead.id, campaign_id=lead.campaign_id, campaign_payload=campaign_payload
+    )
 
 
 async def _worded(tx: Tx, vault: Vault, lead_id: int, wording: Callable[[Record], dict[str, Any]]) -> dict[str, Any]:

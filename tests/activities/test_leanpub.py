@@ -1,4 +1,4 @@
-"""The coupon client against a stub that speaks Leanpub's author API over real HTTP."""
+"""The coupon client against a stub of Leanpub's author API over real HTTP."""
 
 import traceback
 from collections.abc import AsyncIterator
@@ -47,7 +47,7 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 def shop(leanpub: LeanpubStub, session: aiohttp.ClientSession) -> LeanpubShop:
-    return LeanpubShop(session, API_KEY, base_url=leanpub.url, limit=timedelta(seconds=0.3))
+    return LeanpubShop(session, API_KEY, base_url=leanpub.url, timeout=timedelta(seconds=0.3))
 
 
 async def test_a_created_coupon_is_found_again_with_all_it_was_made_with(shop: LeanpubShop) -> None:
@@ -80,7 +80,7 @@ async def test_an_unknown_book_is_final(shop: LeanpubShop) -> None:
         await shop.create(replace(COUPON, slug="nobody-wrote-this"))
 
 
-async def test_a_slug_cannot_leave_its_place_in_the_path(shop: LeanpubShop, leanpub: LeanpubStub) -> None:
+async def test_a_slug_cannot_change_the_path(shop: LeanpubShop, leanpub: LeanpubStub) -> None:
     with pytest.raises(CouponRefused):
         await shop.create(replace(COUPON, slug="../durable-workflow/x?y#"))
     assert leanpub.codes == []
@@ -115,7 +115,7 @@ async def test_too_many_requests_say_when_to_come_back(
 
 
 @pytest.mark.parametrize("header", ["", "soon", "-5", "0", "Thu, 01 Jan 1970 00:00:00 GMT", "9" * 40])
-async def test_a_senseless_retry_after_counts_as_none(shop: LeanpubShop, leanpub: LeanpubStub, header: str) -> None:
+async def test_an_invalid_retry_after_counts_as_none(shop: LeanpubShop, leanpub: LeanpubStub, header: str) -> None:
     leanpub.next(Fault(status=429, headers={"Retry-After": header}))
     with pytest.raises(ShopBusy) as busy:
         await shop.create(COUPON)
@@ -127,7 +127,7 @@ async def test_a_senseless_retry_after_counts_as_none(shop: LeanpubShop, leanpub
     [Fault(status=500), Fault(status=504, made=True), Fault(cut=True), Fault(made=True, cut=True), LATE],
     ids=["500", "504 made", "cut", "cut after making", "late after making"],
 )
-async def test_a_lost_answer_to_create_is_doubtful(shop: LeanpubShop, leanpub: LeanpubStub, fault: Fault) -> None:
+async def test_a_lost_response_to_create_is_doubtful(shop: LeanpubShop, leanpub: LeanpubStub, fault: Fault) -> None:
     leanpub.next(fault)
     with pytest.raises(ShopDoubtful):
         await shop.create(COUPON)
@@ -140,7 +140,7 @@ async def test_a_lost_answer_to_create_is_doubtful(shop: LeanpubShop, leanpub: L
      Fault(status=200, body='[{"coupon_code": "H-7KQ4ZM2X"}]'), Fault(status=200, body="[1]")],
     ids=["502", "cut", "late", "html", "no list", "half an entry", "no entry"],
 )  # fmt: skip
-async def test_a_failed_look_up_never_says_that_there_is_no_coupon(
+async def test_a_failed_look_up_never_means_that_there_is_no_coupon(
     shop: LeanpubShop, leanpub: LeanpubStub, fault: Fault
 ) -> None:
     leanpub.next(fault, fault)  # aiohttp repeats a GET whose kept connection was cut
@@ -148,7 +148,7 @@ async def test_a_failed_look_up_never_says_that_there_is_no_coupon(
         await shop.find(COUPON.slug, COUPON.code)
 
 
-async def test_a_server_that_is_not_there_means_nothing_was_made(session: aiohttp.ClientSession) -> None:
+async def test_without_a_connection_nothing_was_made(session: aiohttp.ClientSession) -> None:
     with pytest.raises(ShopBusy, match="cannot be reached"):
         await LeanpubShop(session, API_KEY, base_url="http://127.0.0.1:1").create(COUPON)
 
@@ -163,7 +163,7 @@ async def test_a_redirect_is_not_followed(shop: LeanpubShop, leanpub: LeanpubStu
 @pytest.mark.parametrize(
     "fault", [Fault(status=401), Fault(status=500), Fault(cut=True), Fault(status=302), LATE, Fault(status=422)]
 )
-async def test_no_error_gives_the_api_key_away(shop: LeanpubShop, leanpub: LeanpubStub, fault: Fault) -> None:
+async def test_no_error_holds_the_api_key(shop: LeanpubShop, leanpub: LeanpubStub, fault: Fault) -> None:
     leanpub.next(fault)
     with pytest.raises(ShopError) as raised:
         await shop.create(COUPON)
@@ -178,7 +178,7 @@ async def test_make_once_makes_one_coupon_however_often_it_is_called(shop: Leanp
 
 
 @pytest.mark.parametrize("fault", [LATE, Fault(made=True, cut=True), Fault(status=502, made=True)])
-async def test_make_once_finds_the_coupon_whose_answer_was_lost(
+async def test_make_once_finds_the_coupon_whose_response_was_lost(
     shop: LeanpubShop, leanpub: LeanpubStub, fault: Fault
 ) -> None:
     leanpub.next(fault)
@@ -195,7 +195,7 @@ async def test_make_once_stays_in_doubt_until_the_coupon_is_listed(shop: Leanpub
     assert leanpub.codes == [COUPON.code]
 
 
-async def test_make_once_never_takes_anothers_coupon_for_its_own(shop: LeanpubShop, leanpub: LeanpubStub) -> None:
+async def test_make_once_never_accepts_anothers_coupon_as_its_own(shop: LeanpubShop, leanpub: LeanpubStub) -> None:
     await shop.create(replace(COUPON, note="discount of somebody else"))
     with pytest.raises(CouponRefused, match="another coupon"):
         await make_once(shop, COUPON)
@@ -203,7 +203,7 @@ async def test_make_once_never_takes_anothers_coupon_for_its_own(shop: LeanpubSh
 
 
 @pytest.mark.parametrize(("price", "ours"), [(999, True), (0, False)])
-async def test_a_coupon_without_its_note_is_known_by_everything_else(
+async def test_a_coupon_without_its_note_is_identified_by_all_other_fields(
     shop: LeanpubShop, leanpub: LeanpubStub, price: int, ours: bool
 ) -> None:
     await shop.create(replace(COUPON, price_cents=price))

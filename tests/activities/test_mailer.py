@@ -1,4 +1,4 @@
-"""One SMTP attempt against real servers: good ones, strict ones, and those that refuse, stall and hang up."""
+"""One SMTP attempt against real servers: working ones, strict ones, and those that refuse, stall and disconnect."""
 
 import asyncio
 import ssl
@@ -45,7 +45,7 @@ async def failure(port: int, sent: EmailMessage | None = None, limit: float = 5.
     return raised.value
 
 
-async def test_a_message_reaches_the_server_whole() -> None:
+async def test_a_message_reaches_the_server_unchanged() -> None:
     bag = Mailbag()
     async with mail_server(bag) as port:
         assert await Mailer(SmtpServer("127.0.0.1", port)).send(message()) == "250 2.0.0"
@@ -73,7 +73,7 @@ async def test_smtputf8_is_used_when_the_address_needs_it() -> None:
     assert "SMTPUTF8" in bag.options[0]
 
 
-async def test_an_address_that_the_server_cannot_carry_is_refused_for_good() -> None:
+async def test_an_address_that_the_server_does_not_support_is_refused_for_good() -> None:
     bag = Mailbag()
     async with mail_server(bag, enable_SMTPUTF8=False) as port:
         refused = await failure(port, message("jörg@example.com"))
@@ -122,7 +122,9 @@ async def test_a_server_that_is_not_there_is_unreachable() -> None:
                                                 (b"421 too busy\r\n", MailDeferred),
                                                 (b"HTTP/1.1 400 Bad Request\r\n\r\n", MailUnreachable),
                                                 (b"", MailUnreachable)])  # fmt: skip
-async def test_a_greeting_that_is_none_says_nothing_about_the_message(greeting: bytes, kind: type[MailError]) -> None:
+async def test_a_refused_or_broken_greeting_does_not_concern_the_message(
+    greeting: bytes, kind: type[MailError]
+) -> None:
     async def talk(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(greeting)
 
@@ -132,7 +134,7 @@ async def test_a_greeting_that_is_none_says_nothing_about_the_message(greeting: 
     assert refused.phase is Phase.CONNECT
 
 
-async def test_silence_after_the_message_is_doubtful_and_bounded() -> None:
+async def test_no_reply_to_the_message_is_doubtful_after_a_bounded_time() -> None:
     async def hang(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await until_data(reader, writer)
         await asyncio.Event().wait()
@@ -146,7 +148,7 @@ async def test_silence_after_the_message_is_doubtful_and_bounded() -> None:
 
 
 @pytest.mark.parametrize("last", [b"", b"what?\r\n", b"299 perhaps\r\n", b"25"], ids=["cut", "babble", "odd", "half"])
-async def test_no_clear_answer_to_the_message_is_doubtful(last: bytes) -> None:
+async def test_an_unclear_reply_to_the_message_is_doubtful(last: bytes) -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await until_data(reader, writer)
         writer.write(last)
@@ -164,8 +166,8 @@ async def test_a_connection_lost_before_the_message_is_not_doubtful() -> None:
         assert isinstance(await failure(port), MailUnreachable)
 
 
-async def test_a_tarpit_is_left_after_the_limit() -> None:
-    """It answers a byte at a time, so that no single read ever times out."""
+async def test_a_tarpit_ends_after_the_limit() -> None:
+    """It replies a byte at a time, so that no single read times out."""
 
     async def drip(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while True:
@@ -179,7 +181,7 @@ async def test_a_tarpit_is_left_after_the_limit() -> None:
     assert time.monotonic() - begun < 2
 
 
-async def test_what_happens_at_goodbye_does_not_unsend_the_message() -> None:
+async def test_a_failing_quit_does_not_change_the_result() -> None:
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await until_data(reader, writer)
         writer.write(b"250 2.0.0 queued\r\n")
@@ -235,26 +237,26 @@ async def test_an_untrusted_certificate_gets_no_mail(theirs: ssl.SSLContext, tls
     assert bag.taken == []
 
 
-async def test_a_server_without_starttls_gets_no_mail_where_it_is_demanded() -> None:
+async def test_a_server_without_starttls_gets_no_mail_where_it_is_required() -> None:
     bag = Mailbag()
     async with mail_server(bag) as port:
         assert isinstance(await failure(port, tls=Tls.STARTTLS), MailUnreachable)
     assert bag.taken == []
 
 
-async def test_a_refused_login_is_no_bounce(theirs: ssl.SSLContext, ours: ssl.SSLContext) -> None:
+async def test_a_refused_login_does_not_refuse_the_message(theirs: ssl.SSLContext, ours: ssl.SSLContext) -> None:
     async with mail_server(Mailbag(), tls_context=theirs, authenticator=only("hub", "secret")) as port:
         refused = await failure(port, tls=Tls.STARTTLS, username="hub", password="old", tls_context=ours)
     assert isinstance(refused, MailUnreachable)
     assert (refused.phase, refused.status[:3]) == (Phase.LOGIN, "535")
 
 
-async def test_a_server_that_demands_a_login_refuses_us_not_the_recipient(theirs: ssl.SSLContext) -> None:
+async def test_a_server_that_requires_a_login_refuses_the_hub_not_the_recipient(theirs: ssl.SSLContext) -> None:
     async with mail_server(
         Mailbag(), tls_context=theirs, auth_required=True, authenticator=only("hub", "secret")
     ) as port:
         assert isinstance(await failure(port), MailUnreachable)
 
 
-def test_passwords_stay_out_of_sight() -> None:
+def test_passwords_are_not_in_reprs() -> None:
     assert "secret" not in repr(SmtpServer("127.0.0.1", 25, username="hub", password="secret"))

@@ -14,7 +14,7 @@ import pytest
 import trustme
 from aiohttp import AddrInfoType
 
-from hub.egress import MAX_ANSWER_BYTES, Egress, EgressFailure, HttpReply
+from hub.egress import MAX_RESPONSE_BYTES, Egress, EgressFailure, HttpReply
 from hub.egress_rules import EgressRules
 from hub.keys import networks
 
@@ -25,7 +25,7 @@ DEVELOPMENT = EgressRules(development=True)
 
 @dataclass
 class Server:
-    """A real server on loopback; what reached it is kept for the test to look at."""
+    """A real server on loopback that keeps its requests for the test."""
 
     handler: Handler
     port: int = 0
@@ -90,7 +90,7 @@ async def hang(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
 
 
 def finding(**names: Sequence[str]) -> Callable[[str, int], Sequence[AddrInfoType]]:
-    """Stand in for the DNS: `name.example` has these addresses."""
+    """Replace DNS: `name.example` has these addresses."""
 
     def lookup(host: str, port: int) -> Sequence[AddrInfoType]:
         addresses = names.get(host.removesuffix(".example"))
@@ -126,14 +126,14 @@ def certified(ca: trustme.CA, *names: str) -> ssl.SSLContext:
 
 
 def reaching(*ports: int, network: str = "127.0.0.1/32") -> EgressRules:
-    """Production's rules, by which one loopback address stands in for the public internet."""
+    """Production's rules, with one loopback address as the public internet."""
     return EgressRules(ports=frozenset(ports), networks=networks([network]))
 
 
 # --- what is sent and what comes back
 
 
-async def test_a_post_arrives_unchanged_and_its_answer_is_told() -> None:
+async def test_a_post_arrives_unchanged_and_its_response_is_returned() -> None:
     text = b"HTTP/1.1 503 Busy\r\nRetry-After: 120\r\nContent-Length: 5\r\n\r\nlater"
     async with serving(answering(text)) as server, Egress(DEVELOPMENT) as egress:
         answer = await egress.post(server.url, b'{"a": "\xc3\xbc"}', JSON | {"webhook-id": "msg_1"})
@@ -152,7 +152,7 @@ async def test_localhost_is_reached_by_name_in_development() -> None:
         assert (await egress.post(f"http://localhost:{server.port}/", b"{}", JSON)).status == 200
 
 
-async def test_a_connection_is_used_again_and_its_address_still_told() -> None:
+async def test_a_reused_connection_still_reports_its_address() -> None:
     async with serving(OK) as server, Egress(DEVELOPMENT) as egress:
         answers = [await egress.post(server.url, b"{}", JSON) for _ in range(3)]
     assert [answer.address for answer in answers] == ["127.0.0.1"] * 3
@@ -179,7 +179,7 @@ async def test_a_proxy_in_the_environment_is_ignored(monkeypatch: pytest.MonkeyP
 # --- bounds
 
 
-async def test_of_an_endless_answer_64_kib_are_read_and_the_connection_is_closed() -> None:
+async def test_of_an_endless_response_64_kib_are_read_and_the_connection_is_closed() -> None:
     closed = asyncio.Event()
 
     async def flood(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -194,10 +194,10 @@ async def test_of_an_endless_answer_64_kib_are_read_and_the_connection_is_closed
     async with serving(flood) as server, Egress(DEVELOPMENT) as egress:
         answer = await egress.post(server.url, b"{}", JSON)
         await asyncio.wait_for(closed.wait(), 5)
-    assert answer.body == b"x" * MAX_ANSWER_BYTES
+    assert answer.body == b"x" * MAX_RESPONSE_BYTES
 
 
-async def test_a_compressed_answer_is_not_inflated() -> None:
+async def test_a_compressed_response_is_not_decompressed() -> None:
     text = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\n\x1f\x8b\x08\x00"
     async with serving(answering(text)) as server, Egress(DEVELOPMENT) as egress:
         assert (await egress.post(server.url, b"{}", JSON)).body == b"\x1f\x8b\x08\x00"
@@ -206,7 +206,7 @@ async def test_a_compressed_answer_is_not_inflated() -> None:
 @pytest.mark.parametrize(
     "start", [b"", b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
 )
-async def test_a_drip_ends_with_the_time_of_the_whole_attempt(start: bytes) -> None:
+async def test_a_slow_trickle_ends_with_the_time_of_the_whole_attempt(start: bytes) -> None:
     async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(start)
         while True:
@@ -232,7 +232,7 @@ async def test_a_server_that_never_reads_ends_with_the_time_of_the_attempt() -> 
     listener.close()
 
 
-async def test_a_host_that_hangs_gets_few_connections_and_holds_up_no_other() -> None:
+async def test_a_host_that_hangs_gets_few_connections_and_delays_no_other() -> None:
     async with serving(hang) as sick, serving(OK) as healthy, Egress(DEVELOPMENT, timeout=3) as egress:
         stuck = [asyncio.create_task(failure_of(egress, sick.url)) for _ in range(200)]
         for _ in range(8):
@@ -245,7 +245,7 @@ async def test_a_host_that_hangs_gets_few_connections_and_holds_up_no_other() ->
     assert sick.most_at_once == 8
 
 
-async def test_a_name_server_that_hangs_holds_up_no_other_name(ca: trustme.CA, trusting: ssl.SSLContext) -> None:
+async def test_a_name_server_that_hangs_delays_no_other_name(ca: trustme.CA, trusting: ssl.SSLContext) -> None:
     begun, release = threading.Semaphore(0), threading.Event()
 
     def lookup(host: str, port: int) -> Sequence[AddrInfoType]:
@@ -274,7 +274,7 @@ async def test_a_name_server_that_hangs_holds_up_no_other_name(ca: trustme.CA, t
 # --- failures
 
 
-async def test_no_connection_and_no_name_are_told_apart() -> None:
+async def test_no_connection_and_no_name_are_distinguished() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     async with Egress(reaching(port), lookup=finding(hook=["127.0.0.1"])) as egress:
@@ -318,7 +318,7 @@ async def test_what_is_not_http_is_a_failure_that_quotes_nothing(text: bytes) ->
     assert "secret" not in shown
 
 
-async def test_no_answer_however_broken_is_another_error() -> None:
+async def test_every_broken_response_is_an_egress_failure() -> None:
     random_ = random.Random(20260329)  # noqa: S311 - repeatable junk
     whole = (
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nSet-Cookie: a=b\r\nContent-Type: text/html\r\n\r\nhello",
@@ -359,7 +359,7 @@ async def test_no_answer_however_broken_is_another_error() -> None:
 
 
 @pytest.mark.parametrize("target", ["http://127.0.0.2:{port}/", "https://127.0.0.2:{port}/", "//127.0.0.2:{port}/"])
-async def test_a_redirect_is_an_answer_and_not_followed(target: str, ca: trustme.CA, trusting: ssl.SSLContext) -> None:
+async def test_a_redirect_is_a_response_and_not_followed(target: str, ca: trustme.CA, trusting: ssl.SSLContext) -> None:
     async with serving(OK, host="127.0.0.2") as inside:
         location = target.format(port=inside.port).encode()
         text = b"HTTP/1.1 307 Go\r\nLocation: " + location + b"\r\nContent-Length: 0\r\n\r\n"
@@ -381,7 +381,7 @@ async def test_a_redirect_is_an_answer_and_not_followed(target: str, ca: trustme
     "rules", [EgressRules(ports=frozenset(range(65536))), EgressRules(development=True, ports=frozenset(range(65536)))]
 )
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0"]])
-async def test_a_name_that_resolves_to_the_inside_is_denied(rules: EgressRules, addresses: list[str]) -> None:
+async def test_a_name_that_resolves_to_a_private_address_is_denied(rules: EgressRules, addresses: list[str]) -> None:
     async with serving(OK) as inside, Egress(rules, lookup=finding(evil=addresses)) as egress:
         failure = await failure_of(egress, f"https://evil.example:{inside.port}/")
     assert (failure.kind, failure.address) == ("denied", None)
@@ -401,7 +401,7 @@ async def test_of_a_names_addresses_only_the_permitted_are_tried(ca: trustme.CA,
     assert inside.connections == 0
 
 
-async def test_a_name_that_changes_to_the_inside_is_denied(ca: trustme.CA, trusting: ssl.SSLContext) -> None:
+async def test_a_name_that_changes_to_a_private_address_is_denied(ca: trustme.CA, trusting: ssl.SSLContext) -> None:
     answers = iter([["127.0.0.1"], ["127.0.0.2"]])
 
     def rebinding(_: str, port: int) -> Sequence[AddrInfoType]:
@@ -422,14 +422,14 @@ async def test_a_name_that_changes_to_the_inside_is_denied(ca: trustme.CA, trust
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "127.1", "2130706433", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]", "localhost", "①②⑦.0.0.1", "0"]
 )
-async def test_the_inside_written_as_a_number_or_name_is_denied(host: str) -> None:
+async def test_a_private_address_in_any_notation_is_denied(host: str) -> None:
     async with serving(OK) as inside, Egress(EgressRules(ports=frozenset({inside.port}))) as egress:
         for scheme in ("http", "https"):
             assert (await failure_of(egress, f"{scheme}://{host}:{inside.port}/")).kind == "denied"
     assert inside.connections == 0
 
 
-async def test_each_attempt_is_held_to_scheme_port_and_user_again() -> None:
+async def test_each_attempt_checks_scheme_port_and_user_again() -> None:
     async with serving(OK) as server, Egress(reaching(server.port)) as narrower, Egress(DEVELOPMENT) as development:
         assert (await failure_of(narrower, server.url)).kind == "denied"
         assert (await failure_of(development, server.url.replace("//", "//user:password@"))).kind == "denied"
@@ -438,7 +438,7 @@ async def test_each_attempt_is_held_to_scheme_port_and_user_again() -> None:
     assert server.connections == 0
 
 
-async def test_the_last_gate_denies_by_number_whatever_came_before() -> None:
+async def test_the_socket_factory_denies_by_address_whatever_was_checked_before() -> None:
     async with Egress(EgressRules()) as egress:
         for address in ("127.0.0.1", "10.0.0.1", "169.254.169.254"):
             with pytest.raises(OSError, match="not allowed") as caught:

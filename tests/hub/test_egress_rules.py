@@ -22,7 +22,7 @@ DEVELOPMENT = EgressRules(development=True)
         "https://[::ffff:93.184.215.14]/",
     ],
 )
-def test_public_https_urls_are_fine(url: str) -> None:
+def test_public_https_urls_are_permitted(url: str) -> None:
     check_url(url, PRODUCTION)
 
 
@@ -56,7 +56,7 @@ def test_public_https_urls_are_fine(url: str) -> None:
         ("https://api.localhost/", "not public"),
     ],
 )
-def test_other_urls_are_refused_with_what_is_wrong(url: str, message: str) -> None:
+def test_other_urls_are_refused_with_the_reason(url: str, message: str) -> None:
     with pytest.raises(EgressDenied, match=f"^url .*{message}"):
         check_url(url, PRODUCTION)
 
@@ -80,7 +80,7 @@ def test_other_urls_are_refused_with_what_is_wrong(url: str, message: str) -> No
         *("127。0。0。1", "①②⑦.0.0.1"),
     ],
 )
-def test_numbers_in_disguise_are_refused(host: str) -> None:
+def test_addresses_in_other_notations_are_refused(host: str) -> None:
     with pytest.raises(EgressDenied):
         check_url(f"https://{host}/", PRODUCTION)
 
@@ -125,7 +125,7 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_no_address_that_belongs_to_somebodys_inside_is_permitted(address: str) -> None:
+def test_no_private_or_special_address_is_permitted(address: str) -> None:
     assert not PRODUCTION.permits(address)
     assert not PRODUCTION.permits(address, loopback=True)
     with pytest.raises(EgressDenied):
@@ -179,7 +179,7 @@ def test_development_allows_nothing_else(url: str) -> None:
         check_url(url, DEVELOPMENT)
 
 
-def test_loopback_counts_as_such_only_when_asked_for_by_name() -> None:
+def test_loopback_is_permitted_only_when_the_url_names_it() -> None:
     assert DEVELOPMENT.permits("127.0.0.1", loopback=True)
     assert DEVELOPMENT.permits("::ffff:127.0.0.1", loopback=True)
     assert not DEVELOPMENT.permits("127.0.0.1")
@@ -188,7 +188,7 @@ def test_loopback_counts_as_such_only_when_asked_for_by_name() -> None:
 
 @example("https://@")
 @given(st.text(st.characters(codec=None, exclude_categories=[])) | st.text("htps:/@[]%.:0179xaf\\ -_", max_size=40))
-def test_any_text_is_either_fine_or_denied(text: str) -> None:
+def test_any_text_is_either_permitted_or_denied(text: str) -> None:
     for url in (text, f"https://{text}", f"http://{text}/"):
         for rules in (PRODUCTION, DEVELOPMENT):
             try:

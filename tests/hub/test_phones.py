@@ -1,4 +1,4 @@
-"""Numbers as partners and dialers write them, against the rules of the contracts."""
+"""Numbers as partners and dialers write them: parsed, graded, located, refused."""
 
 import time
 
@@ -82,7 +82,7 @@ def test_a_number_is_graded_and_compared_as_e164(
         ("+44" + "0" * 10_000, None),
     ],
 )
-def test_what_is_no_number_is_refused(text: str, region: str | None) -> None:
+def test_invalid_numbers_are_refused(text: str, region: str | None) -> None:
     with pytest.raises(InvalidPhone) as refusal:
         parse(text, region)
     assert not text or text not in str(refusal.value)
@@ -152,7 +152,7 @@ def test_zones_are_all_candidates_and_unknown_is_none() -> None:
     assert parse("+80012345678", None).zones == ()
 
 
-def test_a_number_without_zones_is_respected_in_all_of_its_country() -> None:
+def test_a_number_without_zones_has_all_of_its_country() -> None:
     assert len(candidates((), "+1234567890")) == 42
     assert candidates((), "+44123456789") == country_zones("+447840258823")
     assert candidates((), "+80012345678") == ()
@@ -160,7 +160,7 @@ def test_a_number_without_zones_is_respected_in_all_of_its_country() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "told", "expected"),
+    ("number", "lead", "expected"),
     [
         ("+447840258823", {"explicit": "Asia/Kolkata", "postcode": "SW1A 1AA"}, ("Asia/Kolkata",)),
         ("+447840258823", {"postcode": "sw1a1aa"}, ("Europe/London",)),
@@ -173,14 +173,14 @@ def test_a_number_without_zones_is_respected_in_all_of_its_country() -> None:
         ("+61412345678", {"state": "QLD"}, ("Australia/Brisbane",)),
     ],
 )
-def test_the_best_source_of_a_zone_wins(number: str, told: dict[str, str], expected: tuple[str, ...]) -> None:
-    assert zones(parse(number, None), **told) == expected
+def test_the_best_source_of_a_zone_wins(number: str, lead: dict[str, str], expected: tuple[str, ...]) -> None:
+    assert zones(parse(number, None), **lead) == expected
 
 
 @pytest.mark.parametrize(
     "name", ["", "Etc/Unknown", "Berlin", "../../etc/passwd", "/etc/localtime", "Europe", "a" * 200, "Europe/Berlin\0"]
 )
-def test_only_real_zones_are_zones(name: str) -> None:
+def test_only_existing_zones_are_zones(name: str) -> None:
     assert not is_zone(name)
     assert is_zone("Europe/Berlin")
 
@@ -194,7 +194,7 @@ def test_every_zone_of_every_state_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "told", "expected"),
+    ("number", "lead", "expected"),
     [
         ("+12125551234", {}, set()),
         ("+13055551234", {}, {"FL"}),
@@ -204,8 +204,8 @@ def test_every_zone_of_every_state_exists() -> None:
         ("+447840258823", {"state": "FL"}, set()),
     ],
 )
-def test_states_come_from_the_address_and_the_area_code(number: str, told: dict[str, str], expected: set[str]) -> None:
-    assert states(parse(number, None), **told) == expected
+def test_states_come_from_the_address_and_the_area_code(number: str, lead: dict[str, str], expected: set[str]) -> None:
+    assert states(parse(number, None), **lead) == expected
 
 
 @pytest.mark.parametrize(
@@ -250,7 +250,7 @@ def test_the_language_is_the_regions_likely_one(region: str | None, expected: st
         ("+883510012345678", None),
     ],
 )
-def test_numbers_that_cost_or_ring_elsewhere_are_never_dialled(number: str, reason: str | None) -> None:
+def test_numbers_that_cost_extra_or_ring_elsewhere_are_never_dialled(number: str, reason: str | None) -> None:
     assert parse(number, None).refusal == reason
 
 

@@ -14,7 +14,7 @@ TEXT = st.text(max_size=30)
 
 
 @given(st.binary(max_size=500), TEXT, TEXT)
-def test_what_is_sealed_opens_at_its_place_after_a_round_through_storage(plain: bytes, row: str, column: str) -> None:
+def test_sealed_data_opens_at_its_row_and_column(plain: bytes, row: str, column: str) -> None:
     key, wrapped = VAULT.new_key()
     sealed = key.seal(plain, row=row, column=column)
     assert VAULT.unwrap(wrapped).open(sealed, row=row, column=column) == plain
@@ -23,7 +23,7 @@ def test_what_is_sealed_opens_at_its_place_after_a_round_through_storage(plain: 
 
 
 @given(TEXT, TEXT, TEXT, TEXT)
-def test_a_seal_moved_to_any_other_place_does_not_open(row: str, column: str, row2: str, column2: str) -> None:
+def test_sealed_data_does_not_open_at_another_row_or_column(row: str, column: str, row2: str, column2: str) -> None:
     key, _ = VAULT.new_key()
     sealed = key.seal(b"Ada", row=row, column=column)
     if (row, column) == (row2, column2):
@@ -57,7 +57,7 @@ def test_every_changed_or_cut_byte_is_noticed(data: st.DataObject) -> None:
 
 
 @given(st.binary(max_size=200))
-def test_junk_is_a_seal_error_everywhere(junk: bytes) -> None:
+def test_invalid_bytes_are_a_seal_error_everywhere(junk: bytes) -> None:
     key, _ = VAULT.new_key()
     with pytest.raises(SealError):
         key.open(junk, row="1", column="c")
@@ -92,7 +92,7 @@ def test_after_a_rotation_old_keys_unwrap_and_new_ones_need_the_new_master() -> 
         VAULT.unwrap(newer)
 
 
-def test_a_rewrapped_key_is_the_same_key_and_outlives_the_old_master() -> None:
+def test_a_rewrapped_key_is_the_same_key_and_does_not_need_the_old_master() -> None:
     key, wrapped = VAULT.new_key()
     sealed = key.seal(b"Ada", row="1", column="c")
     rewrapped = ROTATED.rewrap(wrapped)
@@ -100,7 +100,7 @@ def test_a_rewrapped_key_is_the_same_key_and_outlives_the_old_master() -> None:
     assert ROTATED.rewrap(rewrapped) is rewrapped
 
 
-def test_a_secret_opens_only_at_its_place_and_is_no_wrapped_key() -> None:
+def test_a_secret_opens_only_at_its_row_and_column_and_is_no_wrapped_key() -> None:
     sealed = VAULT.seal_secret(b"x" * 32, row="endpoint-1", column="secret")
     with pytest.raises(SealError):
         VAULT.open_secret(sealed, row="endpoint-2", column="secret")
@@ -116,7 +116,7 @@ def test_an_index_is_found_again_across_rotations_but_not_without_the_pepper() -
 
 
 @given(TEXT, TEXT, TEXT, TEXT)
-def test_indexes_of_other_values_or_kinds_have_nothing_in_common(k1: str, v1: str, k2: str, v2: str) -> None:
+def test_indexes_of_other_values_or_kinds_differ(k1: str, v1: str, k2: str, v2: str) -> None:
     assert (VAULT.index(k1, v1) == VAULT.index(k2, v2)) == ((k1, v1) == (k2, v2))
 
 

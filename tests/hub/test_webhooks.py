@@ -13,8 +13,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from hub.webhooks import (
     EVENT_TYPES,
     MAX_RETRY_AFTER,
-    SQUADIQ_FINAL,
     FailureKind,
+    PayloadFormat,
     Verdict,
     new_secret,
     next_wait,
@@ -89,13 +89,13 @@ def test_nothing_is_sent_unsigned_or_with_a_time_of_no_zone() -> None:
         ("denied", Verdict.RETRY),
     ],
 )
-def test_an_answer_is_judged_by_its_status(outcome: int | FailureKind, expected: Verdict) -> None:
-    assert verdict(outcome) is expected
+def test_an_attempt_is_judged_by_its_status_or_failure(outcome: int | FailureKind, expected: Verdict) -> None:
+    assert verdict(outcome, PayloadFormat.ENVELOPE) is expected
 
 
-def test_a_squadiq_endpoint_ends_the_attempts_with_400_and_403_only() -> None:
-    ending = {status for status in range(100, 600) if verdict(status, final=SQUADIQ_FINAL) is Verdict.GIVE_UP}
-    assert ending == {400, 403}
+def test_only_400_and_403_of_a_campaigns_endpoint_end_the_attempts() -> None:
+    verdicts = {status: verdict(status, PayloadFormat.CAMPAIGN) for status in range(100, 600)}
+    assert {status for status, judged in verdicts.items() if judged is Verdict.GIVE_UP} == {400, 403}
 
 
 def test_ten_attempts_over_75_hours_35_minutes() -> None:

@@ -1,4 +1,4 @@
-"""A discount request ends in one coupon and one mail, whatever Leanpub, the mail server and our own processes do."""
+"""A discount request ends in one coupon and one mail, whatever fails at Leanpub or the mail server."""
 
 import asyncio
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ SANDBOX = "sandbox@example.org"
 
 @dataclass
 class Shop:
-    """A partner who is production-ready, and the world around the hub."""
+    """A production-ready partner, with the hub, Leanpub and the mail server."""
 
     hub: Hub
     outside: Outside
@@ -109,8 +109,8 @@ def test_the_buyer_gets_one_mail_with_a_coupon_that_leanpub_knows(shop: Shop) ->
 
 
 @pytest.mark.parametrize("ready", [True, False])
-@pytest.mark.parametrize("asked", [..., True], ids=["not said", "true"])
-def test_sandbox_touches_nothing_real(shop: Shop, *, ready: bool, asked: Any) -> None:
+@pytest.mark.parametrize("asked", [..., True], ids=["left out", "true"])
+def test_sandbox_makes_no_coupon_and_mails_no_buyer(shop: Shop, *, ready: bool, asked: Any) -> None:
     shop.hub.query("UPDATE partner SET production_ready = $1 WHERE id = $2", ready, shop.partner["id"])
     before = len(shop.outside.leanpub.requests)
     request = shop.ask("buyer@example.com", sandboxMode=asked)
@@ -122,7 +122,7 @@ def test_sandbox_touches_nothing_real(shop: Shop, *, ready: bool, asked: Any) ->
     assert len(shop.outside.leanpub.requests) == before
 
 
-def test_who_is_not_ready_any_more_when_it_matters_gets_nothing_real(shop: Shop) -> None:
+def test_a_partner_who_is_not_ready_any_more_gets_no_coupon(shop: Shop) -> None:
     shop.outside.leanpub.next(Fault(status=429, headers={"Retry-After": "1"}))
     request = shop.ask("late@example.com")
     shop.hub.query("UPDATE partner SET production_ready = false WHERE id = $1", shop.partner["id"])
@@ -131,7 +131,7 @@ def test_who_is_not_ready_any_more_when_it_matters_gets_nothing_real(shop: Shop)
     assert shop.outside.postman.to("late@example.com") == []
 
 
-def test_who_is_not_ready_any_more_between_coupon_and_mail_fails(shop: Shop) -> None:
+def test_a_partner_who_is_not_ready_any_more_after_the_coupon_gets_no_mail(shop: Shop) -> None:
     shop.outside.postman.on_recipient.append("451 4.7.1 later")
     request = shop.ask("between@example.com")
     eventually(lambda: not shop.outside.postman.on_recipient)
@@ -142,7 +142,7 @@ def test_who_is_not_ready_any_more_between_coupon_and_mail_fails(shop: Shop) -> 
     assert (shop.outside.postman.to("between@example.com"), len(shop.outside.postman.to(SANDBOX))) == ([], before)
 
 
-def test_a_replay_is_judged_as_the_first_was(shop: Shop) -> None:
+def test_a_replay_gets_the_first_response(shop: Shop) -> None:
     headers = {"Idempotency-Key": "before-the-change"}
     first = shop.send("replay@example.com", headers=headers)
     shop.hub.query("DELETE FROM origin WHERE partner_id = $1", shop.partner["id"])
@@ -187,7 +187,7 @@ def test_a_workflow_whose_request_was_never_committed_ends_by_itself(shop: Shop)
         queue = f"hub-discounts-{deployment}"
         return str(await client.execute_workflow("DiscountWorkflow", ref, id="never-stored", task_queue=queue))
 
-    assert asyncio.run(run()).startswith("never taken")
+    assert asyncio.run(run()).startswith("never stored")
 
 
 def test_an_idempotency_key_gives_the_first_answer_again(shop: Shop) -> None:
@@ -219,38 +219,38 @@ def test_doubtful_coupons_are_looked_up_and_made_once(shop: Shop, faults: list[F
 
 
 @pytest.mark.parametrize(
-    ("fault", "why"),
+    ("fault", "reason"),
     [
         (Fault(status=401), "bad API key"),
         (Fault(status=404), "no such book"),
         (Fault(status=422, body='{"errors": {"base": ["no"]}}'), "coupon not valid"),
     ],
 )
-def test_what_leanpub_refuses_is_failed_and_told(shop: Shop, fault: Fault, why: str) -> None:
+def test_what_leanpub_refuses_fails_with_an_event(shop: Shop, fault: Fault, reason: str) -> None:
     with HTTPServer(host="127.0.0.1") as receiver:
         receiver.expect_request("/hook").respond_with_data("ok")
         endpoint = shop.hub.endpoint(shop.partner["id"], receiver.url_for("/hook"))
         shop.outside.leanpub.next(fault)
         request = shop.ask("refused@example.com", transactionId="T-9")
         eventually(lambda: len(receiver.log) == 1)
-        told = receiver.log[0][0]
-        event = Webhook(endpoint["secret"]).verify(told.get_data(as_text=True), dict(told.headers))
+        webhook = receiver.log[0][0]
+        event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["request_id"]) == ("discount.failed", request)
-    assert (event["data"]["transaction_id"], why in event["data"]["reason"]) == ("T-9", True)
-    assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {why}")
+    assert (event["data"]["transaction_id"], reason in event["data"]["reason"]) == ("T-9", True)
+    assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {reason}")
     assert shop.outside.postman.to("refused@example.com") == []
 
 
-def test_a_sent_mail_is_told(shop: Shop) -> None:
+def test_a_sent_mail_is_reported_by_an_event(shop: Shop) -> None:
     with HTTPServer(host="127.0.0.1") as receiver:
         receiver.expect_request("/hook").respond_with_data("ok")
         endpoint = shop.hub.endpoint(shop.partner["id"], receiver.url_for("/hook"), "discount.sent")
-        request = shop.ask("told@example.com")
+        request = shop.ask("event@example.com")
         eventually(lambda: len(receiver.log) == 1)
-        told = receiver.log[0][0]
-        event = Webhook(endpoint["secret"]).verify(told.get_data(as_text=True), dict(told.headers))
+        webhook = receiver.log[0][0]
+        event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["request_id"]) == ("discount.sent", request)
-    assert "told@example.com" not in told.get_data(as_text=True)
+    assert "event@example.com" not in webhook.get_data(as_text=True)
 
 
 def test_greylisting_only_delays(shop: Shop) -> None:
@@ -300,14 +300,14 @@ def test_a_mail_that_is_doubtful_twice_is_never_sent_a_third_time(shop: Shop) ->
     assert len(shop.outside.postman.to("twice-doubtful@example.com")) == 2
 
 
-def test_temporal_shows_the_story_and_no_person(shop: Shop) -> None:
+def test_temporal_shows_the_steps_and_no_personal_data(shop: Shop) -> None:
     request = shop.ask("private.person@example.com", transactionId="T-secret")
     shop.becomes(request, "sent")
     [(discount,)] = shop.hub.query("SELECT id FROM discount WHERE public_id = $1", request)
     raw, found = asyncio.run(_history(shop.hub, discount))
     for trace in ("private.person", "Zoë", "Smith", "T-secret", shop.code(request)):
         assert trace.encode() not in raw
-    assert found["result"] == "sent: coupon: made at Leanpub; the mail server said 250 2.0.0"
+    assert found["result"] == "sent: coupon: made at Leanpub; the mail server answered 250 2.0.0"
     assert found["attributes"] == {"HubApi": "leanpub", "HubPartner": str(shop.partner["id"]), "HubStage": "sent"}
 
 

@@ -1,4 +1,4 @@
-"""Hearing NOTIFY: one connection of its own, reconnected when lost. What it misses, its users find by looking again."""
+"""Listening to NOTIFY on a dedicated connection, reconnected when lost. Missed notifications are found by polling."""
 
 import asyncio
 from collections.abc import Callable
@@ -12,11 +12,11 @@ RECONNECT_SECONDS = 1.0
 
 
 class Listener:
-    """Calls `heard(payload)` for each NOTIFY on `channel`, and `heard("")` after each (re)connect."""
+    """Calls `on_notify(payload)` for each NOTIFY on `channel`, and `on_notify("")` after each (re)connect."""
 
-    def __init__(self, url: str, channel: str, heard: Callable[[str], None]) -> None:
+    def __init__(self, url: str, channel: str, on_notify: Callable[[str], None]) -> None:
         self._url = driver_url(url).replace("+asyncpg", "", 1)
-        self._channel, self._heard = channel, heard
+        self._channel, self._on_notify = channel, on_notify
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -39,8 +39,8 @@ class Listener:
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
-            await connection.add_listener(self._channel, lambda *args: self._heard(str(args[3])))
-            self._heard("")
+            await connection.add_listener(self._channel, lambda *args: self._on_notify(str(args[3])))
+            self._on_notify("")
             await lost.wait()
         finally:
             with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):

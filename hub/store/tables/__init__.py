@@ -1,4 +1,4 @@
-"""The tables, by what they are about: tenants, leads, traffic, discounts."""
+"""The tables, by subject: tenants, leads, traffic, discounts."""
 
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount

@@ -1,15 +1,33 @@
-"""What every table shares: one metadata, names for constraints, and the few column shapes that recur."""
+"""What every table shares: one metadata, names for constraints, and the column types that recur."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Annotated, Any
 
-from sqlalchemy import BigInteger, DateTime, Identity, LargeBinary, MetaData, Text, func
+from sqlalchemy import BigInteger, DateTime, Dialect, Identity, LargeBinary, MetaData, Text, TypeDecorator, func
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, mapped_column
 
 Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 Now = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())]
+
+
+class EnumText(TypeDecorator[StrEnum]):
+    """A text column whose values are those of one enum: rows hold members, and any other value is a ValueError."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, enum: type[StrEnum]) -> None:
+        super().__init__()
+        self.enum = enum
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's hook
+        return None if value is None else self.enum(value).value
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:  # noqa: ARG002 - likewise
+        return None if value is None else self.enum(value)
 
 
 class Base(DeclarativeBase):

@@ -1,15 +1,16 @@
-"""Discount requests and their coupons. The recipient is sealed by the request's own key."""
+"""Discount requests and their coupons. The recipient is sealed by a key per request."""
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.store.tables.base import Base, Id, Moment, Now
+from hub.discounts import CouponState, DiscountState, MailState
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now
 
 
 class Discount(Base):
     """One discount request. `repeat_hash` finds the same partner, transaction and payload again within 24 h.
 
-    `state` is one of hub.discounts.LeadState; `message_id` is fixed before the first mail goes out.
+    `message_id` is set before the first mail is sent; `mails_sent` counts those handed over or about to be.
     """
 
     __tablename__ = "discount"
@@ -20,13 +21,13 @@ class Discount(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
     repeat_hash: Mapped[bytes | None]
     sandbox: Mapped[bool]
-    state: Mapped[str]
+    state: Mapped[DiscountState] = mapped_column(EnumText(DiscountState))
     why: Mapped[str | None]
     wrapped_key: Mapped[bytes | None]
     recipient: Mapped[bytes | None]
     email_hash: Mapped[bytes | None]
     message_id: Mapped[str | None]
-    mail_state: Mapped[str] = mapped_column(server_default="none")
+    mail_state: Mapped[MailState] = mapped_column(EnumText(MailState), server_default=MailState.NONE)
     mails_sent: Mapped[int] = mapped_column(server_default=text("0"))
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
@@ -35,7 +36,7 @@ class Discount(Base):
 
 
 class Coupon(Base):
-    """The coupon of one request, chosen and stored before Leanpub is asked. `state`: intended, made, failed."""
+    """The coupon of one request, chosen and stored before Leanpub is asked to make it."""
 
     __tablename__ = "coupon"
     id: Mapped[Id]
@@ -47,5 +48,5 @@ class Coupon(Base):
     starts_on: Mapped[Moment]
     ends_on: Mapped[Moment]
     max_uses: Mapped[int]
-    state: Mapped[str] = mapped_column(server_default="intended")
+    state: Mapped[CouponState] = mapped_column(EnumText(CouponState), server_default=CouponState.INTENDED)
     created_at: Mapped[Now]

@@ -1,17 +1,18 @@
-"""Leads, the people behind them, and the calls to them. Only `contact` holds personal data, sealed by its own key."""
+"""Leads, their contacts and calls. Only `contact` holds personal data, sealed by a key per lead."""
 
 from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.store.tables.base import Base, Id, Moment, Now
+from hub.leads import LeadState, Outcome
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now
 
 
 class Lead(Base):
-    """One lead, as the hub drives it.
+    """One lead: its state, its next call, and how it may be reached.
 
-    `dedupe_key` is the keyed hash of what makes it unique in its API (null: no longer counts), `phone_hash` of its
-    E.164. `grade` is hub.phones' Grade, or the DialRefusal that forbids any call. `state` is hub.leads.LeadState;
-    `why` says in plain words what it waits for or why it ended.
+    `dedupe_key` is the keyed hash of its identity in its API (null: other leads may have the same), `phone_hash` of its
+    E.164. `grade` is a `hub.phones.Grade`, or the `DialRefusal` that forbids any call. `why` says in words what it
+    waits for or why it ended.
     """
 
     __tablename__ = "lead"
@@ -32,9 +33,9 @@ class Lead(Base):
     language: Mapped[str | None]
     states: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
     zones: Mapped[list[str]] = mapped_column(server_default=text("'{}'"))
-    state: Mapped[str]
+    state: Mapped[LeadState] = mapped_column(EnumText(LeadState))
     why: Mapped[str | None]
-    outcome: Mapped[str | None]
+    outcome: Mapped[Outcome | None] = mapped_column(EnumText(Outcome))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     dial_at: Mapped[Moment]
     started: Mapped[bool] = mapped_column(server_default=text("false"))
@@ -45,9 +46,9 @@ class Lead(Base):
 
 
 class Contact(Base):
-    """The person: one lead's personal data as sealed JSON. Erasing destroys `wrapped_key` and blanks the rest.
+    """One lead's personal data as sealed JSON. Erasing destroys `wrapped_key` and sets the other columns to null.
 
-    `tombstone` is the erased lead's former `dedupe_key`, by which it is found when a backup brings it back.
+    `tombstone` is the erased lead's former `dedupe_key`, by which it is found in a restored backup.
     """
 
     __tablename__ = "contact"
@@ -61,9 +62,9 @@ class Contact(Base):
 
 
 class Call(Base):
-    """One call attempt. `token` fences the dialer that holds it; `closes_at` is when it may no longer start.
+    """One call attempt. `token` is the fencing token of its lease; from `closes_at` on it may not start any more.
 
-    `phone_hash` is of the number that it is placed to (null: erased).
+    `phone_hash` is of the number called (null: erased).
     """
 
     __tablename__ = "call"
@@ -86,5 +87,5 @@ class Call(Base):
     leased_at: Mapped[Moment | None]
     lease_until: Mapped[Moment | None]
     ended_at: Mapped[Moment | None]
-    outcome: Mapped[str | None]
+    outcome: Mapped[Outcome | None] = mapped_column(EnumText(Outcome))
     callback_at: Mapped[Moment | None]

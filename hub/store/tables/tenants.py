@@ -1,4 +1,4 @@
-"""Who uses the hub: partners with their keys, and what they bring: dialers, campaigns, agents, origins, products."""
+"""Tenants: partners with their keys, dialers, campaigns, agents, origins and products."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from hub.store.tables.base import Base, Id, Moment, Now
 
 
 class Deployment(Base):
-    """One row: the random id that every workflow id of this database starts with."""
+    """One row: the random id that every workflow id of this database ends with."""
 
     __tablename__ = "deployment"
     only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
@@ -17,7 +17,7 @@ class Deployment(Base):
 
 
 class Dialer(Base):
-    """Where calls go. `secret` is sealed by the master key (a push endpoint's or a VICIdial's password)."""
+    """A dialer, to which calls are given. `secret` (a push dialer's password) is sealed by the master key."""
 
     __tablename__ = "dialer"
     id: Mapped[Id]
@@ -29,7 +29,7 @@ class Dialer(Base):
 
 
 class Partner(Base):
-    """A tenant: whoever submits by one of the five APIs. `public_id` is Leanpub's `partnerId`."""
+    """A tenant: a user of one of the five APIs. `public_id` is Leanpub's `partnerId`."""
 
     __tablename__ = "partner"
     id: Mapped[Id]
@@ -46,7 +46,7 @@ class Partner(Base):
 
 
 class ApiKey(Base):
-    """A key: its public half and the keyed digest of the whole. Exactly one of partner, dialer, or neither (admin)."""
+    """A key: its public half and the keyed digest of the whole. It has a partner, or a dialer, or neither (admin)."""
 
     __tablename__ = "api_key"
     id: Mapped[str] = mapped_column(primary_key=True)
@@ -63,7 +63,7 @@ class ApiKey(Base):
 
 
 class Campaign(Base):
-    """How a partner's leads are called. `public_id` is SquadIQ's campaign id and Comunik8's type name."""
+    """A partner's campaign: how its leads are called. `public_id` is SquadIQ's campaign id, Comunik8's type name."""
 
     __tablename__ = "campaign"
     __table_args__ = (UniqueConstraint("partner_id", "public_id"),)
@@ -92,7 +92,7 @@ class Agent(Base):
 
 
 class Origin(Base):
-    """A system from which a Leanpub partner may send discount requests."""
+    """An `origin` that a Leanpub partner may name in its discount requests."""
 
     __tablename__ = "origin"
     __table_args__ = (UniqueConstraint("partner_id", "name"),)
@@ -102,7 +102,7 @@ class Origin(Base):
 
 
 class Product(Base):
-    """What a Leanpub partner may discount: the book's slug and title, its coupon's price, validity and uses."""
+    """A product that a Leanpub partner may discount: the book, and its coupon's price, validity and uses."""
 
     __tablename__ = "product"
     __table_args__ = (UniqueConstraint("partner_id", "public_id"),)

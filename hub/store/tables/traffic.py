@@ -1,18 +1,19 @@
-"""What comes in (submissions), what goes out (events, endpoints, deliveries), and the outbox towards Temporal."""
+"""Incoming requests (submissions), outgoing webhooks (events, endpoints, deliveries), and the outbox to Temporal."""
 
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.store.tables.base import Base, Id, Moment, Now
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now
+from hub.webhooks import DeliveryState
 
 
 class Submission(Base):
-    """One accepted request: rate limit log, audit log, replayable answer, and what the intake works from.
+    """One accepted request: the rate limit's log, the audit log, the replayable response, the input of the intake.
 
-    `body` and `answer` are sealed by `wrapped_key`, destroyed after 24 h. `state` is 'open' until registered, then
-    'done' or 'rejected'. `late`: its client got a 503, so that the same body may join it. `held_until`: a request is
-    waiting for it until then. `lead_id`: the one lead that it is about, if it created none. Erasing one of its leads
-    destroys the key and blanks the rest.
+    `body` and `answer` (the response) are sealed by `wrapped_key`, which is destroyed after 24 h. `late`: its client
+    got a 503, and the same body joins this submission. `held_until`: how long a client waits for the response.
+    `lead_id`: the one lead that it is about, if it created none. Erasing one of its leads destroys the key and sets
+    the personal columns to null.
     """
 
     __tablename__ = "submission"
@@ -50,9 +51,9 @@ class Submission(Base):
 
 
 class Event(Base):
-    """Something that happened to a lead or discount request. `body` is the webhook's JSON, under its subject's key.
+    """Something that happened to a lead or discount request. `body`: the webhook's JSON, sealed by its subject's key.
 
-    An event about nobody (any more) is sealed by a key of its own, `wrapped_key`.
+    An event without personal data is sealed by a key of its own, `wrapped_key`.
     """
 
     __tablename__ = "event"
@@ -68,7 +69,7 @@ class Event(Base):
 
 
 class Endpoint(Base):
-    """A partner's webhook receiver. `types` empty means all; with a campaign it gets that campaign's own payload."""
+    """A partner's webhook receiver. Empty `types` are all; one with a campaign gets that campaign's own payload."""
 
     __tablename__ = "endpoint"
     id: Mapped[Id]
@@ -87,21 +88,24 @@ class Endpoint(Base):
 
 
 class Delivery(Base):
-    """One event on its way to one endpoint. `state`: pending, delivered, failed."""
+    """The delivery of one event to one endpoint."""
 
     __tablename__ = "delivery"
     __table_args__ = (UniqueConstraint("event_id", "endpoint_id"),)
     id: Mapped[Id]
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"))
     endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), index=True)
-    state: Mapped[str] = mapped_column(server_default="pending")
+    state: Mapped[DeliveryState] = mapped_column(EnumText(DeliveryState), server_default=DeliveryState.PENDING)
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     next_at: Mapped[Moment | None]
     created_at: Mapped[Now]
 
 
 class DeliveryAttempt(Base):
-    """One try: status or failure class, how long, to which address, the sealed start of the answer, when next."""
+    """One attempt: HTTP status or `hub.webhooks.FailureKind`, duration, address, when the next is due.
+
+    `answer` is the sealed beginning of the response's body.
+    """
 
     __tablename__ = "delivery_attempt"
     __table_args__ = (UniqueConstraint("delivery_id", "number"),)
@@ -118,7 +122,7 @@ class DeliveryAttempt(Base):
 
 
 class Outbox(Base):
-    """What must reach Temporal because of a commit: `kind` is hub.store.outbox.Kind, `ref` the row it is about."""
+    """A start or signal that a commit entails in Temporal: `kind` is hub.store.db.outbox.Kind, `ref` a row's id."""
 
     __tablename__ = "outbox"
     __table_args__ = (Index("ix_outbox_kind", "kind", "due_at"),)

@@ -1,4 +1,4 @@
-"""Where a dialer sends its agents: for those who log in, about their own partner's leads, from the database alone."""
+"""The agent dashboard: only for agents who log in, only for leads of their own partner, only from the database."""
 
 from typing import Any
 
@@ -36,9 +36,9 @@ def log_in(hub: Hub, lead_id: Any, username: str = "agent1", password: str = PAS
 
 
 def test_the_dialers_redirect_shows_the_lead_to_a_logged_in_agent(hub: Hub, partner: dict[str, Any]) -> None:
-    said = report(hub, partner, own_field="Zanzibar")
-    session = log_in(hub, said["lead"]["id"])
-    page = session.get(said["redirect_url"], timeout=30)
+    reported = report(hub, partner, own_field="Zanzibar")
+    session = log_in(hub, reported["lead"]["id"])
+    page = session.get(reported["redirect_url"], timeout=30)
     assert page.status_code == 200
     for shown in ("John Smith", "+442079460958", "Solar &lt;b&gt;panels&lt;/b&gt;", "Zanzibar", "Agent One"):
         assert shown in page.text
@@ -53,7 +53,7 @@ def test_without_login_nothing_of_the_lead_or_of_the_query_is_shown(hub: Hub, pa
         assert personal not in page.text
 
 
-def test_the_query_can_not_say_anything_about_anybody(hub: Hub, partner: dict[str, Any]) -> None:
+def test_the_query_puts_nothing_on_the_page(hub: Hub, partner: dict[str, Any]) -> None:
     lead = report(hub, partner)["lead"]["id"]
     forged = {"lead_id": lead, "full_name": "Mallory", "phone": "+447000000000", "notes": "<script>1</script>"}
     page = log_in(hub, lead).get(f"{hub.url}/agent-dashboard", params=forged, timeout=30)
@@ -62,7 +62,7 @@ def test_the_query_can_not_say_anything_about_anybody(hub: Hub, partner: dict[st
         assert text not in page.text
 
 
-def test_another_partners_lead_looks_like_none(hub: Hub, partner: dict[str, Any]) -> None:
+def test_another_partners_lead_is_not_found(hub: Hub, partner: dict[str, Any]) -> None:
     other = report(hub, hub.partner("margav"))["lead"]["id"]
     session = log_in(hub, report(hub, partner)["lead"]["id"])
     pages = [
@@ -77,7 +77,7 @@ def test_another_partners_lead_looks_like_none(hub: Hub, partner: dict[str, Any]
     ("username", "password"),
     [("agent1", "wrong"), ("agent2", PASSWORD), ("nobody", PASSWORD), ("agent1", ""), ("", "")],
 )
-def test_wrong_credentials_open_nothing(hub: Hub, partner: dict[str, Any], username: str, password: str) -> None:
+def test_wrong_credentials_start_no_session(hub: Hub, partner: dict[str, Any], username: str, password: str) -> None:
     lead = report(hub, partner)["lead"]["id"]
     session = log_in(hub, lead, username, password)
     assert (session.headers["X-Status"], dict(session.cookies)) == ("401", {})
@@ -91,19 +91,19 @@ def test_after_ten_wrong_tries_the_right_password_is_refused_too(hub: Hub, partn
 
 
 def test_a_session_ends_with_its_password_and_with_logout(hub: Hub, partner: dict[str, Any]) -> None:
-    said = report(hub, partner)
-    session = log_in(hub, said["lead"]["id"])
+    reported = report(hub, partner)
+    session = log_in(hub, reported["lead"]["id"])
     session.post(f"{hub.url}/agent-dashboard/logout", timeout=30)
-    assert "John" not in session.get(said["redirect_url"], timeout=30).text
-    session = log_in(hub, said["lead"]["id"])
-    assert "John" in session.get(said["redirect_url"], timeout=30).text
+    assert "John" not in session.get(reported["redirect_url"], timeout=30).text
+    session = log_in(hub, reported["lead"]["id"])
+    assert "John" in session.get(reported["redirect_url"], timeout=30).text
     digest = passwords.digest("another one entirely")
     hub.query("UPDATE agent SET password_digest = $2 WHERE partner_id = $1", partner["id"], digest)
-    assert "John" not in session.get(said["redirect_url"], timeout=30).text
+    assert "John" not in session.get(reported["redirect_url"], timeout=30).text
 
 
 @pytest.mark.parametrize("forged", ["1.99999999999." + "0" * 64, "nonsense", "1.1." + "f" * 64])
-def test_a_forged_cookie_opens_nothing(hub: Hub, partner: dict[str, Any], forged: str) -> None:
+def test_a_forged_cookie_is_no_session(hub: Hub, partner: dict[str, Any], forged: str) -> None:
     page = requests.get(report(hub, partner)["redirect_url"], cookies={"hub_agent": forged}, timeout=30)
     assert "John" not in page.text
 

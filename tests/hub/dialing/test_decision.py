@@ -1,4 +1,4 @@
-"""Calling windows: the defaults, campaigns' own, clock changes, and a minute-by-minute oracle without shortcuts."""
+"""Calling hours: the defaults, campaigns' own, clock changes; checked against a minute-by-minute reference."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -78,7 +78,7 @@ def test_the_default_windows_of_a_region(
     assert law.version
 
 
-def test_an_answer_says_why_not_yet() -> None:
+def test_a_decision_says_why_not_yet() -> None:
     law = policy_for("DE")
     for now, why in {
         "2026-02-04T07:00": "outside calling hours 09:00-20:00 in Europe/Berlin",
@@ -195,7 +195,7 @@ def test_a_campaign_may_replace_its_regions_rule_cap_included() -> None:
         {"max_atempts": 3},
     ],
 )
-def test_a_wrong_policy_is_refused_whole(overrides: dict[str, object]) -> None:
+def test_an_invalid_policy_is_refused_whole(overrides: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         policy_for("GB", overrides=overrides)
 
@@ -243,14 +243,14 @@ def test_the_cap_holds_in_every_rolling_day() -> None:
         ("+447840258823", {"regions": ["IN", "GB"]}, None),
     ],
 )
-def test_a_campaign_bars_numbers(number: str, policy: dict[str, object], reason: str | None) -> None:
+def test_a_campaign_blocks_numbers(number: str, policy: dict[str, object], reason: str | None) -> None:
     phone = parse(number, None)
     assert blocked_reason(phone.grade, phone.region, CallingPolicy.model_validate(policy)) == reason
 
 
 def test_a_time_without_zone_is_an_error() -> None:
     naive = datetime(2026, 2, 4, 12)  # noqa: DTZ001
-    with pytest.raises(ValueError, match="without its zone"):
+    with pytest.raises(ValueError, match="without a zone"):
         decide(naive, zones=BERLIN, rules=policy_for("DE"))
 
 
@@ -309,7 +309,7 @@ CHANGES = {
 
 
 def open_at(moment: datetime, zones: tuple[str, ...], week: Week) -> bool:
-    """The definition itself: everybody's wall clock shows a time within that day's hours."""
+    """The definition: in every zone the local time is within that day's hours."""
     for zone in zones:
         wall = moment.astimezone(ZoneInfo(zone))
         if not any(begin <= wall.hour * 60 + wall.minute < end for begin, end in week[wall.weekday()]):

@@ -1,4 +1,4 @@
-"""The message around the e-mail: headers, encodings, and that no name or address can add to them."""
+"""The MIME message: headers, encodings, and that no name or address can inject a header."""
 
 from datetime import UTC, datetime
 from email import message_from_bytes
@@ -29,7 +29,7 @@ def built(**changes: Any) -> EmailMessage:
 
 
 def received(message: EmailMessage) -> EmailMessage:
-    """The message as its reader's program parses it."""
+    """The message as a mail client parses it."""
     parsed = message_from_bytes(serialise(message), policy=default)
     assert isinstance(parsed, EmailMessage)
     return parsed
@@ -53,7 +53,7 @@ def test_the_headers_of_a_transactional_mail() -> None:
     assert addresses(mail, "Reply-To") == [("", "help@example.com")]
 
 
-def test_text_comes_first_and_both_parts_survive_the_wire() -> None:
+def test_text_comes_first_and_both_parts_are_unchanged() -> None:
     mail = received(built())
     assert mail.get_content_type() == "multipart/alternative"
     parts = [part for part in mail.iter_parts() if isinstance(part, EmailMessage)]
@@ -132,7 +132,7 @@ def test_line_breaks_in_a_name_or_address_never_make_a_header(field: str) -> Non
 
 
 @pytest.mark.parametrize("bad", ["", "discount", "<a b@example.com>", "<a@example.com>\r\nBcc: x@example.com", "<a>"])
-def test_a_message_id_that_is_none_is_an_error(bad: str) -> None:
+def test_an_invalid_message_id_is_an_error(bad: str) -> None:
     with pytest.raises(ValueError):
         built(message_id=bad)
 
@@ -157,6 +157,6 @@ def test_settings_name_mailboxes_as_people_write_them(text: str, mailbox: Mailbo
 
 
 @pytest.mark.parametrize("text", ["", "Discounts", "Discounts <>"])
-def test_what_is_no_mailbox_is_an_error(text: str) -> None:
+def test_an_invalid_mailbox_is_an_error(text: str) -> None:
     with pytest.raises(ValueError):
         Mailbox.parse(text)

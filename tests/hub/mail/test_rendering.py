@@ -1,4 +1,4 @@
-"""What the coupon e-mail says, per product and language, and that nothing sent in can change its form."""
+"""The coupon e-mail's content, per product and language, and that no input changes its structure."""
 
 from dataclasses import replace
 from datetime import date
@@ -62,7 +62,7 @@ def test_both_parts_greet_by_first_name() -> None:
     assert "Hi Jörg," in Page(mail.html).text
 
 
-def test_both_parts_say_what_for_how_much_until_when_and_from_whom() -> None:
+def test_both_parts_name_product_price_expiry_and_partner() -> None:
     mail = render(MAIL)
     for part in (mail.text, Page(mail.html).text):
         for fact in ("Durable <Workflows>", "$9.99", "H-7KQ4ZM2X", "December 1, 2026", "Acme & Sons", "Works once",
@@ -129,7 +129,7 @@ def test_markup_in_names_stays_text() -> None:
 
 
 @given(name=st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_categories=["Cc"]), min_size=1))
-def test_no_latin_1_name_changes_the_pages_form(name: str) -> None:
+def test_no_latin_1_name_changes_the_structure_of_the_html(name: str) -> None:
     assert Page(render(replace(MAIL, first_name=name, product_title=name)).html).tags == Page(render(MAIL).html).tags
 
 
@@ -165,7 +165,7 @@ def test_any_product_id_gets_the_default_words(product_id: str) -> None:
     assert "Hi Jörg," in render(replace(MAIL, product_id=product_id)).text
 
 
-def test_the_link_keeps_its_form_whatever_slug_and_code() -> None:
+def test_the_link_is_valid_whatever_slug_and_code() -> None:
     assert redeem_link("a/b?c", "x y") == "https://leanpub.com/a%2Fb%3Fc/c/x%20y"
 
 
