@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from temporalio import activity
 
+from activities.heartbeat import heartbeating
 from activities.leads import LeadStep
 from hub.adaptive_limit import AdaptiveLimit
 from hub.leads import Registered
@@ -61,10 +62,11 @@ class LeadStarter:
         Returns how many. A call is placed after all its chunk's workflows are started: its outcome must find one.
         """
         started = 0
-        while planned := await self._plan(submission_id):
-            await asyncio.gather(*(self._start(start) for start in planned))
-            await self._place(planned)
-            started += len(planned)
+        async with heartbeating():
+            while planned := await self._plan(submission_id):
+                await asyncio.gather(*(self._start(start) for start in planned))
+                await self._place(planned)
+                started += len(planned)
         return started
 
     async def _plan(self, submission_id: int) -> list[LeadStart]:
@@ -75,7 +77,6 @@ class LeadStarter:
     async def _start(self, start: LeadStart) -> None:
         async with self._limit.slot():
             await self._starter.start_lead(start)
-        activity.heartbeat()
 
     async def _place(self, started: Sequence[LeadStart]) -> None:
         lead_ids = [start.lead_id for start in started]
