@@ -25,6 +25,15 @@ class LeadState(StrEnum):
         return self in {LeadState.SCHEDULED, LeadState.CALLING}
 
 
+class CallState(StrEnum):
+    """Where a call stands. READY: its dialer may lease it. ENDED has an outcome, WITHDRAWN is never made."""
+
+    READY = "ready"
+    LEASED = "leased"
+    ENDED = "ended"
+    WITHDRAWN = "withdrawn"
+
+
 class Outcome(StrEnum):
     """How a call ended, as dialers report it."""
 

@@ -1,4 +1,4 @@
-"""A lead's calls as its workflow sees them: placed when it is allowed, withdrawn when it is not any more.
+"""A lead's calls as its workflow sees them: each is placed with its dialer when it is due and allowed.
 
 Whoever changes a lead or its call locks the lead first, so that leases, cancels and outcomes take turns. All here is
 done for any number of leads at once, in a fixed number of statements.
@@ -8,33 +8,25 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, text
 
 from hub.dialing import decision
 from hub.dialing.policy import DialingRules
 from hub.leads import LeadState
 from hub.phones import grade_or_refusal
 from hub.seal import Vault
-from hub.store import events, results
+from hub.store import dialers, events, results
 from hub.store.db.engine import Tx
+from hub.store.dialers import DialerCall
 from hub.store.lead_rows import LeadRow, lock_leads
 from hub.store.tables import Call
+from hub.store.withdrawals import withdraw_expired
 
 DAY = timedelta(hours=24)
 PARTNER_DISABLED_WAIT = timedelta(minutes=5)
 BUDGET_WAIT = timedelta(minutes=15)
 NOT_JUDGED_WAIT = timedelta(minutes=15)
-
-
-class CallState(StrEnum):
-    """Where a call stands. READY: its dialer may lease it. ENDED has an outcome, WITHDRAWN is never made."""
-
-    READY = "ready"
-    LEASED = "leased"
-    ENDED = "ended"
-    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +64,7 @@ async def advance(tx: Tx, vault: Vault, lead_ids: Sequence[int], *, always_open:
     leads = await lock_leads(tx, lead_ids)
     positions: dict[int, Position] = {}
     if calling := [lead.id for lead in leads if lead.state is LeadState.CALLING]:
-        await _withdraw_expired(tx, calling)
+        await withdraw_expired(tx, calling)
         positions |= await _open_calls(tx, calling)
     closed = [lead for lead in leads if not lead.state.open]
     positions |= {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
@@ -102,6 +94,9 @@ def _judge(lead: LeadRow, rules: dict[tuple[int | None, str | None, tuple[str, .
         return Judged(lead, None, decision.NotYet(lead.now + PARTNER_DISABLED_WAIT, "the partner is disabled"))
     if lead.phone_hash is None or lead.dialer_id is None:
         return Judged(lead, None, decision.Never("there is no number, or no campaign to call it for"))
+    if lead.dialer_kind not in dialers.DIALERS:
+        why = f"dialer {lead.dialer_id} is of a kind that this version does not know"
+        return Judged(lead, None, decision.NotYet(lead.now + NOT_JUDGED_WAIT, why))
     try:
         key = lead.campaign_id, lead.region, tuple(lead.states)
         if key not in rules:
@@ -214,12 +209,12 @@ _PLACE = text("""
     ), placed AS (
         INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, phone_hash, due_at, closes_at)
         SELECT lead_id, partner_id, dialer_id, attempt, 'ready', phone_hash, due_at, closes_at FROM wanted
-        RETURNING id, lead_id, dialer_id
+        RETURNING id, lead_id
     ), moved AS (
         UPDATE lead SET state = 'calling', why = NULL, started = true, updated_at = clock_timestamp()
         FROM wanted WHERE lead.id = wanted.lead_id
     )
-    SELECT id, lead_id, pg_notify('hub_calls', CAST(dialer_id AS text)) FROM placed
+    SELECT id, lead_id FROM placed
 """)
 
 
@@ -235,8 +230,13 @@ async def _place(tx: Tx, vault: Vault, allowed: Sequence[tuple[LeadRow, decision
         "closes": [until.until for _, until in allowed],
     }
     ids = {row.lead_id: row.id for row in await tx.execute(_PLACE, calls)}
+    await dialers.place(tx, (_at_dialer(lead, ids[lead.id]) for lead in leads))
     await _record_scheduled(tx, vault, leads, ids)
     return {lead.id: Placed(ids[lead.id], until.until) for lead, until in allowed}
+
+
+def _at_dialer(lead: LeadRow, call_id: int) -> DialerCall:
+    return DialerCall(call_id, lead.dialer_id or 0, lead.dialer_kind or "")
 
 
 async def _record_scheduled(tx: Tx, vault: Vault, leads: Sequence[LeadRow], call_ids: Mapping[int, int]) -> None:
@@ -289,46 +289,7 @@ async def _refuse(tx: Tx, vault: Vault, refused: Sequence[tuple[LeadRow, decisio
     return {lead.id: Closed(LeadState.REFUSED, never.why) for lead, never in refused}
 
 
-async def _withdraw_expired(tx: Tx, lead_ids: Sequence[int]) -> None:
-    """Withdraw the open calls that may not start any more, and that no dialer holds."""
-    now = func.clock_timestamp()
-    held = (Call.state == CallState.LEASED) & (Call.lease_until > now)
-    expired = update(Call).where(Call.lead_id == func.any(list(lead_ids)), Call.ended_at.is_(None))
-    await tx.execute(expired.where(Call.closes_at <= now, ~held).values(**_WITHDRAWN))
-
-
 async def _open_calls(tx: Tx, lead_ids: Sequence[int]) -> dict[int, Position]:
     until = func.greatest(Call.closes_at, Call.lease_until)
     mine = select(Call.id, Call.lead_id, until.label("until")).where(Call.lead_id == func.any(list(lead_ids)))
     return {row.lead_id: Placed(row.id, row.until) for row in await tx.execute(mine.where(Call.ended_at.is_(None)))}
-
-
-async def withdraw(tx: Tx, lead_id: int) -> None:
-    """Withdraw the lead's open call, also from a dialer that holds it."""
-    await tx.execute(update(Call).where(Call.lead_id == lead_id, Call.ended_at.is_(None)).values(**_WITHDRAWN))
-
-
-async def stop(tx: Tx, lead_id: int) -> bool:
-    """See to it that no call of the lead starts any more; returns whether a dialer ever had one.
-
-    A call that a dialer holds may end, and its outcome is taken. The lead is locked by the caller.
-    """
-    await stop_all(tx, [lead_id])
-    had = select(Call.id).where(Call.lead_id == lead_id, Call.leased_at.is_not(None)).limit(1)
-    return (await tx.execute(had)).first() is not None
-
-
-async def stop_all(tx: Tx, lead_ids: Sequence[int]) -> set[int]:
-    """As `stop`, for any number of leads; returns those with whom a dialer is speaking now."""
-    now = func.clock_timestamp()
-    held = (Call.state == CallState.LEASED) & (Call.lease_until > now)
-    mine = select(Call.id, Call.lead_id, held.label("held")).where(Call.lead_id == func.any(list(lead_ids)))
-    rows = (await tx.execute(mine.where(Call.ended_at.is_(None)).order_by(Call.id).with_for_update())).all()
-    if under_way := [row.id for row in rows if row.held]:
-        await tx.execute(update(Call).where(Call.id == func.any(under_way)).values(closes_at=now))
-    if waiting := [row.id for row in rows if not row.held]:
-        await tx.execute(update(Call).where(Call.id == func.any(waiting)).values(**_WITHDRAWN))
-    return {row.lead_id for row in rows if row.held}
-
-
-_WITHDRAWN = {"state": CallState.WITHDRAWN, "ended_at": func.clock_timestamp(), "token": Call.token + 1}

@@ -12,10 +12,11 @@ from sqlalchemy import func, or_, select, update
 
 from hub.leads import LeadState
 from hub.seal import Vault
-from hub.store import calls, events
+from hub.store import events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
-from hub.store.tables import Call, Contact, Delivery, DeliveryAttempt, Event, Lead, Submission
+from hub.store.tables import Contact, Delivery, DeliveryAttempt, Event, Lead, Submission
+from hub.store.withdrawals import erase_calls
 
 WHY = "erased by its sender"
 
@@ -30,8 +31,7 @@ class ErasedLead:
 
 async def erase(tx: Tx, vault: Vault, lead: Any) -> None:
     """Erase the lead of this row, locked by the caller. A dialer that holds its call loses it."""
-    await calls.withdraw(tx, lead.id)
-    await tx.execute(update(Call).where(Call.lead_id == lead.id).values(phone_hash=None, callback_at=None))
+    await erase_calls(tx, lead.id)
     await _blank_webhooks(tx, lead.id)
     await _blank_requests(tx, lead)
     now = func.clock_timestamp()

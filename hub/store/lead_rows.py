@@ -25,6 +25,7 @@ class LeadRow:
     campaign_id: int | None
     campaign: str | None
     dialer_id: int | None
+    dialer_kind: str | None
     policy: dict[str, Any]
     state: LeadState
     why: str | None
@@ -50,7 +51,7 @@ class LeadRow:
 
 LEAD_COLUMNS = """
     lead.id, lead.partner_id, lead.api, lead.campaign_id, campaign.public_id AS campaign, campaign.dialer_id,
-    coalesce(campaign.policy, '{}') AS policy, lead.state, lead.why, lead.outcome, lead.attempts, lead.dial_at,
+    dialer.kind AS dialer_kind, coalesce(campaign.policy, '{}') AS policy, lead.state, lead.why, lead.outcome, lead.attempts, lead.dial_at,
     lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
     partner.disabled_at IS NOT NULL AS partner_disabled, partner.daily_calls,
     EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS has_endpoints,
@@ -58,6 +59,7 @@ LEAD_COLUMNS = """
 """
 LEAD_TABLES = """
     lead JOIN partner ON partner.id = lead.partner_id LEFT JOIN campaign ON campaign.id = lead.campaign_id
+    LEFT JOIN dialer ON dialer.id = campaign.dialer_id
 """
 
 # In the order of their ids, so that two transactions with the same leads never deadlock.

@@ -10,10 +10,9 @@ from sqlalchemy import text
 
 from hub.dialing import decision
 from hub.errors import Conflict, HubError, NotFound
-from hub.leads import LeadState, Outcome
+from hub.leads import CallState, LeadState, Outcome
 from hub.seal import Vault
 from hub.store import contacts, events, results
-from hub.store.calls import CallState
 from hub.store.contacts import RESPONSES, open_column
 from hub.store.db.engine import Tx
 from hub.store.do_not_call import ASKED_ON_A_CALL, suppress
@@ -103,6 +102,7 @@ _LOCK = text(f"""
     JOIN call ON call.lead_id = lead.id
     JOIN partner ON partner.id = lead.partner_id
     JOIN campaign ON campaign.id = lead.campaign_id
+    JOIN dialer ON dialer.id = campaign.dialer_id
     JOIN contact ON contact.lead_id = lead.id
     WHERE call.id = ANY(:call_ids) AND call.dialer_id = :dialer_id
     ORDER BY lead.id, call.id

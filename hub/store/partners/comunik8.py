@@ -6,7 +6,7 @@ from hub.contracts.comunik8 import identity
 from hub.leads import LeadState
 from hub.phones import Phone
 from hub.seal import Vault
-from hub.store import calls
+from hub.store import withdrawals
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key
@@ -34,7 +34,7 @@ async def cancel(tx: Tx, vault: Vault, partner_id: int, type_name: str, phone: P
     lead = (await tx.execute(select(Lead.id, Lead.state).where(Lead.dedupe_key == key).with_for_update())).first()
     if lead is None:
         return NOT_FOUND
-    dialled = await calls.stop(tx, lead.id)
+    dialled = await withdrawals.stop(tx, lead.id)
     ended: dict[str, object] = {} if dialled else {"dedupe_key": None}
     if LeadState(lead.state).open:
         ended |= {"state": LeadState.CANCELLED, "why": "cancelled by its sender", "updated_at": func.clock_timestamp()}

@@ -14,7 +14,7 @@ from hub.contracts.squadiq_bodies import EXISTS_NOT, Change, Faulty, Named, Want
 from hub.errors import Forbidden, NotFound
 from hub.leads import Campaign, LeadState, Record, Tenant
 from hub.seal import Vault
-from hub.store import calls, contacts, erasure, events, results
+from hub.store import contacts, erasure, events, results, withdrawals
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key, reach
@@ -64,7 +64,7 @@ async def change(tx: Tx, vault: Vault, scope: CampaignScope, said: Change) -> in
         reached = reach(vault, said.phone)
         changed |= reached
         if reached["phone_hash"] != lead.phone_hash and LeadState(lead.state).open:
-            if not await calls.stop_all(tx, [lead.id]):
+            if not await withdrawals.stop_all(tx, [lead.id]):
                 changed |= {"state": LeadState.SCHEDULED, "why": "its number was changed"}
             await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(changed))
@@ -105,7 +105,7 @@ async def responses(tx: Tx, vault: Vault, scope: CampaignScope, wanted: Wanted) 
 async def _stop(tx: Tx, leads: Sequence[Any], why: str) -> None:
     """No call starts any more; one that a dialer holds may end, and its outcome will be heard."""
     ids = [lead.id for lead in leads if LeadState(lead.state).open]
-    await calls.stop_all(tx, ids)
+    await withdrawals.stop_all(tx, ids)
     ended = {"state": LeadState.DISABLED, "why": why, "updated_at": func.clock_timestamp()}
     await tx.execute(update(Lead).where(Lead.id == func.any(ids)).values(ended))
     await outbox.put(tx, outbox.Kind.WAKE_LEAD, ids)

@@ -1,0 +1,64 @@
+"""Calls that must not be made any more: taken back from the dialer before it starts them, or let end by themselves.
+
+The leads are locked by the caller.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, func, select, update
+
+from hub.leads import CallState
+from hub.store import dialers
+from hub.store.db.engine import Tx
+from hub.store.dialers import DialerCall
+from hub.store.tables import Call, Dialer
+
+_WITHDRAWN = {"state": CallState.WITHDRAWN, "ended_at": func.clock_timestamp(), "token": Call.token + 1}
+_IS_OPEN = Call.ended_at.is_(None)
+_IS_HELD = (Call.state == CallState.LEASED) & (Call.lease_until > func.clock_timestamp())
+
+
+async def withdraw_expired(tx: Tx, lead_ids: Sequence[int]) -> None:
+    """Withdraw the leads' open calls that may not start any more, and that no dialer holds."""
+    expired = Call.closes_at <= func.clock_timestamp()
+    await _withdraw(tx, Call.lead_id == func.any(list(lead_ids)), _IS_OPEN, expired, ~_IS_HELD)
+
+
+async def erase_calls(tx: Tx, lead_id: int) -> None:
+    """Withdraw the lead's open call, also from a dialer that holds it, and forget which number was called."""
+    await _withdraw(tx, Call.lead_id == lead_id, _IS_OPEN)
+    mine = _DIALER_CALLS.where(Call.lead_id == lead_id)
+    await dialers.erase(tx, [DialerCall(*row) for row in await tx.execute(mine)])
+    await tx.execute(update(Call).where(Call.lead_id == lead_id).values(phone_hash=None, callback_at=None))
+
+
+async def stop(tx: Tx, lead_id: int) -> bool:
+    """See to it that no call of the lead starts any more; returns whether a dialer ever had one.
+
+    A call that a dialer holds may end, and its outcome is taken.
+    """
+    await stop_all(tx, [lead_id])
+    had = select(Call.id).where(Call.lead_id == lead_id, Call.leased_at.is_not(None)).limit(1)
+    return (await tx.execute(had)).first() is not None
+
+
+async def stop_all(tx: Tx, lead_ids: Sequence[int]) -> set[int]:
+    """As `stop`, for any number of leads; returns those with whom a dialer is speaking now."""
+    mine = select(Call.id, Call.lead_id, _IS_HELD.label("held")).where(Call.lead_id == func.any(list(lead_ids)))
+    rows = (await tx.execute(mine.where(_IS_OPEN).order_by(Call.id).with_for_update())).all()
+    if under_way := [row.id for row in rows if row.held]:
+        ended = update(Call).where(Call.id == func.any(under_way)).values(closes_at=func.clock_timestamp())
+        await tx.execute(ended)
+    if waiting := [row.id for row in rows if not row.held]:
+        await _withdraw(tx, Call.id == func.any(waiting))
+    return {row.lead_id for row in rows if row.held}
+
+
+_DIALER_CALLS: Select[Any] = select(Call.id, Call.dialer_id, Dialer.kind).join(Dialer, Dialer.id == Call.dialer_id)
+
+
+async def _withdraw(tx: Tx, *where: ColumnElement[bool]) -> None:
+    kind = select(Dialer.kind).where(Dialer.id == Call.dialer_id).scalar_subquery()
+    withdrawn = update(Call).where(*where).values(**_WITHDRAWN).returning(Call.id, Call.dialer_id, kind)
+    await dialers.withdraw(tx, [DialerCall(*row) for row in await tx.execute(withdrawn)])
