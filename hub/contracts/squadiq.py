@@ -54,7 +54,7 @@ OUTCOMES = {
     Outcome.NOT_INTERESTED: NOT_MET,
     Outcome.DO_NOT_CALL: NOT_MET,
     Outcome.CALLBACK: NOT_MET,
-    Outcome.NO_ANSWER: "Not Connected : No ApiResponse",
+    Outcome.NO_ANSWER: "Not Connected : No Answer",
     Outcome.BUSY: "Not Connected : Busy",
     Outcome.VOICEMAIL: "Not Connected : Voicemail",
     Outcome.FAILED: FAILED,

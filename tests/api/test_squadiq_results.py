@@ -38,7 +38,7 @@ def process(dialer: Dialer, leads: int) -> None:
         ("not_interested", "Connected : Objective Not Met"),
         ("do_not_call", "Connected : Objective Not Met"),
         ("wrong_number", "Not Connected : Wrong Number"),
-        ("no_answer", "Not Connected : No ApiResponse"),
+        ("no_answer", "Not Connected : No Answer"),
         ("busy", "Not Connected : Busy"),
         ("voicemail", "Not Connected : Voicemail"),
         ("failed", "Not Connected : Failed"),
