@@ -102,7 +102,7 @@ class DiscountRefused(Exception):
 
 
 async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiResponse:
-    """Within the transaction that stores it: what Temporal doesn't take is not stored either."""
+    """Within the transaction that stores it: what Temporal doesn't accept is not stored either."""
     parsed = leanpub.parse_request(value, await discounts.partner_facts(tx, partner_id))
     if isinstance(parsed, RequestRefusal):
         raise DiscountRefused(parsed)

@@ -21,7 +21,7 @@ class LeadContract(Protocol):
         """Translate a decoded body that the route found well-formed into rows, in order."""
 
     def answer(self, body: Any, results: Sequence[Result], /) -> ApiResponse:
-        """Word what became of the rows. A `rejected` one takes back all that was stored of them."""
+        """Word what became of the rows. With a `rejected` one, nothing of them stays stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ RANDOM_ID = ""
 
 @dataclass(frozen=True, slots=True)
 class TenantDefaults:
-    """What a new tenant comes with. `client_fields`: what its client is told, by the API's own names.
+    """What a new tenant comes with. `client_fields`: what its client needs to know, by the API's own names.
 
     `rate_limit` in 60 s, None for the hub's setting. `public_id`: the API's clients name their tenant.
     """

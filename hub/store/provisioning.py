@@ -55,7 +55,7 @@ async def create_partner(tx: Tx, pepper: bytes, new: NewPartner, default_limit: 
 
 
 async def _create_defaults(tx: Tx, defaults: TenantDefaults, partner_id: int, dialer_id: int) -> dict[ClientField, Any]:
-    """Make what a new tenant comes with; returns what its client may be told of that: the first of each kind."""
+    """Make what a new tenant comes with; returns what its client may need of that: the first of each kind."""
     campaigns = [token_hex(6) if name == RANDOM_ID else name for name in defaults.campaigns]
     for campaign in campaigns:
         await create_campaign(tx, partner_id, campaign, dialer_id)

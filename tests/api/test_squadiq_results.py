@@ -44,7 +44,7 @@ def process(dialer: Dialer, leads: int) -> None:
         ("failed", "Not Connected : Failed"),
     ],
 )
-def test_a_processed_lead_is_told_in_the_seeds_words(
+def test_a_processed_lead_is_reported_in_the_documented_words(
     hub: Hub, sender: Sender, dialer: Dialer, outcome: str, told: str
 ) -> None:
     policy = json.dumps({"max_attempts": 1})

@@ -116,7 +116,7 @@ def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), NEAR))
-def test_whatever_comes_is_either_faulty_or_a_lead(changes: dict[str, Any]) -> None:
+def test_whatever_comes_is_either_invalid_or_a_lead(changes: dict[str, Any]) -> None:
     body = WHOLE | changes
     errors = comunik8.lead_errors(body)
     assert set(errors) <= set(FIELDS)
