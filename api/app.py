@@ -2,28 +2,21 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from importlib import import_module
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.agents import dashboard
 from api.observe import Observe, TrailingSlash
-from api.routes import comunik8, dialer, health, leanpub, margav, partner_api, squadiq
+from api.routes import dialer, health
 from api.services import close_services, open_services
+from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings
 
-ROUTERS = (
-    partner_api.router,
-    margav.router,
-    dashboard.router,
-    squadiq.router,
-    leanpub.router,
-    comunik8.router,
-    dialer.router,
-    health.router,
-)
+OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
@@ -39,12 +32,16 @@ def create_app() -> FastAPI:
         lifespan=_lifespan(Settings()),
         redirect_slashes=False,
     )
-    for router in ROUTERS:
+    for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
     errors.install(app)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)
     return app
+
+
+def _partner_routers() -> list[APIRouter]:
+    return [import_module(api.router_module).router for api in registry.PARTNER_APIS]
 
 
 def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextManager[None]]:

@@ -9,7 +9,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from api.envelopes import NOT_THIS_METHOD, envelope
+from api.envelopes import envelope, wrong_method
 from hub.errors import DatabaseUnavailable, HubError
 from hub.strictjson import BadJson
 
@@ -41,8 +41,8 @@ async def _bad_json(request: Request, error: Exception) -> JSONResponse:
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
-    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and request.url.path in NOT_THIS_METHOD:
-        status, text = NOT_THIS_METHOD[request.url.path]
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (answer := wrong_method(request.url.path)):
+        status, text = answer
         return JSONResponse(envelope(request.url.path, text), status)
     return JSONResponse(envelope(request.url.path, str(error.detail)), error.status_code, error.headers)
 

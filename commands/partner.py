@@ -6,10 +6,11 @@ import phonenumbers
 import typer
 
 from commands.common import DATA, Data, Json, fail, pepper, run, show
+from hub.contracts import registry
 from hub.settings import Settings
-from hub.store import admin
-from hub.store.admin import NewPartner
+from hub.store import admin, provisioning
 from hub.store.db.engine import Tx
+from hub.store.provisioning import NewPartner
 from hub.store.tables import Partner
 
 app = typer.Typer(no_args_is_help=True)
@@ -19,7 +20,7 @@ Id = Annotated[int, typer.Argument(help="The partner's id.")]
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What people call it.")],
-    api: Annotated[str, typer.Option(help=", ".join(admin.APIS))],
+    api: Annotated[str, typer.Option(help=", ".join(registry.names()))],
     rate_limit: Annotated[int | None, typer.Option(min=1, help="Requests (Partner API: leads) in 60 s.")] = None,
     region: Annotated[str | None, typer.Option(help="Of numbers without a +: ISO 3166, such as GB.")] = None,
     *,
@@ -30,12 +31,14 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Create a tenant with its key (shown once) and what it needs to start."""
+    if api not in registry.names():
+        raise fail(f"--api: must be one of {', '.join(registry.names())}.")
     if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
         raise fail(f"--region: {region!r} is not a region of the numbering plans; give two capital letters such as GB.")
     new = NewPartner(name, api, rate_limit, region, production_ready)
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        return await admin.create_partner(tx, pepper(settings), new, settings.default_rate_limit)
+        return await provisioning.create_partner(tx, pepper(settings), new, settings.default_rate_limit)
 
     show(run(data, work), as_json=as_json)
 

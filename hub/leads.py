@@ -138,11 +138,15 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """What the client gets: HTTP status and the JSON body. `lead_id`: the one lead that the request was about."""
+    """What the client gets: HTTP status and the JSON body. `lead_id`: the one lead that the request was about.
+
+    `rejected`: nothing of the request is kept, and a repeat of it is tried anew.
+    """
 
     status: int
     body: Any
     lead_id: int | None = None
+    rejected: bool = False
 
 
 @dataclass(frozen=True, slots=True)

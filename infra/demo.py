@@ -4,24 +4,25 @@ from collections.abc import Mapping, Sequence
 from secrets import token_urlsafe
 
 from hub import passwords
+from hub.contracts import registry
 from hub.settings import Settings
-from hub.store.admin import APIS, NewPartner, create_partner, default_dialer
+from hub.store.admin import default_dialer
 from hub.store.agents import set_password
 from hub.store.db.engine import Database, Tx
 from hub.store.keys import create_key
+from hub.store.provisioning import NewPartner, create_partner
 
 
-async def seed_demo(settings: Settings, known: Mapping[str, object]) -> dict[str, object]:
+async def create_demo_tenants(settings: Settings, known: Mapping[str, object]) -> dict[str, object]:
     """Make the tenants that are not in `known` (as returned the last time), in the settings' database; return all."""
     pepper = settings.pepper.get_secret_value().encode()
     database = Database(settings.database_url, size=1)
     tenants = dict(known)
     async with database.begin() as tx:
-        for api in APIS:
+        for api in registry.names():
             if api not in tenants:
-                new = NewPartner(f"Demo {api}", api, region="GB" if api == "comunik8" else None)
-                made = await create_partner(tx, pepper, new, settings.default_rate_limit)
-                if api == "margav":
+                made = await create_partner(tx, pepper, NewPartner(f"Demo {api}", api), settings.default_rate_limit)
+                if "agents" in made:
                     made["agents"] = await _with_passwords(tx, made["id"], made["agents"])
                 tenants[api] = {name: value for name, value in made.items() if name != "id"}
         if "dialer" not in tenants:

@@ -5,7 +5,7 @@ import json
 import sys
 
 from hub.settings import Settings
-from infra.demo import seed_demo
+from infra.demo import create_demo_tenants
 from infra.migrations import upgrade
 
 
@@ -13,7 +13,7 @@ def main() -> None:
     """Safe to run at every start."""
     settings = Settings()
     upgrade(settings.database_url)
-    tenants = asyncio.run(seed_demo(settings, json.load(sys.stdin)))
+    tenants = asyncio.run(create_demo_tenants(settings, json.load(sys.stdin)))
     json.dump(tenants, sys.stdout)
 
 

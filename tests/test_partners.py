@@ -1,20 +1,184 @@
-"""One partner word names its file in every layer."""
+"""Every partner API has what its registry value promises, and a further one needs nothing but its value."""
 
+import asyncio
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
 
-from hub.store.admin import APIS
+from activities.failures import translate
+from api.app import create_app
+from api.envelopes import envelope
+from hub.contracts import registry
+from hub.contracts.registry import PARTNER_APIS, PartnerApi, Reports, UnknownPartnerApi
+from hub.errors import Invalid
+from hub.store.db.engine import Database
+from hub.store.provisioning import NewPartner, create_partner
+from tests.support.dialing import eventually
+from tests.support.in_process import running_in_process
+from tests.support.sixth_partner import SIXTH
+from tests.support.stack import PEPPER, Hub
 
-LAYERS = {
-    "contract": "hub/contracts/{}.py",
-    "route": "api/routes/{}.py",
-    "sample": "tests/samples/{}/*.json",
-    "doc": "docs/partners/{}.md",
-}
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+every_api = pytest.mark.parametrize("api", PARTNER_APIS, ids=registry.names())
 
 
-@pytest.mark.parametrize("word", APIS)
-@pytest.mark.parametrize("layer", LAYERS)
-def test_every_partner_has_its_file_in_every_layer(word: str, layer: str) -> None:
-    assert list(Path(__file__).parents[1].glob(LAYERS[layer].format(word)))
+@pytest.fixture(scope="session")
+def openapi() -> dict[str, Any]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("DATABASE_URL", "HUB_MASTER_KEY", "HUB_PEPPER"):
+            patch.setenv(name, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+        return create_app().openapi()
+
+
+def operations(openapi: dict[str, Any], api: PartnerApi) -> list[tuple[str, str, dict[str, Any]]]:
+    """Method, path and description of all that /docs shows of an API."""
+    return [
+        (method, path, operation)
+        for path, methods in openapi["paths"].items()
+        if path.startswith(api.prefixes)
+        for method, operation in methods.items()
+    ]
+
+
+def send(
+    hub: Hub, openapi: dict[str, Any], api: PartnerApi, tenant: dict[str, Any], *, key: str | None
+) -> requests.Response:
+    """The documented example of the API's first operation, with the tenant's own ids where the example has others."""
+    method, path, operation = operations(openapi, api)[0]
+    [scheme] = [openapi["components"]["securitySchemes"][name] for name in operation["security"][0]]
+    body = operation["requestBody"]["content"]["application/json"]["example"]
+    if isinstance(body, dict):
+        own = {re.sub("_(.)", lambda found: found[1].upper(), name): value for name, value in tenant.items()}
+        body = {name: own.get(name, value) for name, value in body.items()}
+    sent: dict[str, dict[str, str]] = {"headers": {}, "params": {}}
+    if key is not None and scheme["type"] == "http":
+        sent["headers"]["Authorization"] = f"Bearer {key}"
+    elif key is not None:
+        sent["params" if scheme["in"] == "query" else "headers"][scheme["name"]] = key
+    url = hub.url + path.format(**tenant)
+    return requests.request(method, url, json=body, timeout=60, **sent)  # type: ignore[arg-type]
+
+
+def key_of(api: PartnerApi, tenant: dict[str, Any]) -> str:
+    [name] = [name for name, field in api.tenant.client_fields.items() if field is registry.ClientField.KEY]
+    return str(tenant[name])
+
+
+@every_api
+def test_one_word_names_its_files_in_every_layer(api: PartnerApi) -> None:
+    assert (ROOT / "hub" / "contracts" / f"{api.name}.py").is_file()
+    assert (ROOT / "api" / "routes" / f"{api.name}.py").is_file()
+    assert list((ROOT / api.samples).glob("*.json"))
+    assert (ROOT / api.page).is_file()
+
+
+@every_api
+def test_the_readme_lists_it_with_its_page(api: PartnerApi) -> None:
+    urls = ", ".join(f"`{operation}`" for operation in api.operations)
+    rows = [line for line in README.splitlines() if line.startswith(f"| {api.title} | {urls} |")]
+    assert len(rows) == 1
+    assert f"`hub/contracts/{api.name}.py`" in rows[0]
+    assert f"[{api.page}]({api.page})" in rows[0]
+    assert f"hub partner create NAME --api {'|'.join(registry.names())}" in README
+
+
+@every_api
+def test_its_page_says_where_and_how_to_send(api: PartnerApi) -> None:
+    page = (ROOT / api.page).read_text(encoding="utf-8")
+    assert f"--api {api.name}" in page
+    for prefix in api.prefixes:
+        assert prefix in page
+
+
+def test_no_two_have_a_path_a_name_or_a_page_in_common() -> None:
+    prefixes = [prefix for api in PARTNER_APIS for prefix in api.prefixes]
+    assert not [(a, b) for i, a in enumerate(prefixes) for j, b in enumerate(prefixes) if i != j and a.startswith(b)]
+    assert len(set(registry.names())) == len({api.title for api in PARTNER_APIS}) == len(PARTNER_APIS)
+
+
+@every_api
+def test_it_is_handled_by_what_it_names(api: PartnerApi) -> None:
+    if isinstance(api.handling, Reports):
+        assert asyncio.iscoroutinefunction(api.handling.handler)
+    if api.payload:
+        assert api.tenant.campaigns
+
+
+@every_api
+def test_its_routes_are_served_under_its_prefixes_alone(api: PartnerApi, openapi: dict[str, Any]) -> None:
+    mine = operations(openapi, api)
+    assert mine
+    tags = {tag for _, _, operation in mine for tag in operation["tags"]}
+    assert len(tags) == 1
+    tagged = {path for path, methods in openapi["paths"].items() for one in methods.values() if tags & set(one["tags"])}
+    assert tagged == {path for _, path, _ in mine}
+
+
+@every_api
+def test_its_errors_come_in_its_own_form(hub: Hub, openapi: dict[str, Any], api: PartnerApi) -> None:
+    tenant = hub.partner(api.name)
+    answer = send(hub, openapi, api, tenant, key="hub_partner_unknown")
+    assert answer.status_code in {200, 401, 403}
+    assert isinstance(answer.json()[api.error_key], str)
+    assert answer.status_code == 200 or set(answer.json()) == {api.error_key}
+    for prefix in api.prefixes:
+        assert envelope(prefix, "text") == {api.error_key: "text"}
+
+
+@every_api
+def test_a_new_tenants_documented_example_is_answered(hub: Hub, openapi: dict[str, Any], api: PartnerApi) -> None:
+    tenant = hub.partner(api.name)
+    assert set(tenant) == {"id", *api.tenant.client_fields}
+    assert None not in tenant.values()
+    answer = send(hub, openapi, api, tenant, key=key_of(api, tenant))
+    assert answer.status_code in {200, 201}, answer.text
+    assert answer.json().get("code", 0) == 0
+
+
+async def test_a_partner_of_an_unknown_api_is_not_made(database: str) -> None:
+    hub = Database(database, 1)
+    with pytest.raises(UnknownPartnerApi, match="nosuch"):
+        async with hub.begin() as tx:
+            await create_partner(tx, PEPPER.encode(), NewPartner("Acme", "nosuch"), 600)
+    with pytest.raises(Invalid):
+        async with hub.begin() as tx:
+            await create_partner(tx, PEPPER.encode(), NewPartner(" ", "margav"), 600)
+    await hub.close()
+
+
+def test_an_unknown_api_is_a_final_failure() -> None:
+    with pytest.raises(UnknownPartnerApi) as raised:
+        registry.find("nosuch")
+    assert translate(raised.value).non_retryable
+
+
+async def test_a_sixth_partner_needs_only_its_value(
+    database: str, temporal_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the tuple alone: provisioned, documented, answered, its lead registered and started by real workers."""
+    monkeypatch.setattr(registry, "PARTNER_APIS", (*PARTNER_APIS, SIXTH))
+    async with running_in_process(database, temporal_address, tmp_path, monkeypatch) as hub:
+        await asyncio.to_thread(_sixth_partner_at_work, hub)
+
+
+def _sixth_partner_at_work(hub: Hub) -> None:
+    tenant = hub.partner("sixth")
+    assert set(tenant) == {"id", "secret", "queue"}
+    assert hub.query("SELECT rate_limit FROM partner") == [(7,)]
+    openapi = requests.get(f"{hub.url}/openapi.json", timeout=30).json()
+    refused = send(hub, openapi, SIXTH, tenant, key="hub_partner_unknown")
+    assert (refused.status_code, refused.json()) == (401, {"reason": "Invalid API key"})
+    elsewhere = requests.get(f"{hub.url}/callbacks", timeout=30)
+    assert (elsewhere.status_code, elsewhere.json()) == (404, {"reason": "There is only POST."})
+    made = send(hub, openapi, SIXTH, tenant, key=tenant["secret"])
+    assert made.status_code == 202, made.text
+    [(lead, api)] = hub.query("SELECT id, api FROM lead")
+    assert (made.status_code, made.json(), api) == (202, {"ticket": lead}, "sixth")
+    again = send(hub, openapi, SIXTH, tenant, key=tenant["secret"])
+    assert (again.status_code, again.json()) == (409, {"reason": "We call this number already."})
+    assert hub.query("SELECT state, weight FROM submission ORDER BY id") == [("done", 1), ("rejected", 0)]
+    eventually(lambda: hub.query("SELECT id FROM lead WHERE started"))

@@ -9,20 +9,29 @@ from fastapi.security import APIKeyHeader, APIKeyQuery
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
-from api.envelopes import ERROR
 from api.services import Services, services
 from api.submit import execute, new_submission, submit
-from hub.contracts import comunik8
-from hub.errors import DatabaseUnavailable
+from hub.contracts import comunik8, registry
 from hub.leads import ApiResponse
-from hub.store.db.engine import Tx, translated_failures
+from hub.store.db.engine import Tx
 from hub.store.keys import KeyHolder
-from hub.store.partners.comunik8 import NOT_SAVED, cancel
+from hub.store.partners.comunik8 import NOT_SAVED, NotSaved, cancel
 from hub.store.tenants import load_tenant
 
+API = registry.find("comunik8")
 router = APIRouter(tags=["Comunik8"])
-in_query = APIKeyQuery(name="key", auto_error=False, description="The partner's key, as Comunik8 documents it")
-in_header = APIKeyHeader(name="X-API-Key", auto_error=False, description="The same key, out of sight of proxies' logs")
+in_query = APIKeyQuery(
+    name="key",
+    scheme_name="comunik8_query",
+    auto_error=False,
+    description="The partner's key, as Comunik8 documents it",
+)
+in_header = APIKeyHeader(
+    name="X-API-Key",
+    scheme_name="comunik8_header",
+    auto_error=False,
+    description="The same key, out of sight of proxies' logs",
+)
 Hub = Annotated[Services, Depends(services)]
 
 CANCELLATION = {"mobile": "07840258823", "type": "motor-trade"}
@@ -35,17 +44,17 @@ LEAD = {
     "delays": 600,
     "data": '{"vehicle_make":"Ford","addresss":"123 Greenacre Road"}',
 }
-FAULT = {"type": "object", "required": ["0"], "properties": {"0": {"type": "string"}}}
-FAULTS = {
+FIELD_ERROR = {"type": "object", "required": ["0"], "properties": {"0": {"type": "string"}}}
+FIELD_ERRORS = {
     "description": "Every failing field with its message; or what is wrong with the request, as `error`",
     "content": {
         "application/json": {
-            "schema": {"type": "object", "additionalProperties": {"anyOf": [FAULT, {"type": "string"}]}},
+            "schema": {"type": "object", "additionalProperties": {"anyOf": [FIELD_ERROR, {"type": "string"}]}},
             "example": {"email": {"0": "Email cannot be blank."}},
         }
     },
 }
-RESPONSES = openapi.errors(ERROR) | {400: FAULTS}
+RESPONSES = openapi.errors(API.error_key) | {400: FIELD_ERRORS}
 
 
 async def caller(
@@ -55,7 +64,7 @@ async def caller(
     query: Annotated[str | None, Security(in_query)],
 ) -> KeyHolder:
     """Whose key it is, wherever it came."""
-    return await authenticate(request, hub, header or query, "comunik8")
+    return await authenticate(request, hub, header or query, API.name)
 
 
 Caller = Annotated[KeyHolder, Depends(caller)]
@@ -71,8 +80,8 @@ async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     """Submit one lead. `test` checks the form and saves nothing."""
     body, value = await read_json(request)
     submission = new_submission(request, hub, holder, body, weight=1, one_row=True)
-    if faults := comunik8.add_faults(value):
-        return JSONResponse(faults, 400)
+    if errors := comunik8.lead_errors(value):
+        return JSONResponse(errors, 400)
     if comunik8.is_test(value):
         async with hub.database.begin() as tx:
             tenant = await load_tenant(tx, submission.partner_id, shared_identity=False)
@@ -90,26 +99,17 @@ async def cancel_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     """Take a lead back. After `true` it is not called, even if its call was due this second."""
     body, value = await read_json(request)
     submission = new_submission(request, hub, holder, body, weight=1)
-    if faults := comunik8.cancel_faults(value):
-        return JSONResponse(faults, 400)
+    if errors := comunik8.cancellation_errors(value):
+        return JSONResponse(errors, 400)
     try:
         return await execute(hub, submission, lambda tx: _cancel(tx, hub, submission.partner_id, value))
-    except NotSavedError:
+    except NotSaved:
         # Nothing is kept of this request, so that its repeat is tried anew, whatever its Idempotency-Key.
         return _plain(comunik8.cancelled(NOT_SAVED))
 
 
-class NotSavedError(Exception):
-    """The database refused the change."""
-
-
 async def _cancel(tx: Tx, hub: Services, partner_id: int, value: dict[str, Any]) -> ApiResponse:
-    try:
-        with translated_failures():
-            warning = await cancel(tx, hub.vault, partner_id, value["type"], comunik8.phone_of(value))
-    except DatabaseUnavailable as error:
-        raise NotSavedError from error
-    return comunik8.cancelled(warning)
+    return comunik8.cancelled(await cancel(tx, hub.vault, partner_id, value["type"], comunik8.phone_of(value)))
 
 
 def _plain(answer: ApiResponse) -> JSONResponse:

@@ -13,10 +13,9 @@ from temporalio.service import RPCError
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
-from api.envelopes import MESSAGE
 from api.services import Services, services
 from api.submit import execute, new_submission
-from hub.contracts import leanpub
+from hub.contracts import leanpub, registry
 from hub.contracts.leanpub import RequestRefusal
 from hub.errors import DatabaseUnavailable, Unauthorized
 from hub.leads import ApiResponse
@@ -26,8 +25,9 @@ from hub.store.keys import KeyHolder
 from hub.temporal.vocabulary import DiscountRef
 
 log = structlog.get_logger()
+API = registry.find("leanpub")
 router = APIRouter(tags=["Leanpub"])
-api_key = APIKeyHeader(name="x-api-key", auto_error=False, description="The partner's key")
+api_key = APIKeyHeader(name="x-api-key", scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "partnerId": "acme",
     "origin": "shop.example.com",
@@ -39,7 +39,7 @@ EXAMPLE = {
 class RecipientIn(BaseModel):
     """The buyer. Printable Latin-1."""
 
-    firstName: str  # noqa: N815 - the seed's names
+    firstName: str  # noqa: N815 - Leanpub's names
     lastName: str  # noqa: N815
     email: str
 
@@ -55,7 +55,7 @@ class DiscountIn(BaseModel):
     recipient: RecipientIn
 
 
-class Said(BaseModel):
+class DiscountResponse(BaseModel):
     """`code` 0: acknowledged. Else 401 to 407: what is wrong; 501: nothing was promised, send it again."""
 
     code: int
@@ -65,8 +65,8 @@ class Said(BaseModel):
 
 @router.post(
     leanpub.ROUTE,
-    response_model=Said,
-    responses=openapi.errors(MESSAGE, 400, 403, 409, 413, 422, 429),
+    response_model=DiscountResponse,
+    responses=openapi.errors(API.error_key, 400, 403, 409, 413, 422, 429),
     openapi_extra=openapi.body(DiscountIn, EXAMPLE),
 )
 async def request_discount(
@@ -74,10 +74,10 @@ async def request_discount(
     hub: Annotated[Services, Depends(services)],
     key: Annotated[str | None, Security(api_key)],
 ) -> Response:
-    """Ask for a discount. The buyer gets the coupon by mail; `discount.sent` or `discount.failed` tells how it went."""
+    """Ask for a discount. The buyer gets the coupon by mail; `discount.sent` or `discount.failed` follows."""
     try:
-        holder = await authenticate(request, hub, key, "leanpub")
-        return await _take(request, hub, holder)
+        holder = await authenticate(request, hub, key, API.name)
+        return await _submit(request, hub, holder)
     except Unauthorized:
         return _refused(request, leanpub.INVALID_API_KEY)
     except DiscountRefused as refused:
@@ -87,7 +87,7 @@ async def request_discount(
         return _refused(request, leanpub.NOT_SCHEDULED)
 
 
-async def _take(request: Request, hub: Services, holder: KeyHolder) -> Response:
+async def _submit(request: Request, hub: Services, holder: KeyHolder) -> Response:
     body, value = await read_json(request)
     submission = new_submission(request, hub, holder, body, weight=1)
     return await execute(hub, submission, lambda tx: _schedule(tx, hub, submission.partner_id, value))
@@ -102,11 +102,11 @@ class DiscountRefused(Exception):
 
 
 async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiResponse:
-    """Within the transaction that stores it: what Temporal doesn't take is not stored either."""
-    judged = leanpub.judge(value, await discounts.partner_facts(tx, partner_id))
-    if isinstance(judged, RequestRefusal):
-        raise DiscountRefused(judged)
-    stored = await discounts.store(tx, hub.vault, partner_id, judged, value)
+    """Within the transaction that stores it: what Temporal doesn't accept is not stored either."""
+    parsed = leanpub.parse_request(value, await discounts.partner_facts(tx, partner_id))
+    if isinstance(parsed, RequestRefusal):
+        raise DiscountRefused(parsed)
+    stored = await discounts.store(tx, hub.vault, partner_id, parsed, value)
     if stored.fresh:
         await hub.starter.start_discount(DiscountRef(stored.id, partner_id))
     return ApiResponse(200, leanpub.acknowledged(stored.public_id))

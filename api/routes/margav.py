@@ -8,14 +8,14 @@ from fastapi.security import APIKeyHeader
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
-from api.envelopes import ERROR
 from api.services import Services, services
 from api.submit import new_submission, submit
 from hub import strictjson
-from hub.contracts import margav
+from hub.contracts import margav, registry
 
+API = registry.find("margav")
 router = APIRouter(tags=["Margav"])
-api_key = APIKeyHeader(name="X-Dialer-Api-Key", auto_error=False, description="The dialer's key")
+api_key = APIKeyHeader(name="X-Dialer-Api-Key", scheme_name=API.name, auto_error=False, description="The dialer's key")
 EXAMPLE = {
     "dialer_user_id": "vicidial_user_123",
     "lead_id": "DIALER_12345",
@@ -31,7 +31,7 @@ CREATED = 201
     "/api/leads/from-dialer",
     status_code=CREATED,
     response_model=margav.ReportAccepted,
-    responses=openapi.errors(ERROR, *openapi.COMMON, 404),
+    responses=openapi.errors(API.error_key, *openapi.COMMON, 404),
     openapi_extra=openapi.body(margav.DialerReport, EXAMPLE),
 )
 async def report_lead(
@@ -40,7 +40,7 @@ async def report_lead(
     key: Annotated[str | None, Security(api_key)],
 ) -> Response:
     """Report that an agent clicked "Interested". Creates the lead or adds to it; blank fields overwrite nothing."""
-    holder = await authenticate(request, hub, key, "margav")
+    holder = await authenticate(request, hub, key, API.name)
     body, value = await read_json(request)
     margav.parse(value)
     answer = await submit(hub, new_submission(request, hub, holder, body, weight=1, one_row=True))
@@ -49,7 +49,7 @@ async def report_lead(
 
 def _with_host(answer: Response, public_url: str) -> Response:
     """The stored answer with its `redirect_url` made absolute."""
-    said = strictjson.loads(bytes(answer.body))
-    assert isinstance(said, dict)  # noqa: S101 - margav.answer made it
-    body = strictjson.dumps(said | {"redirect_url": f"{public_url.rstrip('/')}{said['redirect_url']}"})
+    stored = strictjson.loads(bytes(answer.body))
+    assert isinstance(stored, dict)  # noqa: S101 - margav.answer made it
+    body = strictjson.dumps(stored | {"redirect_url": f"{public_url.rstrip('/')}{stored['redirect_url']}"})
     return Response(body, answer.status_code, media_type="application/json")

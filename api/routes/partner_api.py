@@ -8,13 +8,14 @@ from fastapi.security import APIKeyHeader
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
-from api.envelopes import DETAIL
 from api.services import Services, services
 from api.submit import new_submission, submit
+from hub.contracts import registry
 from hub.contracts.partner_api import Transfer, Transferred, rows_of
 
+API = registry.find("partner_api")
 router = APIRouter(tags=["Partner API"])
-api_key = APIKeyHeader(name="X-API-Key", auto_error=False, description="The partner's key")
+api_key = APIKeyHeader(name="X-API-Key", scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "leads": [
         {"name": "John Doe", "phone": "+1234567890", "email": "john@example.com"},
@@ -26,7 +27,7 @@ EXAMPLE = {
 @router.post(
     "/api/leads/partner-transfer",
     response_model=Transferred,
-    responses=openapi.errors(DETAIL),
+    responses=openapi.errors(API.error_key),
     openapi_extra=openapi.body(Transfer, EXAMPLE),
 )
 async def transfer_leads(
@@ -35,7 +36,7 @@ async def transfer_leads(
     key: Annotated[str | None, Security(api_key)],
 ) -> Response:
     """Submit leads in bulk. Each row is created, skipped (its phone number exists) or failed; see `errors`."""
-    holder = await authenticate(request, hub, key, "partner_api")
+    holder = await authenticate(request, hub, key, API.name)
     body, value = await read_json(request)
     rows = len(rows_of(value))
     return await submit(hub, new_submission(request, hub, holder, body, weight=max(1, rows), one_row=rows == 1))

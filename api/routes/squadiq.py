@@ -11,9 +11,9 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
-from api.envelopes import DETAIL
 from api.services import Services, services
 from api.submit import count, execute, new_submission, submit
+from hub.contracts import registry
 from hub.contracts import squadiq_bodies as bodies
 from hub.contracts import squadiq_models as models
 from hub.contracts.squadiq import result
@@ -26,17 +26,18 @@ from hub.store.partners.squadiq import CampaignScope
 from hub.store.submissions import NewSubmission
 
 PATH: Final = "/api/v4/leads"
+API = registry.find("squadiq")
 router = APIRouter(prefix=PATH, tags=["SquadIQ"])
-bearer = HTTPBearer(auto_error=False, description="The tenant's access token")
+bearer = HTTPBearer(scheme_name=API.name, auto_error=False, description="The tenant's access token")
 Hub = Annotated[Services, Depends(services)]
 
 NAMED = {"lead_id": "uniqueleadid1"}
 LEAD = {**NAMED, "phone_number": "+919840012345", "contact_name": "John Doe", "city": "Chennai"}
-FAULTS: dict[int | str, dict[str, Any]] = {
-    400: {"model": models.Faults, "description": "What is wrong in which row and field; nothing was changed"}
+VALIDATION_ERRORS: dict[int | str, dict[str, Any]] = {
+    400: {"model": models.FieldErrors, "description": "What is wrong in which row and field; nothing was changed"}
 }
-RESPONSES = {**openapi.errors(DETAIL, 403, 409, 413, 422, 429, 503), **FAULTS}
-OF_ONE = {**RESPONSES, **openapi.errors(DETAIL, 404)}
+RESPONSES = {**openapi.errors(API.error_key, 403, 409, 413, 422, 429, 503), **VALIDATION_ERRORS}
+OF_ONE = {**RESPONSES, **openapi.errors(API.error_key, 404)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +58,9 @@ async def sender(
     campaign_id: str,
     token: Annotated[HTTPAuthorizationCredentials | None, Security(bearer)],
 ) -> Sender:
-    """Raises Forbidden for a token that is none, and for a campaign that is not the token's."""
+    """Raises Forbidden for an invalid token, and for a campaign that is not the token's."""
     try:
-        holder = await authenticate(request, hub, token.credentials if token else None, "squadiq")
+        holder = await authenticate(request, hub, token.credentials if token else None, API.name)
     except Unauthorized:
         raise Forbidden("Missing or invalid access token.") from None
     assert holder.partner_id is not None  # noqa: S101 - a partner's key, by its scope
@@ -80,7 +81,7 @@ From = Annotated[Sender, Depends(sender)]
 async def create_leads(request: Request, hub: Hub, by: From) -> Response:
     """Create all leads of the array, or none of them."""
     body, value = await read_json(request)
-    bodies.check_leads(value, by.scope.campaign)
+    bodies.validate_leads(value, by.scope.campaign)
     one_row = len(bodies.rows_of(value)) == 1
     return await submit(hub, by.submission(request, hub, body, one_row=one_row))
 
@@ -90,14 +91,14 @@ async def create_leads(request: Request, hub: Hub, by: From) -> Response:
 )
 async def list_responses(request: Request, hub: Hub, by: From) -> Response:
     """The processed leads, first processed first; with `lead_id` that one, processed or not."""
-    wanted = bodies.wanted(request.query_params)
+    query = bodies.parse_query(request.query_params)
     await count(hub, by.submission(request, hub, b""))
     async with hub.database.begin() as tx:
-        total, records = await store.responses(tx, hub.vault, by.scope, wanted)
+        total, records = await store.responses(tx, hub.vault, by.scope, query)
     page = {
         "count": total,
-        "next": _page(request, hub, by, wanted.page + 1) if wanted.page * wanted.size < total else None,
-        "previous": _page(request, hub, by, wanted.page - 1) if wanted.page > 1 else None,
+        "next": _page(request, hub, by, query.page + 1) if query.page * query.size < total else None,
+        "previous": _page(request, hub, by, query.page - 1) if query.page > 1 else None,
         "results": [result(record) for record in records],
     }
     return JSONResponse(page)
@@ -105,9 +106,9 @@ async def list_responses(request: Request, hub: Hub, by: From) -> Response:
 
 def _page(request: Request, hub: Services, by: Sender, number: int) -> str:
     """The address of another page, with the filters of this one."""
-    query = urlencode({**request.query_params, "page": number})
+    filters = urlencode({**request.query_params, "page": number})
     campaign = quote(by.scope.campaign.public_id, safe="")
-    return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{query}"
+    return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{filters}"
 
 
 @router.post(
@@ -120,10 +121,10 @@ def _page(request: Request, hub: Services, by: Sender, number: int) -> str:
 async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
     """Stop all reach-outs: no call to any of them starts after the answer."""
     body, value = await read_json(request)
-    named = bodies.named_leads(value)
+    references = bodies.parse_disable(value)
 
     async def action(tx: Tx) -> ApiResponse:
-        return ApiResponse(201, {"disabled": await store.disable(tx, hub.vault, by.scope, named)})
+        return ApiResponse(201, {"disabled": await store.disable(tx, hub.vault, by.scope, references)})
 
     return await execute(hub, by.submission(request, hub, body), action)
 
@@ -138,7 +139,7 @@ async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
 async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
     """Erase all that is known of the lead's person, and stop all reach-outs. It can't be undone."""
     body, value = await read_json(request)
-    lead_id = bodies.named_lead(value)
+    lead_id = bodies.parse_delete(value)
 
     async def action(tx: Tx) -> ApiResponse:
         await store.delete(tx, hub.vault, by.scope, lead_id)
@@ -156,10 +157,10 @@ async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
 async def update_lead(request: Request, hub: Hub, by: From) -> Response:
     """Change what is sent, keep the rest. A call that waits goes to the new number."""
     body, value = await read_json(request)
-    said = bodies.change(value, by.scope.campaign)
+    update = bodies.parse_update(value, by.scope.campaign)
 
     async def action(tx: Tx) -> ApiResponse:
-        return ApiResponse(200, {"lead_id": said.lead_id}, await store.change(tx, hub.vault, by.scope, said))
+        return ApiResponse(200, {"lead_id": update.lead_id}, await store.update_lead(tx, hub.vault, by.scope, update))
 
     return await execute(hub, by.submission(request, hub, body), action)
 
@@ -173,7 +174,7 @@ async def update_lead(request: Request, hub: Hub, by: From) -> Response:
 async def convert_lead(request: Request, hub: Hub, by: From) -> Response:
     """Mark the lead as converted by you. It is not called any more."""
     body, value = await read_json(request)
-    lead_id, detail = bodies.conversion(value)
+    lead_id, detail = bodies.parse_conversion(value)
 
     async def action(tx: Tx) -> ApiResponse:
         return ApiResponse(200, {"lead_id": lead_id}, await store.convert(tx, hub.vault, by.scope, lead_id, detail))

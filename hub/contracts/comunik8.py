@@ -1,7 +1,7 @@
-"""Comunik8's Leads API (seeds/comunik8-leads.md): one lead a request, its type is the campaign.
+"""Comunik8's Leads API (docs/partners/comunik8.md): one lead a request, its type is the campaign.
 
-First the form of every field is judged (`add_faults`, `cancel_faults`: status 400), then what becomes of the request
-(status 200, whatever that is).
+First every field is validated (`lead_errors`, `cancellation_errors`: status 400), then the request is processed (status
+200, whatever becomes of it).
 """
 
 import re
@@ -26,7 +26,7 @@ UNKNOWN_TYPE = "Unknown Type"
 EXISTING = "Existing Contact"
 SCHEDULED = "Another call is already scheduled"
 
-Faults = dict[str, dict[str, str]]
+FieldErrors = dict[str, dict[str, str]]
 
 
 class LeadIn(BaseModel):
@@ -117,44 +117,44 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
-def add_faults(body: Any) -> Faults:
-    """Every field of /lead/add that is wrong, with the seed's words; empty when all are right. Raises Invalid."""
-    return _faults(body, RULES)
+def lead_errors(body: Any) -> FieldErrors:
+    """Every invalid field of /lead/add with Comunik8's message; empty when all are valid. Raises Invalid."""
+    return _errors(body, RULES)
 
 
-def cancel_faults(body: Any) -> Faults:
-    """Every field of /lead/cancel that is wrong, as `add_faults`."""
-    return _faults(body, ("mobile", "type"))
+def cancellation_errors(body: Any) -> FieldErrors:
+    """Every invalid field of /lead/cancel, as `lead_errors`."""
+    return _errors(body, ("mobile", "type"))
 
 
-def _faults(body: Any, fields: Iterable[str]) -> Faults:
+def _errors(body: Any, fields: Iterable[str]) -> FieldErrors:
     if not isinstance(body, dict):
         raise Invalid("The body must be a JSON object.")
-    return {name: {"0": fault} for name in fields if (fault := _fault(body, name))}
+    return {name: {"0": message} for name in fields if (message := _error(body, name))}
 
 
-def _fault(body: dict[str, Any], name: str) -> str | None:
+def _error(body: dict[str, Any], name: str) -> str | None:
     value = body.get(name)
     if name in LABELS and (value is None or (isinstance(value, str) and not value.strip())):
         return f"{LABELS[name]} cannot be blank."
-    is_right, message = RULES[name]
-    return None if name not in body or is_right(value) else message
+    is_valid, message = RULES[name]
+    return None if name not in body or is_valid(value) else message
 
 
 def is_test(body: dict[str, Any]) -> bool:
-    """Whether a body without faults asks for a check only."""
+    """Whether a valid body asks for validation only."""
     return body.get("test") is True or body.get("test") == "true"
 
 
 def tested(body: dict[str, Any], tenant: Tenant) -> ApiResponse:
-    """The answer to a test whose body has no faults."""
+    """The answer to a test whose body is valid."""
     if body["type"] in tenant.campaigns:
         return ApiResponse(200, Tested().model_dump())
     return ApiResponse(200, Added(saved=False, processed=False, error=UNKNOWN_TYPE).model_dump())
 
 
 def phone_of(body: dict[str, Any]) -> Phone:
-    """The mobile of a body without faults. Raises Invalid for others."""
+    """The mobile of a valid body. Raises Invalid for others."""
     if (phone := _phone(body["mobile"])) is None:
         raise Invalid("mobile: is not a valid phone number.")
     return phone
@@ -166,7 +166,7 @@ def identity(campaign: Campaign, phone: Phone) -> str:
 
 
 def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:
-    """Translate a body without faults; see hub.contracts.LeadContract."""
+    """Translate a valid body; see hub.contracts.registry.LeadContract."""
     phone = phone_of(body)
     campaign = tenant.campaigns.get(body["type"])
     return [
@@ -178,7 +178,7 @@ def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:
             language=(campaign.language if campaign else None) or language(phone.region),
             delay=_delay(body.get("delays", 0)) or timedelta(),
             refused=None if campaign else UNKNOWN_TYPE,
-            refuse_known=_known,
+            refuse_known=_refusal_of_known,
         )
     ]
 
@@ -188,12 +188,12 @@ def _person(body: dict[str, Any], phone: Phone) -> dict[str, Any]:
     return {**body, "name": name, "phone": phone.e164, "extension": phone.extension}
 
 
-def _known(state: LeadState) -> str:
+def _refusal_of_known(state: LeadState) -> str:
     return SCHEDULED if state.open else EXISTING
 
 
 def answer(_body: Any, results: Sequence[Result]) -> ApiResponse:
-    """Word the result as the seed does."""
+    """Word the result as Comunik8 documents it."""
     [result] = results
     reason = result.reason if isinstance(result, Refused) else None
     return ApiResponse(200, Added(saved=True, processed=reason is None, error=reason).model_dump(exclude_none=True))

@@ -1,6 +1,6 @@
-"""The affiliate API's wire format: a discount request, the order in which it is judged, and the answers.
+"""The affiliate API's wire format: a discount request, the order in which it is validated, and the answers.
 
-The tables of codes, messages and character sets are the seed's (leanpub-discount, sections "Request" and "Response").
+Codes, messages and character sets are Leanpub's: docs/partners/leanpub.md, "How a request is validated".
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from email_validator import EmailNotValidError, validate_email
 ROUTE = "/api/v2/PartnerDiscountRequest"
 
 LONGEST = 255
-"""Characters in a name or a transactionId; the seed names no limit, headers and indexes need one."""
+"""Characters in a name or a transactionId; Leanpub names no limit, headers and indexes need one."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRefusal:
-    """Why a request is not taken. `code` and `message` are the seed's; malformed requests have only the HTTP status."""
+    """Why a request is refused. `code` and `message` are Leanpub's; malformed requests have only the HTTP status."""
 
     code: int
     http_status: int
@@ -39,7 +39,6 @@ INVALID_RECIPIENT = RequestRefusal(406, 200, "Invalid recipient(s)")
 PERMISSION_DENIED = RequestRefusal(407, 200, "Permission denied")
 NOT_SCHEDULED = RequestRefusal(501, 200, "Failed to schedule job")
 
-NOT_POST = RequestRefusal(403, 403, "Missing Authentication Token")
 NOT_AN_OBJECT = RequestRefusal(400, 400, "The body must be a JSON object")
 BAD_TRANSACTION = RequestRefusal(
     400, 400, f"transactionId must be a string of at most {LONGEST} printable ASCII characters"
@@ -79,14 +78,14 @@ class DiscountRequest:
 
 
 def acknowledged(request_id: str) -> dict[str, int | str]:
-    """The answer to a request that was taken."""
+    """The answer to a request that was accepted."""
     return {"code": 0, "message": "OK", "requestId": request_id}
 
 
-def judge(body: object, partner: PartnerFacts) -> DiscountRequest | RequestRefusal:
-    """The request in `body` (decoded JSON), or its first fault; the API key has been judged before.
+def parse_request(body: object, partner: PartnerFacts) -> DiscountRequest | RequestRefusal:
+    """The request in `body` (decoded JSON), or its first error; the API key has been checked before.
 
-    What is malformed comes first (HTTP 400), then the seed's codes as 402, 401, 404, 405, 406, 407.
+    What is malformed comes first (HTTP 400), then Leanpub's codes as 402, 401, 404, 405, 406, 407.
     """
     if not isinstance(body, dict):
         return NOT_AN_OBJECT

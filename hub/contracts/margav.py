@@ -1,4 +1,4 @@
-"""Margav's dialer API (seeds/margav-dialer.md): an agent clicked "Interested", and the dialer reports it.
+"""Margav's dialer API (docs/partners/margav.md): an agent clicked "Interested", and the dialer reports it.
 
 Dialers send numbers for strings, empty strings and zero dates, and leave out what they don't have: all is read here.
 """
@@ -74,7 +74,10 @@ class ReportAccepted(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ParsedReport:
-    """One report. `fields` are all that say something, the seed's as text; the agent is the first of `agents` known."""
+    """One report. `fields` are those with a value, the documented ones as text.
+
+    `agents`: all names that were sent for the agent, the first that is known counts.
+    """
 
     agents: tuple[tuple[str, str], ...]
     fields: dict[str, Any]
@@ -127,13 +130,13 @@ def parse(body: Any) -> ParsedReport:
 
 
 def _kept(name: str, value: Any) -> Any:
-    """None for what says nothing, so that it can't overwrite anything."""
+    """None for a blank, so that it can't overwrite anything."""
     if name in FIELDS and value is not None:
         value = _text(name, value)
     if not isinstance(value, str):
         return value
-    said = value.strip()
-    blank = not said or ZERO_DATE.fullmatch(said) or (name in NUMBERS and NO_NUMBER.fullmatch(said))
+    stripped = value.strip()
+    blank = not stripped or ZERO_DATE.fullmatch(stripped) or (name in NUMBERS and NO_NUMBER.fullmatch(stripped))
     return None if blank else value
 
 
@@ -155,16 +158,16 @@ def _phone(fields: Mapping[str, Any]) -> phones.Phone | None:
         raise Invalid(f"{name}: is not a phone number.") from None
 
 
-def unknown_agent(said: ParsedReport) -> ApiResponse:
+def unknown_agent(report: ParsedReport) -> ApiResponse:
     """Nobody has any of the names that the report gives."""
-    named = dict(said.agents)
+    named = dict(report.agents)
     name = named.get("user") or named.get("agent_username")
     who = f"username '{name}'" if name else f"dialer_user_id '{named['dialer_user_id']}'"
-    return ApiResponse(404, {"error": f"Agent with {who} not found"})
+    return ApiResponse(404, {"error": f"Agent with {who} not found"}, rejected=True)
 
 
 def answer(lead: StoredLead, *, created: bool) -> ApiResponse:
-    """Word the stored lead as the seed does. `redirect_url` is a path: only the API knows the host before it."""
+    """Word the stored lead as Margav documents it. `redirect_url` is a path: only the API knows the host before it."""
     out = LeadOut(
         id=lead.id,
         full_name=lead.full_name,
@@ -175,13 +178,13 @@ def answer(lead: StoredLead, *, created: bool) -> ApiResponse:
         updated_at=_zulu(lead.updated_at),
         **{name: lead.fields.get(name) for name in _AS_STORED},
     )
-    taken = ReportAccepted(
+    accepted = ReportAccepted(
         success=True,
         lead=out,
         message="Lead created successfully" if created else "Lead updated successfully",
         redirect_url=_redirect(lead),
     )
-    return ApiResponse(201, taken.model_dump())
+    return ApiResponse(201, accepted.model_dump())
 
 
 _AS_STORED: Final = (

@@ -1,4 +1,4 @@
-"""Partner API (seeds/partner-api.md): bulk transfer of leads. Bad rows are reported one by one and stop nothing."""
+"""Partner API (docs/partners/partner_api.md): bulk transfer of leads. Bad rows are reported and stop no other row."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -17,7 +17,7 @@ MISSING = "Missing required fields"
 
 
 class LeadIn(BaseModel):
-    """One row as the seed documents it. Further fields are kept with the lead."""
+    """One row. Further fields are kept with the lead."""
 
     model_config = ConfigDict(extra="allow")
     name: str = Field(description="Lead's full name", examples=["John Doe"])
@@ -61,7 +61,7 @@ def rows_of(body: Any) -> list[Any]:
 
 
 def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:
-    """Translate the rows; see hub.contracts.LeadContract."""
+    """Translate the rows; see hub.contracts.registry.LeadContract."""
     campaign = tenant.campaigns["default"]
     return [_read_row(row, tenant.region, campaign) for row in rows_of(body)]
 
@@ -90,7 +90,7 @@ def _filled(value: Any) -> bool:
 
 
 def answer(body: Any, results: Sequence[Result]) -> ApiResponse:
-    """Word the results as the seed does."""
+    """Word the results row by row."""
     rows = rows_of(body)
     created = sum(isinstance(result, Created) for result in results)
     skipped = sum(isinstance(result, Existing) for result in results)

@@ -1,4 +1,4 @@
-"""SquadIQ's Leads v4 (seeds/squadiq-leads-v4.md): leads of a campaign, created all or none; their results."""
+"""SquadIQ's Leads v4 (docs/partners/squadiq.md): leads of a campaign, created all or none; their results."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from hub import phones
-from hub.contracts.squadiq_bodies import EXISTS, REGION, Faulty, named_in, person_of, phone_of, rows_of
+from hub.contracts.squadiq_bodies import EXISTS, REGION, InvalidRequest, person_of, phone_of, references_in, rows_of
 from hub.contracts.squadiq_models import CreatedLeads, LeadResult
 from hub.languages import language
 from hub.leads import ApiResponse, Campaign, Created, NewLead, Outcome, Record, Result, Row, Tenant
@@ -18,7 +18,7 @@ def identity(campaign: Campaign, lead_id: str) -> str:
 
 
 def read(body: Any, tenant: Tenant, campaign_id: int | None) -> list[Row]:
-    """Translate a body that `check_leads` let pass; see hub.contracts.LeadContract."""
+    """Translate a body that `validate_leads` let pass; see hub.contracts.LeadContract."""
     [campaign] = [campaign for campaign in tenant.campaigns.values() if campaign.id == campaign_id]
     return [_read_row(row, campaign) for row in rows_of(body)]
 
@@ -36,11 +36,11 @@ def _read_row(row: dict[str, Any], campaign: Campaign) -> NewLead:
 
 def answer(body: Any, results: Sequence[Result]) -> ApiResponse:
     """All are created, or none: then every lead that was there before is named."""
-    named = list(named_in(rows_of(body)))
-    known = [lead.fault(EXISTS) for lead, result in zip(named, results, strict=True) if not isinstance(result, Created)]
+    named = list(references_in(rows_of(body)))
+    known = [lead.error(EXISTS) for lead, result in zip(named, results, strict=True) if not isinstance(result, Created)]
     if known:
-        faulty = Faulty(known)
-        return ApiResponse(HTTPStatus.BAD_REQUEST, {"detail": faulty.message, **faulty.facts})
+        invalid = InvalidRequest(known)
+        return ApiResponse(HTTPStatus.BAD_REQUEST, {"detail": invalid.message, **invalid.facts}, rejected=True)
     created = CreatedLeads(created=len(named), lead_ids=[lead.lead_id for lead in named])
     return ApiResponse(HTTPStatus.CREATED, created.model_dump())
 
@@ -54,7 +54,7 @@ OUTCOMES = {
     Outcome.NOT_INTERESTED: NOT_MET,
     Outcome.DO_NOT_CALL: NOT_MET,
     Outcome.CALLBACK: NOT_MET,
-    Outcome.NO_ANSWER: "Not Connected : No ApiResponse",
+    Outcome.NO_ANSWER: "Not Connected : No Answer",
     Outcome.BUSY: "Not Connected : Busy",
     Outcome.VOICEMAIL: "Not Connected : Voicemail",
     Outcome.FAILED: FAILED,

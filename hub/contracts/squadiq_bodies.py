@@ -1,4 +1,4 @@
-"""Judging SquadIQ's requests: each body or query as a whole, so that Faulty names every row and field at once."""
+"""Validating SquadIQ's requests, each as a whole: InvalidRequest names every invalid row and field at once."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from hub import phones
-from hub.contracts.squadiq_models import LARGEST_PAGE, LAST_PAGE, LONGEST_DETAIL, LONGEST_ID, PAGE_SIZE, Fault
+from hub.contracts.squadiq_models import LARGEST_PAGE, LAST_PAGE, LONGEST_DETAIL, LONGEST_ID, PAGE_SIZE, FieldError
 from hub.errors import Invalid
 from hub.leads import Campaign
 from hub.phones import Grade, Phone
@@ -16,55 +16,55 @@ from hub.phones import Grade, Phone
 REGION = "IN"
 COUNTRY_CODE = 91
 LONGEST_NAME = 255
-MOST_FAULTS = 1000
+MOST_ERRORS = 1000
 OURS = frozenset({"phone", "name", "extension"})
-"""What the hub itself says of a person: custom fields of these names are kept as `custom_...`."""
+"""The hub's own fields of a person: custom fields of these names are kept as `custom_...`."""
 
 EXISTS = "exists in this campaign already"
-EXISTS_NOT = "is not a lead of this campaign"
+UNKNOWN = "is not a lead of this campaign"
 
 
-class Faulty(Invalid):
+class InvalidRequest(Invalid):
     """A body or query that is refused as a whole."""
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
-        super().__init__(_summed_up(faults))
-        self.faults = faults[:MOST_FAULTS]
+    def __init__(self, errors: Sequence[FieldError]) -> None:
+        super().__init__(_summary(errors))
+        self.errors = errors[:MOST_ERRORS]
 
     @property
     def facts(self) -> dict[str, Any]:
-        return {"errors": [fault.model_dump() for fault in self.faults]}
+        return {"errors": [error.model_dump() for error in self.errors]}
 
 
-def _summed_up(faults: Sequence[Fault]) -> str:
-    first, more = faults[0], len(faults) - 1
+def _summary(errors: Sequence[FieldError]) -> str:
+    first, more = errors[0], len(errors) - 1
     place = "" if first.index is None else f"row {first.index}: "
     text = f"{place}{first.field or 'body'} {first.message}."
     return text + (f" There are {more} more errors." if more else "")
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class LeadReference:
     """A lead as a body names it: where, as it was sent, and as it is kept."""
 
     index: int
     given: str | int
     lead_id: str
 
-    def fault(self, message: str) -> Fault:
-        return Fault(index=self.index, lead_id=self.given, field="lead_id", message=message)
+    def error(self, message: str) -> FieldError:
+        return FieldError(index=self.index, lead_id=self.given, field="lead_id", message=message)
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """What an update says of a lead: `person` is merged into what is known; `phone` None: not changed."""
+class ParsedUpdate:
+    """An update of a lead: `person` is merged into what is stored; `phone` None: not changed."""
 
     lead_id: str
     person: dict[str, Any]
     phone: Phone | None
 
 
-def _id_fault(value: Any) -> str | None:
+def _id_error(value: Any) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return "must be a string or an integer"
     if not str(value).strip():
@@ -72,19 +72,19 @@ def _id_fault(value: Any) -> str | None:
     return f"must be at most {LONGEST_ID} characters" if len(str(value)) > LONGEST_ID else None
 
 
-def _phone_fault(value: Any) -> str | None:
+def _phone_error(value: Any) -> str | None:
     return "must be a valid Indian phone number" if phone_of(value) is None else None
 
 
-def _name_fault(value: Any) -> str | None:
-    return _text_fault(value, LONGEST_NAME)
+def _name_error(value: Any) -> str | None:
+    return _text_error(value, LONGEST_NAME)
 
 
-def _detail_fault(value: Any) -> str | None:
-    return _text_fault(value, LONGEST_DETAIL)
+def _detail_error(value: Any) -> str | None:
+    return _text_error(value, LONGEST_DETAIL)
 
 
-def _text_fault(value: Any, longest: int) -> str | None:
+def _text_error(value: Any, longest: int) -> str | None:
     if not isinstance(value, str):
         return "must be a string"
     if not value.strip():
@@ -92,7 +92,7 @@ def _text_fault(value: Any, longest: int) -> str | None:
     return f"must be at most {longest} characters" if len(value) > longest else None
 
 
-def _custom_fault(value: Any) -> str | None:
+def _custom_error(value: Any) -> str | None:
     blank = value is None or (isinstance(value, str) and not value.strip())
     return "must not be blank: the campaign requires it" if blank else None
 
@@ -106,88 +106,88 @@ def phone_of(value: Any) -> Phone | None:
 
 
 Checks = dict[str, Callable[[Any], str | None]]
-OF_ID: Checks = {"lead_id": _id_fault}
-OF_LEAD: Checks = {"phone_number": _phone_fault, "contact_name": _name_fault}
+OF_ID: Checks = {"lead_id": _id_error}
+OF_LEAD: Checks = {"phone_number": _phone_error, "contact_name": _name_error}
 
 
-def _faults(index: int, row: Any, needed: Checks, optional: Checks | None = None) -> Iterator[Fault]:
+def _errors(index: int, row: Any, needed: Checks, optional: Checks | None = None) -> Iterator[FieldError]:
     if not isinstance(row, dict):
-        yield Fault(index=index, lead_id=None, field=None, message="must be a JSON object")
+        yield FieldError(index=index, lead_id=None, field=None, message="must be a JSON object")
         return
     for field, check in {**needed, **(optional or {})}.items():
         missing = field not in row
         if missing and field not in needed:
             continue
         if message := "is required" if missing else check(row[field]):
-            yield Fault(index=index, lead_id=row.get("lead_id"), field=field, message=message)
+            yield FieldError(index=index, lead_id=row.get("lead_id"), field=field, message=message)
 
 
 def rows_of(body: Any) -> list[Any]:
     rows = body if isinstance(body, list) else [body]
     if not rows:
-        raise Faulty([Fault(index=None, lead_id=None, field=None, message="must not be an empty array")])
+        raise InvalidRequest([FieldError(index=None, lead_id=None, field=None, message="must not be an empty array")])
     return rows
 
 
-def _refuse(faults: Sequence[Fault]) -> None:
-    if faults:
-        raise Faulty(faults)
+def _refuse(errors: Sequence[FieldError]) -> None:
+    if errors:
+        raise InvalidRequest(errors)
 
 
 def _customs(campaign: Campaign) -> Checks:
-    return dict.fromkeys(campaign.required_fields, _custom_fault)
+    return dict.fromkeys(campaign.required_fields, _custom_error)
 
 
-def check_leads(body: Any, campaign: Campaign) -> None:
-    """Judge the body of `create` by itself. Raises Faulty."""
+def validate_leads(body: Any, campaign: Campaign) -> None:
+    """Validate the body of `create` by itself. Raises InvalidRequest."""
     rows = rows_of(body)
     needed = {**_customs(campaign), **OF_ID, **OF_LEAD}
-    faults = [fault for index, row in enumerate(rows) for fault in _faults(index, row, needed)]
+    errors = [error for index, row in enumerate(rows) for error in _errors(index, row, needed)]
     first: dict[str, int] = {}
-    faults += [
-        named.fault(f"is in this request already, in row {first[named.lead_id]}")
-        for named in named_in(rows)
-        if first.setdefault(named.lead_id, named.index) != named.index
+    errors += [
+        lead.error(f"is in this request already, in row {first[lead.lead_id]}")
+        for lead in references_in(rows)
+        if first.setdefault(lead.lead_id, lead.index) != lead.index
     ]
-    _refuse(sorted(faults, key=lambda fault: fault.index or 0))
+    _refuse(sorted(errors, key=lambda error: error.index or 0))
 
 
-def named_in(rows: Sequence[Any]) -> Iterator[Named]:
+def references_in(rows: Sequence[Any]) -> Iterator[LeadReference]:
     for index, row in enumerate(rows):
-        if isinstance(row, dict) and _id_fault(row.get("lead_id")) is None:
-            yield Named(index, row["lead_id"], str(row["lead_id"]))
+        if isinstance(row, dict) and _id_error(row.get("lead_id")) is None:
+            yield LeadReference(index, row["lead_id"], str(row["lead_id"]))
 
 
-def named_leads(body: Any) -> list[Named]:
-    """The leads that the body of `disable` names. Raises Faulty."""
+def parse_disable(body: Any) -> list[LeadReference]:
+    """The leads that the body of `disable` names. Raises InvalidRequest."""
     rows = rows_of(body)
-    _refuse([fault for index, row in enumerate(rows) for fault in _faults(index, row, OF_ID)])
-    return list(named_in(rows))
+    _refuse([error for index, row in enumerate(rows) for error in _errors(index, row, OF_ID)])
+    return list(references_in(rows))
 
 
-def named_lead(body: Any) -> str:
-    """The lead that the body of `delete` names. Raises Faulty."""
-    _refuse(list(_faults(0, body, OF_ID)))
+def parse_delete(body: Any) -> str:
+    """The lead that the body of `delete` names. Raises InvalidRequest."""
+    _refuse(list(_errors(0, body, OF_ID)))
     return str(body["lead_id"])
 
 
-def conversion(body: Any) -> tuple[str, str]:
-    """Lead id and detail of `convert`. Raises Faulty."""
-    _refuse(list(_faults(0, body, {**OF_ID, "detail": _detail_fault})))
+def parse_conversion(body: Any) -> tuple[str, str]:
+    """Lead id and detail of `convert`. Raises InvalidRequest."""
+    _refuse(list(_errors(0, body, {**OF_ID, "detail": _detail_error})))
     return str(body["lead_id"]), body["detail"]
 
 
-def change(body: Any, campaign: Campaign) -> Change:
-    """What the body of `update` says. Raises Faulty."""
-    _refuse(list(_faults(0, body, OF_ID, {**_customs(campaign), **OF_LEAD})))
+def parse_update(body: Any, campaign: Campaign) -> ParsedUpdate:
+    """Read the body of `update`. Raises InvalidRequest."""
+    _refuse(list(_errors(0, body, OF_ID, {**_customs(campaign), **OF_LEAD})))
     phone = phone_of(body.get("phone_number"))
     person = person_of(body, phone)
-    return Change(str(body["lead_id"]), person, phone)
+    return ParsedUpdate(str(body["lead_id"]), person, phone)
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which leads the responses list shall hold. Without a `lead_id` processed ones only; times are exclusive."""
+class ResponsesQuery:
+    """Which leads the responses list holds. Without a `lead_id` processed ones only; times are exclusive."""
 
     lead_id: str | None
     after: datetime | None
@@ -196,18 +196,18 @@ class Wanted:
     size: int
 
 
-def wanted(query: Mapping[str, str]) -> Wanted:
-    """Read the query of `responses`. Raises Faulty."""
-    judged: dict[str, Any] = {}
-    faults = []
-    for field, judge in OF_QUERY.items():
+def parse_query(query: Mapping[str, str]) -> ResponsesQuery:
+    """Read the query of `responses`. Raises InvalidRequest."""
+    parsed: dict[str, Any] = {}
+    errors = []
+    for field, parse in OF_QUERY.items():
         if field in query:
-            judged[field] = judge(query[field])
-            if judged[field] is None:
-                faults.append(Fault(index=None, lead_id=query.get("lead_id"), field=field, message=MEANT[field]))
-    _refuse(faults)
-    moments = judged.get("processed_after"), judged.get("processed_before")
-    return Wanted(judged.get("lead_id"), *moments, judged.get("page", 1), judged.get("page_size", PAGE_SIZE))
+            parsed[field] = parse(query[field])
+            if parsed[field] is None:
+                errors.append(FieldError(index=None, lead_id=query.get("lead_id"), field=field, message=MEANT[field]))
+    _refuse(errors)
+    moments = parsed.get("processed_after"), parsed.get("processed_before")
+    return ResponsesQuery(parsed.get("lead_id"), *moments, parsed.get("page", 1), parsed.get("page_size", PAGE_SIZE))
 
 
 def _number(text: str, most: int) -> int | None:
@@ -222,7 +222,7 @@ def _moment(text: str) -> datetime | None:
 
 
 OF_QUERY: dict[str, Callable[[str], Any]] = {
-    "lead_id": lambda text: text if _id_fault(text) is None else None,
+    "lead_id": lambda text: text if _id_error(text) is None else None,
     "processed_after": _moment,
     "processed_before": _moment,
     "page": partial(_number, most=LAST_PAGE),
@@ -238,7 +238,7 @@ MEANT = {
 
 
 def person_of(row: dict[str, Any], phone: Phone | None) -> dict[str, Any]:
-    """What a row says of the person, as it is kept and given to the dialer."""
+    """The person of a row, as it is stored and given to the dialer."""
     person = {f"custom_{name}" if name in OURS else name: value for name, value in row.items()}
     person["lead_id"] = str(row["lead_id"])
     if "contact_name" in row:

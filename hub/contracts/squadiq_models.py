@@ -1,4 +1,4 @@
-"""The bodies of SquadIQ's Leads v4, as its seed (seeds/squadiq-leads-v4.md) and /docs show them."""
+"""The bodies of SquadIQ's Leads v4, as docs/partners/squadiq.md and /docs show them."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class LeadIn(BaseModel):
 
 
 class LeadsIn(RootModel[list[LeadIn] | LeadIn]):
-    """An array of leads; one alone is also taken."""
+    """An array of leads; one alone is also accepted."""
 
 
 class NamedLead(BaseModel):
@@ -27,11 +27,11 @@ class NamedLead(BaseModel):
 
 
 class NamedLeads(RootModel[list[NamedLead] | NamedLead]):
-    """An array of leads; one alone is also taken."""
+    """An array of leads; one alone is also accepted."""
 
 
 class LeadUpdate(NamedLead):
-    """What is sent is merged into what is known. Every further field is a custom field."""
+    """What is sent is merged into what is stored. Every further field is a custom field."""
 
     model_config = ConfigDict(extra="allow")
     phone_number: str | None = Field(None, description="A valid Indian number", examples=["+919840012346"])
@@ -57,7 +57,7 @@ class Done(BaseModel):
     lead_id: str
 
 
-class Fault(BaseModel):
+class FieldError(BaseModel):
     """What is wrong where. `index` is the row's, from 0; `lead_id` as it was sent."""
 
     index: int | None
@@ -66,13 +66,13 @@ class Fault(BaseModel):
     message: str
 
 
-class Faults(BaseModel):
+class FieldErrors(BaseModel):
     detail: str
-    errors: list[Fault]
+    errors: list[FieldError]
 
 
 class LeadResult(BaseModel):
-    """A lead as the responses list and the Lead Processed webhook tell of it. Times are ISO 8601 in UTC."""
+    """A lead as the responses list and the Lead Processed webhook show it. Times are ISO 8601 in UTC."""
 
     phone_number: str = Field(description="Masked", examples=["+91xxxxxxxxxx"])
     lead_id: str

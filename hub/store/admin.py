@@ -1,8 +1,5 @@
-"""Making tenants and what belongs to them, and changing them later: the writes behind the `hub` command."""
+"""Making what belongs to tenants, and changing it later: the writes behind the `hub` command."""
 
-import re
-from dataclasses import dataclass
-from secrets import token_hex
 from typing import Any
 
 from sqlalchemy import delete, func, select, update
@@ -12,78 +9,6 @@ from hub.errors import Invalid, NotFound
 from hub.store import tables
 from hub.store.db.engine import Tx
 from hub.store.keys import create_key
-
-APIS = ("partner_api", "margav", "squadiq", "leanpub", "comunik8")
-DEFAULT_LEADS_PER_MINUTE = 100
-AGENTS = (("agent1", "Agent One", "vicidial_user_123"), ("agent2", "Agent Two", None), ("agent3", "Agent Three", None))
-
-
-@dataclass(frozen=True, slots=True)
-class NewPartner:
-    """What `hub partner create` takes. `rate_limit` per 60 s, None for the API's default."""
-
-    name: str
-    api: str
-    rate_limit: int | None = None
-    region: str | None = None
-    production_ready: bool = False
-
-
-async def create_partner(tx: Tx, pepper: bytes, new: NewPartner, default_limit: int) -> dict[str, Any]:
-    """A tenant with what it needs to start; returns its id and the fields that its client needs, its key among them.
-
-    Raises Invalid for a blank name or an unknown API.
-    """
-    if not new.name.strip():
-        raise Invalid("must not be blank.", field="name")
-    if new.api not in APIS:
-        raise Invalid(f"must be one of {', '.join(APIS)}.", field="api")
-    dialer_id = await default_dialer(tx)
-    limit = new.rate_limit or (DEFAULT_LEADS_PER_MINUTE if new.api == "partner_api" else default_limit)
-    row = insert(tables.Partner).values(
-        name=new.name,
-        api=new.api,
-        public_id=await _free_public_id(tx, new.name) if new.api == "leanpub" else None,
-        rate_limit=limit,
-        region=new.region,
-        production_ready=new.production_ready,
-        dialer_id=dialer_id,
-    )
-    partner_id, public_id = (await tx.execute(row.returning(tables.Partner.id, tables.Partner.public_id))).one()
-    key = await create_key(tx, pepper, "partner", partner_id=partner_id, scope=new.api)
-    return {"id": partner_id, **await _belongings(tx, new.api, partner_id, public_id, dialer_id, key.text)}
-
-
-async def _belongings(
-    tx: Tx, api: str, partner_id: int, public_id: str | None, dialer_id: int, key: str
-) -> dict[str, Any]:
-    match api:
-        case "partner_api":
-            await create_campaign(tx, partner_id, "default", dialer_id)
-            return {"key": key}
-        case "squadiq":
-            campaign = token_hex(6)
-            await create_campaign(tx, partner_id, campaign, dialer_id)
-            return {"token": key, "campaign_id": campaign}
-        case "comunik8":
-            await create_campaign(tx, partner_id, "motor-trade", dialer_id)
-            return {"key": key, "type": "motor-trade"}
-        case "margav":
-            for username, name, dialer_user_id in AGENTS:
-                await create_agent(tx, partner_id, username, name, dialer_user_id)
-            agents = [{"username": u, "name": n, "dialer_user_id": d} for u, n, d in AGENTS]
-            return {"key": key, "agents": agents}
-        case _:
-            await tx.execute(insert(tables.Origin).values(partner_id=partner_id, name="shop.example.com"))
-            book = {"public_id": "foobar", "slug": "foobar", "title": "The Foobar Book", "price_cents": 999}
-            await tx.execute(insert(tables.Product).values(partner_id=partner_id, **book))
-            return {"key": key, "partner_id": public_id, "origin": "shop.example.com", "product_id": "foobar"}
-
-
-async def _free_public_id(tx: Tx, name: str) -> str:
-    word = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "partner"
-    taken = (await tx.execute(select(tables.Partner.id).where(tables.Partner.public_id == word))).first()
-    return f"{word}-{token_hex(3)}" if taken else word
 
 
 async def default_dialer(tx: Tx) -> int:

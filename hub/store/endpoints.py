@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from hub.contracts import registry
 from hub.egress_rules import EgressDenied, EgressRules, check_url
 from hub.errors import Invalid, NotFound
 from hub.seal import Vault
@@ -44,7 +45,8 @@ async def create_endpoint(
 
 
 async def _campaign_id(tx: Tx, partner_id: int, campaign: str) -> int:
-    if (await tx.execute(select(Partner.api).where(Partner.id == partner_id))).scalar() != "squadiq":
+    api = (await tx.execute(select(Partner.api).where(Partner.id == partner_id))).scalar()
+    if api is None or registry.find(api).payload is None:
         # It would be sent nothing, ever.
         reason = "only SquadIQ's campaigns have a payload of their own; leave it out, or name event types."
         raise Invalid(reason, field="campaign")

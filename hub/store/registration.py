@@ -2,19 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from http import HTTPStatus
+from typing import Any
 
 from sqlalchemy import func, select, update
 
 from hub import strictjson
-from hub.contracts import LEAD_CONTRACTS
+from hub.contracts import registry
+from hub.contracts.registry import Discounts, LeadContract, Leads, Reports
+from hub.errors import HubError
 from hub.leads import ApiResponse, Created, Existing, NewLead, Refused, Registered, Result, Row, Tenant
 from hub.seal import Vault
 from hub.settings import DedupeScope
 from hub.store import events, submissions
 from hub.store.db.engine import Tx
 from hub.store.leads import discard_leads, store_leads
-from hub.store.partners import margav
 from hub.store.submissions import OpenSubmission
 from hub.store.tables import Lead
 from hub.store.tenants import load_tenant
@@ -44,15 +45,30 @@ async def register(tx: Tx, vault: Vault, submission_id: int, scope: DedupeScope)
 async def _register(tx: Tx, vault: Vault, submission: OpenSubmission, scope: DedupeScope) -> _Outcome:
     tenant = await load_tenant(tx, submission.partner_id, shared_identity=scope is DedupeScope.HUB)
     body = strictjson.loads(submission.body)
-    if submission.api == "margav":
-        response = await margav.handle_report(tx, vault, tenant, submission, body)
-        registered = _REPORTED if response.status == HTTPStatus.CREATED else _TURNED_DOWN
-        return _Outcome(registered, response, response.lead_id)
-    contract = LEAD_CONTRACTS[submission.api]
+    match registry.find(submission.api).handling:
+        case Leads(contract=contract):
+            return await _register_leads(tx, vault, tenant, submission, body, contract)
+        case Reports(handler=handle_report):
+            response = await handle_report(tx, vault, tenant, submission, body)
+            return _Outcome(_TURNED_DOWN if response.rejected else _REPORTED, response, response.lead_id)
+        case Discounts():
+            raise NotALeadApi(submission.api)
+
+
+class NotALeadApi(HubError):
+    """A submission without leads was given to the intake. Trying again does not help."""
+
+    def __init__(self, api: str) -> None:
+        super().__init__(f"Requests of {api} hold no leads.")
+
+
+async def _register_leads(
+    tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSubmission, body: Any, contract: LeadContract
+) -> _Outcome:
     rows = contract.read(body, tenant, submission.campaign_id)
     results = await store_leads(tx, vault, tenant, submission.id, rows, submission.lead_id)
     response = contract.answer(body, results)
-    if response.status >= HTTPStatus.BAD_REQUEST:
+    if response.rejected:
         await discard_leads(tx, [result.lead_id for result in results if isinstance(result, Created)])
         results = [result for result in results if not isinstance(result, Created)]
     await _record_created(tx, vault, submission, results)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 
-from hub.contracts import OWN_PAYLOADS
+from hub.contracts import registry
 from hub.leads import Outcome, Record
 from hub.seal import Vault
 from hub.store.contacts import PERSON, RESPONSES, open_column
@@ -45,7 +45,7 @@ async def page_of(
 def processed(tx: Tx, vault: Vault, lead: LeadRow, data: dict[str, Any]) -> NewEvent:
     """The `lead.processed` of a lead that this transaction has brought to its end."""
     campaign_payload: Callable[[], Awaitable[dict[str, Any]]] | None = None
-    if wording := OWN_PAYLOADS.get(lead.api):
+    if wording := registry.find(lead.api).payload:
         campaign_payload = partial(_worded, tx, vault, lead.id, wording)
     return NewEvent(
         "lead.processed", data, lead_id=lead.id, campaign_id=lead.campaign_id, campaign_payload=campaign_payload

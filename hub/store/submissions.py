@@ -7,7 +7,6 @@ the last 60 s are an exact rate limit over any number of API processes.
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from http import HTTPStatus
 from math import ceil
 from typing import Any
 
@@ -246,12 +245,11 @@ async def store_response(
     lead_id: int | None,
     erasable: bool = True,
 ) -> StoredResponse:
-    """Store the response with the effects it reports, in one transaction. A 4xx is not replayed and counts nothing.
+    """Store the response with the effects it reports, in one transaction. A rejection is neither replayed nor counted.
 
     `lead_id`: the one lead that it is about. Bodies are kept where the erasure of their leads finds them (`erasable`),
     else only a response that may be asked for.
     """
-    refused = HTTPStatus.BAD_REQUEST <= answer.status < HTTPStatus.INTERNAL_SERVER_ERROR
     text_ = strictjson.dumps(answer.body)
     sealed = vault.unwrap(submission.wrapped_key).seal(
         text_, row=submission.fingerprint.hex(), column="submission.answer"
@@ -259,14 +257,14 @@ async def store_response(
     values: dict[str, Any] = {
         "status": answer.status,
         "answer": sealed,
-        "state": "rejected" if refused else "done",
+        "state": "rejected" if answer.rejected else "done",
         "lead_id": lead_id,
     }
-    if refused:
+    if answer.rejected:
         values |= {"idempotency_hash": None, "weight": 0}
-    if refused or not erasable:
+    if answer.rejected or not erasable:
         values["body"] = None
-    if not (refused or erasable or submission.keyed):
+    if not (answer.rejected or erasable or submission.keyed):
         values |= {"answer": None, "wrapped_key": None}
     await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
     return StoredResponse(answer.status, text_)

@@ -2,6 +2,7 @@
 
 from sqlalchemy import select
 
+from hub.contracts import registry
 from hub.leads import Campaign, Tenant
 from hub.store import tables
 from hub.store.db.engine import Tx
@@ -18,7 +19,7 @@ async def load_tenant(tx: Tx, partner_id: int, *, shared_identity: bool) -> Tena
         id=partner_id,
         api=partner.api,
         region=partner.region,
-        shared_identity=shared_identity and partner.api == "partner_api",
+        shared_identity=shared_identity and registry.find(partner.api).shared_identity,
         campaigns={
             row.public_id: Campaign(row.id, row.public_id, row.language, tuple(row.required_fields)) for row in rows
         },

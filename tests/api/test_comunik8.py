@@ -1,4 +1,4 @@
-"""Comunik8's Leads API as its clients meet it, with every fail state of the seed."""
+"""Comunik8's Leads API as its clients meet it, with every documented fail state."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ def dialer(hub: Hub, partner: dict[str, Any]) -> Dialer:
 
 
 def send(hub: Hub, partner: dict[str, Any], path: str, body: Any, **headers: str) -> requests.Response:
-    """As the seed's clients do: the key is in the query."""
+    """As the documented clients do: the key is in the query."""
     return requests.post(f"{hub.url}{path}?key={partner['key']}", json=body, headers=headers, timeout=30)
 
 
@@ -70,7 +70,7 @@ def test_every_sample_gets_the_answer_written_beside_it(hub: Hub, partner: dict[
     assert {"status": answer.status_code, "body": answer.json()} == case["answer"]
 
 
-def test_the_curl_commands_of_the_seed_work(hub: Hub, partner: dict[str, Any]) -> None:
+def test_the_documented_curl_commands_work(hub: Hub, partner: dict[str, Any]) -> None:
     places = {"https://{example.com}": hub.url, "{API_KEY}": partner["key"]}
     said = [
         json.loads(run_client(f"comunik8/{name}.sh", places).stdout)

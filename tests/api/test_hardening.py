@@ -81,7 +81,7 @@ def test_a_path_answers_with_and_without_its_slash(hub: Hub, path: str) -> None:
     assert answer.status_code == 401
 
 
-def test_the_documentation_works_offline_with_the_seeds_example(hub: Hub) -> None:
+def test_the_documentation_works_offline_with_the_owners_example(hub: Hub) -> None:
     page = requests.get(hub.url + "/docs", timeout=30).text
     assert "https://" not in page.replace("https://fastapi", "")
     described = requests.get(hub.url + "/openapi.json", timeout=30).json()

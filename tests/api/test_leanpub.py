@@ -1,4 +1,4 @@
-"""The affiliate API as shops meet it: every code, in the seed's order, and the answers beside them."""
+"""The affiliate API as shops meet it: every code, in the documented order, and the answers beside them."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def partner(hub: Hub) -> dict[str, Any]:
 
 
 def ask(hub: Hub, partner: dict[str, Any], *, key: str | None = None, **changes: Any) -> requests.Response:
-    """The seed's example by this partner, changed; `...` leaves a property out."""
+    """The documented example by this partner, changed; `...` leaves a property out."""
     facts = {"partnerId": "partner_id", "origin": "origin", "productId": "product_id"}
     person = {"firstName": "John", "lastName": "Smith", "email": "john@example.com"}
     body = {name: partner[own] for name, own in facts.items()} | {"recipient": person} | changes
@@ -66,14 +66,14 @@ def test_another_apis_key_opens_nothing(hub: Hub, partner: dict[str, Any]) -> No
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE"])
 @pytest.mark.parametrize("path", [PATH, PATH + "/"])
-def test_any_other_method_gets_the_seeds_answer(hub: Hub, method: str, path: str) -> None:
+def test_any_other_method_gets_the_documented_answer(hub: Hub, method: str, path: str) -> None:
     answer = requests.request(method, hub.url + path, timeout=30)
     assert answer.status_code == 403
     if method != "HEAD":
         assert answer.json() == {"message": "Missing Authentication Token"}
 
 
-def test_the_seeds_curl_works_with_its_form_type(hub: Hub, partner: dict[str, Any]) -> None:
+def test_the_documented_curl_works_with_its_form_type(hub: Hub, partner: dict[str, Any]) -> None:
     recipient = {"firstName": "John", "lastName": "Smith", "email": "john@example.com"}
     facts = {"partnerId": partner["partner_id"], "origin": "shop.example.com", "productId": "foobar"}
     answer = requests.post(

@@ -110,7 +110,7 @@ def test_a_call_under_way_is_heard_to_its_end_and_is_the_last(sender: Sender, di
     assert sender.send("disable", [{"lead_id": "a"}]).status_code == 201
     assert dialer.report(call, "no_answer").json()["lead_state"] == "done"
     assert dialer.lease(wait=1) == []
-    assert [lead["lead_outcome"] for lead in sender.results()] == ["Not Connected : No ApiResponse"]
+    assert [lead["lead_outcome"] for lead in sender.results()] == ["Not Connected : No Answer"]
 
 
 def test_one_unknown_lead_and_none_is_disabled(sender: Sender, dialer: Dialer) -> None:

@@ -38,13 +38,13 @@ def process(dialer: Dialer, leads: int) -> None:
         ("not_interested", "Connected : Objective Not Met"),
         ("do_not_call", "Connected : Objective Not Met"),
         ("wrong_number", "Not Connected : Wrong Number"),
-        ("no_answer", "Not Connected : No ApiResponse"),
+        ("no_answer", "Not Connected : No Answer"),
         ("busy", "Not Connected : Busy"),
         ("voicemail", "Not Connected : Voicemail"),
         ("failed", "Not Connected : Failed"),
     ],
 )
-def test_a_processed_lead_is_told_in_the_seeds_words(
+def test_a_processed_lead_is_reported_in_the_documented_words(
     hub: Hub, sender: Sender, dialer: Dialer, outcome: str, told: str
 ) -> None:
     policy = json.dumps({"max_attempts": 1})

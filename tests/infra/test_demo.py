@@ -4,7 +4,7 @@ from hub import keys
 from hub.settings import Settings
 from hub.store.db.engine import Database
 from hub.store.keys import find_key
-from infra.demo import seed_demo
+from infra.demo import create_demo_tenants
 from tests.support.stack import MASTER_KEY, PEPPER
 
 SHAPE = {
@@ -23,7 +23,7 @@ def settings(database: str) -> Settings:
 
 
 async def test_every_demo_tenant_has_a_key_that_opens_its_own_api(database: str) -> None:
-    tenants = await seed_demo(settings(database), {})
+    tenants = await create_demo_tenants(settings(database), {})
     assert {name: set(fields) for name, fields in tenants.items()} == SHAPE  # type: ignore[call-overload]
     hub = Database(database, 1)
     for name, fields in tenants.items():
@@ -39,5 +39,5 @@ async def test_every_demo_tenant_has_a_key_that_opens_its_own_api(database: str)
 
 
 async def test_a_second_start_makes_nothing_new(database: str) -> None:
-    first = await seed_demo(settings(database), {})
-    assert await seed_demo(settings(database), first) == first
+    first = await create_demo_tenants(settings(database), {})
+    assert await create_demo_tenants(settings(database), first) == first

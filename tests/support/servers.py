@@ -37,6 +37,8 @@ class Databases:
         """The URL of a new one."""
         name = f"test_{os.getpid()}_{next(self._numbers)}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        # The template's copies would share workflow ids and task queues.
+        self._execute("UPDATE deployment SET id = current_database()", name)
         return self.cluster.url(name)
 
     def drop(self, url: str) -> None:
@@ -50,10 +52,10 @@ class Databases:
         self._execute(f"DROP DATABASE {postgres.DATABASE}")
         self._execute(f"CREATE DATABASE {postgres.DATABASE} TEMPLATE {TEMPLATE}")
 
-    def _execute(self, statement: str) -> None:
+    def _execute(self, statement: str, database: str = "postgres") -> None:
         # A thread, because the caller may be within a running loop.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, _execute(self.cluster.url("postgres"), statement)).result()
+            thread.submit(asyncio.run, _execute(self.cluster.url(database), statement)).result()
 
 
 async def _execute(url: str, statement: str) -> None:

@@ -10,7 +10,7 @@ from tests.support.stack import Hub
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """A tenant with its campaign, sending as the seed's clients do."""
+    """A tenant with its campaign, sending as the documented clients do."""
 
     hub: Hub
     partner: dict[str, Any]

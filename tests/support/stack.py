@@ -16,10 +16,11 @@ from pydantic import SecretStr
 
 from hub.egress_rules import EgressRules
 from hub.settings import Environment, Settings
-from hub.store.admin import NewPartner, create_partner, default_dialer
+from hub.store.admin import default_dialer
 from hub.store.db.engine import Database
 from hub.store.endpoints import create_endpoint
 from hub.store.keys import create_key
+from hub.store.provisioning import NewPartner, create_partner
 from infra import http
 from infra.ports import HOST, free_port, is_open
 from infra.processes import Service, run_until_ready, stop

@@ -1,8 +1,10 @@
 """Cancelling a Comunik8 lead: exact to the second in which its call is due, because everybody locks the lead first."""
 
 from sqlalchemy import func, select, text, update
+from sqlalchemy.exc import DBAPIError
 
 from hub.contracts.comunik8 import identity
+from hub.errors import Unavailable
 from hub.leads import LeadState
 from hub.phones import Phone
 from hub.seal import Vault
@@ -19,12 +21,26 @@ DIALLED = "already processed"
 NOT_SAVED = "server error (save)"
 
 
-async def cancel(tx: Tx, vault: Vault, partner_id: int, type_name: str, phone: Phone) -> str | None:
-    """Cancel the lead of this type and number, so that it may come again; else return the seed's warning.
+class NotSaved(Unavailable):
+    """The database refused the change: nothing of the request may be kept."""
 
-    A lead that was dialled stays known, but is not dialled again. Raises SQLAlchemy's DBAPIError when the lead can't be
-    had within 5 s.
+    def __init__(self) -> None:
+        super().__init__(NOT_SAVED)
+
+
+async def cancel(tx: Tx, vault: Vault, partner_id: int, type_name: str, phone: Phone) -> str | None:
+    """Cancel the lead of this type and number, so that it may come again; else return Comunik8's warning.
+
+    A lead that was dialled stays known, but is not dialled again. Raises NotSaved, also when the lead can't be locked
+    within 5 s.
     """
+    try:
+        return await _cancel(tx, vault, partner_id, type_name, phone)
+    except DBAPIError:
+        raise NotSaved from None
+
+
+async def _cancel(tx: Tx, vault: Vault, partner_id: int, type_name: str, phone: Phone) -> str | None:
     tenant = await load_tenant(tx, partner_id, shared_identity=False)
     campaign = tenant.campaigns.get(type_name)
     if campaign is None:

@@ -26,20 +26,20 @@ LOCK_CLASS = 0x4D4152  # advisory locks of this kind: one per partner
 
 async def handle_report(tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSubmission, body: Any) -> ApiResponse:
     """Create or update the reported lead with all that follows, and word the answer."""
-    said = margav.parse(body)
-    agent = await find_agent(tx, tenant.id, said.agents)
+    report = margav.parse(body)
+    agent = await find_agent(tx, tenant.id, report.agents)
     if agent is None:
-        return margav.unknown_agent(said)
+        return margav.unknown_agent(report)
     # One report of a partner at a time: what the next one finds by id or phone is complete.
     await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, tenant.id)))
-    known = await _known(tx, vault, tenant, said)
+    known = await _known(tx, vault, tenant, report)
     if known is None:
-        lead_id = await _create(tx, vault, tenant, submission, agent, said)
+        lead_id = await _create(tx, vault, tenant, submission, agent, report)
     else:
         lead_id = known.id
-        await _update(tx, vault, tenant, known, agent, said)
-    await _tell(tx, vault, tenant, lead_id, agent, said, created=known is None)
-    await _end_call(tx, vault, tenant, said)
+        await _update(tx, vault, tenant, known, agent, report)
+    await _record_events(tx, vault, tenant, lead_id, agent, report, created=known is None)
+    await _end_call(tx, vault, tenant, report)
     stored = await load(tx, vault, tenant.id, lead_id)
     assert stored is not None  # noqa: S101 - stored above
     return replace(margav.answer(stored, created=known is None), lead_id=lead_id)
@@ -60,7 +60,7 @@ async def load(tx: Tx, vault: Vault, partner_id: int, lead_id: int) -> StoredLea
     return StoredLead(lead_id, fields, row.name, row.username, row.created_at, row.updated_at)
 
 
-async def _known(tx: Tx, vault: Vault, tenant: Tenant, said: ParsedReport) -> Any:
+async def _known(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) -> Any:
     """The lead of the dialer's id; else the latest of the phone, unless the dialer has another id for that one."""
     columns = (
         select(Lead.id, Lead.dedupe_key, Contact.wrapped_key, Contact.sealed)
@@ -68,25 +68,25 @@ async def _known(tx: Tx, vault: Vault, tenant: Tenant, said: ParsedReport) -> An
         .where(Lead.partner_id == tenant.id, Contact.wrapped_key.is_not(None))
         .with_for_update(of=Lead)
     )
-    if key := _key(vault, tenant, said):
+    if key := _key(vault, tenant, report):
         found = (await tx.execute(columns.where(Lead.dedupe_key == key))).first()
         if found:
             return found
-    if said.phone is None:
+    if report.phone is None:
         return None
-    same = columns.where(Lead.phone_hash == vault.index("phone", said.phone.e164))
+    same = columns.where(Lead.phone_hash == vault.index("phone", report.phone.e164))
     if key:
         same = same.where(Lead.dedupe_key.is_(None))
     return (await tx.execute(same.order_by(Lead.id.desc()).limit(1))).first()
 
 
-def _key(vault: Vault, tenant: Tenant, said: ParsedReport) -> bytes | None:
-    return identity_key(vault, tenant, said.dialer_lead_id) if said.dialer_lead_id else None
+def _key(vault: Vault, tenant: Tenant, report: ParsedReport) -> bytes | None:
+    return identity_key(vault, tenant, report.dialer_lead_id) if report.dialer_lead_id else None
 
 
-def _columns(vault: Vault, agent: Agent, said: ParsedReport) -> dict[str, Any]:
-    """What a report says of its lead beside the person: the agent, and the number if it has one."""
-    phone = said.phone
+def _columns(vault: Vault, agent: Agent, report: ParsedReport) -> dict[str, Any]:
+    """The lead's columns that a report sets: its agent, and its number if it has one."""
+    phone = report.phone
     if phone is None:
         return {"agent_id": agent.id}
     return {
@@ -99,7 +99,7 @@ def _columns(vault: Vault, agent: Agent, said: ParsedReport) -> dict[str, Any]:
 
 
 async def _create(
-    tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSubmission, agent: Agent, said: ParsedReport
+    tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSubmission, agent: Agent, report: ParsedReport
 ) -> int:
     """A lead that needs no workflow: the call was before it."""
     now = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
@@ -114,49 +114,49 @@ async def _create(
         owner["id"] = submission.lead_id
     row = insert(Lead).values(
         **owner,
-        dedupe_key=_key(vault, tenant, said),
+        dedupe_key=_key(vault, tenant, report),
         state=LeadState.DONE,
         outcome=Outcome.INTERESTED,
         **moments,
-        **_columns(vault, agent, said),
+        **_columns(vault, agent, report),
     )
     lead_id = (await tx.execute(row.returning(Lead.id))).scalar_one()
     key, wrapped = vault.new_key()
-    sealed = key.seal(strictjson.dumps(said.fields), row=str(lead_id), column=PERSON)
-    contact = insert(Contact).values(lead_id=lead_id, wrapped_key=wrapped, sealed=sealed, **_email(vault, said))
+    sealed = key.seal(strictjson.dumps(report.fields), row=str(lead_id), column=PERSON)
+    contact = insert(Contact).values(lead_id=lead_id, wrapped_key=wrapped, sealed=sealed, **_email(vault, report))
     await tx.execute(contact)
     return lead_id
 
 
-async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: Any, agent: Agent, said: ParsedReport) -> None:
+async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: Any, agent: Agent, report: ParsedReport) -> None:
     """Blank fields are not among those reported, so that they overwrite nothing."""
-    fields = open_column(vault, known.id, known.wrapped_key, known.sealed, PERSON) | said.fields
+    fields = open_column(vault, known.id, known.wrapped_key, known.sealed, PERSON) | report.fields
     sealed = vault.unwrap(known.wrapped_key).seal(strictjson.dumps(fields), row=str(known.id), column=PERSON)
     contact = update(Contact).where(Contact.lead_id == known.id)
-    await tx.execute(contact.values(sealed=sealed, **_email(vault, said)))
-    key = known.dedupe_key or _key(vault, tenant, said)
-    columns = {"dedupe_key": key, "updated_at": func.clock_timestamp(), **_columns(vault, agent, said)}
+    await tx.execute(contact.values(sealed=sealed, **_email(vault, report)))
+    key = known.dedupe_key or _key(vault, tenant, report)
+    columns = {"dedupe_key": key, "updated_at": func.clock_timestamp(), **_columns(vault, agent, report)}
     await tx.execute(update(Lead).where(Lead.id == known.id).values(columns))
 
 
-def _email(vault: Vault, said: ParsedReport) -> dict[str, bytes]:
-    email = said.fields.get("email")
+def _email(vault: Vault, report: ParsedReport) -> dict[str, bytes]:
+    email = report.fields.get("email")
     return {"email_hash": vault.index("email", email.lower())} if email else {}
 
 
-async def _tell(
-    tx: Tx, vault: Vault, tenant: Tenant, lead_id: int, agent: Agent, said: ParsedReport, *, created: bool
+async def _record_events(
+    tx: Tx, vault: Vault, tenant: Tenant, lead_id: int, agent: Agent, report: ParsedReport, *, created: bool
 ) -> None:
-    happened = [events.NewEvent("lead.created", {"lead_id": lead_id, "api": tenant.api}, lead_id=lead_id)]
+    new = [events.NewEvent("lead.created", {"lead_id": lead_id, "api": tenant.api}, lead_id=lead_id)]
     interested = {
         "lead_id": lead_id,
         "api": tenant.api,
-        "campaign": said.fields.get("campaign"),
+        "campaign": report.fields.get("campaign"),
         "outcome": Outcome.INTERESTED,
         "agent": agent.username,
     }
-    told = [*(happened if created else []), events.NewEvent("lead.interested", interested, lead_id=lead_id)]
-    await events.record(tx, vault, tenant.id, told)
+    both = [*(new if created else []), events.NewEvent("lead.interested", interested, lead_id=lead_id)]
+    await events.record(tx, vault, tenant.id, both)
 
 
 # The lead before its call, as everywhere. Only a call that a dialer has: one that waits can't have been talked on.
@@ -169,14 +169,14 @@ _CALLED = text("""
 _HELD = text("SELECT dialer_id, token FROM call WHERE id = :call_id AND state = 'leased' FOR UPDATE")
 
 
-async def _end_call(tx: Tx, vault: Vault, tenant: Tenant, said: ParsedReport) -> None:
-    """If `vendor_id` is a call that this hub gave to the partner's dialer, its lead hears how it ended."""
-    called = {"call_id": said.call_id, "partner_id": tenant.id}
-    if said.call_id is None or (await tx.execute(_CALLED, called)).first() is None:
+async def _end_call(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) -> None:
+    """If `vendor_id` is a call that this hub gave to the partner's dialer, that call has ended as interested."""
+    names = {"call_id": report.call_id, "partner_id": tenant.id}
+    if report.call_id is None or (await tx.execute(_CALLED, names)).first() is None:
         return
-    held = (await tx.execute(_HELD, {"call_id": said.call_id})).first()
+    held = (await tx.execute(_HELD, {"call_id": report.call_id})).first()
     if held is None:
         return
-    noted = {"comments": said.fields["comments"]} if "comments" in said.fields else {}
-    ended = outcomes.CallReport(said.call_id, held.token, Outcome.INTERESTED, responses=noted)
+    responses = {"comments": report.fields["comments"]} if "comments" in report.fields else {}
+    ended = outcomes.CallReport(report.call_id, held.token, Outcome.INTERESTED, responses=responses)
     await outcomes.report(tx, vault, held.dialer_id, ended)

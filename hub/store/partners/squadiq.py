@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, func, literal, select, update
 
 from hub.contracts.squadiq import identity
-from hub.contracts.squadiq_bodies import EXISTS_NOT, Change, Faulty, Named, Wanted
+from hub.contracts.squadiq_bodies import UNKNOWN, InvalidRequest, LeadReference, ParsedUpdate, ResponsesQuery
 from hub.errors import Forbidden, NotFound
 from hub.leads import Campaign, LeadState, Record, Tenant
 from hub.seal import Vault
@@ -42,26 +42,26 @@ async def find_scope(tx: Tx, partner_id: int, campaign_id: str) -> CampaignScope
     return CampaignScope(tenant, tenant.campaigns[campaign_id])
 
 
-async def disable(tx: Tx, vault: Vault, scope: CampaignScope, named: Sequence[Named]) -> int:
-    """Stop all calls to these leads; returns how many leads they are. Raises Faulty, naming those unknown."""
-    known = await _locked(tx, vault, scope, [one.lead_id for one in named])
-    if unknown := [one.fault(EXISTS_NOT) for one in named if one.lead_id not in known]:
-        raise Faulty(unknown)
+async def disable(tx: Tx, vault: Vault, scope: CampaignScope, references: Sequence[LeadReference]) -> int:
+    """Stop all calls to these leads; returns how many leads they are. Raises InvalidRequest, naming those unknown."""
+    known = await _locked(tx, vault, scope, [one.lead_id for one in references])
+    if unknown := [one.error(UNKNOWN) for one in references if one.lead_id not in known]:
+        raise InvalidRequest(unknown)
     await _stop(tx, list(known.values()), "disabled by its sender")
     return len(known)
 
 
-async def change(tx: Tx, vault: Vault, scope: CampaignScope, said: Change) -> int:
-    """Merge what is said into what is known, and move a waiting call to the new number; returns the lead's id.
+async def update_lead(tx: Tx, vault: Vault, scope: CampaignScope, sent: ParsedUpdate) -> int:
+    """Merge what is sent into what is stored, and move a waiting call to the new number; returns the lead's id.
 
     A call that a dialer holds now is made as it was given. Raises NotFound.
     """
-    lead = await _one(tx, vault, scope, said.lead_id)
+    lead = await _one(tx, vault, scope, sent.lead_id)
     known = await contacts.load_contact(tx, vault, lead.id)
-    await contacts.save_person(tx, vault, lead.id, known.key, known.person | said.person)
+    await contacts.save_person(tx, vault, lead.id, known.key, known.person | sent.person)
     changed: dict[str, object] = {"updated_at": func.clock_timestamp()}
-    if said.phone is not None:
-        reached = reach(vault, said.phone)
+    if sent.phone is not None:
+        reached = reach(vault, sent.phone)
         changed |= reached
         if reached["phone_hash"] != lead.phone_hash and LeadState(lead.state).open:
             if not await withdrawals.stop_all(tx, [lead.id]):
@@ -88,22 +88,22 @@ async def delete(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> No
     await erasure.erase(tx, vault, await _one(tx, vault, scope, lead_id))
 
 
-async def responses(tx: Tx, vault: Vault, scope: CampaignScope, wanted: Wanted) -> tuple[int, list[Record]]:
-    """How many leads are wanted in all, and those of the wanted page."""
+async def responses(tx: Tx, vault: Vault, scope: CampaignScope, query: ResponsesQuery) -> tuple[int, list[Record]]:
+    """How many leads the query finds, and those of its page."""
     where: list[ColumnElement[bool]] = [Lead.campaign_id == scope.campaign.id, Lead.state != LeadState.ERASED]
-    if wanted.lead_id is None:
+    if query.lead_id is None:
         where.append(Lead.processed_at.is_not(None))
     else:
-        where.append(Lead.dedupe_key == scope.key(vault, wanted.lead_id))
-    if wanted.after:
-        where.append(Lead.processed_at > wanted.after)
-    if wanted.before:
-        where.append(Lead.processed_at < wanted.before)
-    return await results.page_of(tx, vault, where, wanted.page, wanted.size)
+        where.append(Lead.dedupe_key == scope.key(vault, query.lead_id))
+    if query.after:
+        where.append(Lead.processed_at > query.after)
+    if query.before:
+        where.append(Lead.processed_at < query.before)
+    return await results.page_of(tx, vault, where, query.page, query.size)
 
 
 async def _stop(tx: Tx, leads: Sequence[Any], why: str) -> None:
-    """No call starts any more; one that a dialer holds may end, and its outcome will be heard."""
+    """No call starts any more; one that a dialer holds may end, and its outcome will be recorded."""
     ids = [lead.id for lead in leads if LeadState(lead.state).open]
     await withdrawals.stop_all(tx, ids)
     ended = {"state": LeadState.DISABLED, "why": why, "updated_at": func.clock_timestamp()}

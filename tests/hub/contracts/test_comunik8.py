@@ -69,18 +69,18 @@ def lead(**changes: Any) -> NewLead:
     ],
 )
 def test_a_wrong_field_is_named_with_its_message(field: str, value: Any, message: str) -> None:
-    assert comunik8.add_faults(WHOLE | {field: value}) == {field: {"0": message}}
+    assert comunik8.lead_errors(WHOLE | {field: value}) == {field: {"0": message}}
 
 
 @pytest.mark.parametrize(("sent", "seconds"), [(0, 0), ("0600", 600), (600.0, 600), (31_536_000, 31_536_000)])
 def test_delays_postpone_the_call_by_whole_seconds(sent: Any, seconds: int) -> None:
-    assert comunik8.add_faults(WHOLE | {"delays": sent}) == {}
+    assert comunik8.lead_errors(WHOLE | {"delays": sent}) == {}
     assert lead(delays=sent).delay == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("mobile", ["07840 258823", "+44 (7840) 258-823", "00447840258823", "07840.258823 ext. 5"])
 def test_the_same_mobile_is_the_same_lead_however_it_is_written(mobile: str) -> None:
-    assert comunik8.add_faults(WHOLE | {"mobile": mobile}) == {}
+    assert comunik8.lead_errors(WHOLE | {"mobile": mobile}) == {}
     assert lead(mobile=mobile).identity == "3 +447840258823"
 
 
@@ -110,17 +110,17 @@ def test_the_answer_says_what_the_result_says() -> None:
 
 @pytest.mark.parametrize("body", [None, [], "text", 5, [WHOLE]])
 def test_a_body_that_is_no_object_is_refused(body: Any) -> None:
-    for faults in (comunik8.add_faults, comunik8.cancel_faults):
+    for errors in (comunik8.lead_errors, comunik8.cancellation_errors):
         with pytest.raises(Invalid, match="object"):
-            faults(body)
+            errors(body)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), NEAR))
-def test_whatever_comes_is_either_faulty_or_a_lead(changes: dict[str, Any]) -> None:
+def test_whatever_comes_is_either_invalid_or_a_lead(changes: dict[str, Any]) -> None:
     body = WHOLE | changes
-    faults = comunik8.add_faults(body)
-    assert set(faults) <= set(FIELDS)
-    if not faults:
+    errors = comunik8.lead_errors(body)
+    assert set(errors) <= set(FIELDS)
+    if not errors:
         row = lead(**changes)
         assert timedelta() <= row.delay <= timedelta(days=365)
         assert json.loads(strictjson.dumps(row.person)) == row.person
@@ -128,9 +128,9 @@ def test_whatever_comes_is_either_faulty_or_a_lead(changes: dict[str, Any]) -> N
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))
 def test_whatever_is_sent_to_cancel_is_named_or_has_a_number(body: dict[str, Any]) -> None:
-    faults = comunik8.cancel_faults(body)
-    assert set(faults) <= {"mobile", "type"}
-    if not faults:
+    errors = comunik8.cancellation_errors(body)
+    assert set(errors) <= {"mobile", "type"}
+    if not errors:
         assert comunik8.phone_of(body).e164.startswith("+")
 
 
@@ -138,4 +138,4 @@ def test_whatever_is_sent_to_cancel_is_named_or_has_a_number(body: dict[str, Any
 def test_the_data_field_takes_the_text_of_an_object_and_nothing_else(value: Any) -> None:
     text = strictjson.dumps(value).decode()
     kept = isinstance(value, dict) and "\\u0000" not in text
-    assert (comunik8.add_faults(WHOLE | {"data": text}) == {}) is kept
+    assert (comunik8.lead_errors(WHOLE | {"data": text}) == {}) is kept

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.contracts import leanpub
-from hub.contracts.leanpub import DiscountRequest, PartnerFacts, Recipient, RequestRefusal, judge
+from hub.contracts.leanpub import DiscountRequest, PartnerFacts, Recipient, RequestRefusal, parse_request
 
 READY = PartnerFacts("acme", frozenset({"shop.example.com"}), frozenset({"foobar"}), production_ready=True)
 RESTRICTED = PartnerFacts("acme", frozenset({"shop.example.com"}), frozenset({"foobar"}), production_ready=False)
@@ -23,7 +23,7 @@ JSON = st.recursive(
 
 
 def body(**changes: Any) -> dict[str, Any]:
-    """The seed's example request, changed; `...` leaves a property out."""
+    """Leanpub's example request, changed; `...` leaves a property out."""
     recipient = {"firstName": "John", "lastName": "Smith", "email": "john@example.com"}
     whole = {"partnerId": "acme", "origin": "shop.example.com", "productId": "foobar", "recipient": recipient} | changes
     return {name: value for name, value in whole.items() if value is not ...}
@@ -36,14 +36,14 @@ def to(**changes: Any) -> dict[str, Any]:
 
 
 def accepted(request: object, partner: PartnerFacts = READY) -> DiscountRequest:
-    verdict = judge(request, partner)
+    verdict = parse_request(request, partner)
     assert isinstance(verdict, DiscountRequest), verdict
     return verdict
 
 
 def code(request: object, partner: PartnerFacts = READY) -> tuple[int, int]:
     """HTTP status and code of a refusal."""
-    verdict = judge(request, partner)
+    verdict = parse_request(request, partner)
     assert isinstance(verdict, RequestRefusal), verdict
     return verdict.http_status, verdict.code
 
@@ -51,7 +51,7 @@ def code(request: object, partner: PartnerFacts = READY) -> tuple[int, int]:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda path: path.stem)
 def test_every_sample_gets_the_answer_written_beside_it(sample: Path) -> None:
     case = json.loads(sample.read_text(encoding="utf-8"))
-    verdict = judge(case["request"], READY if case["production_ready"] else RESTRICTED)
+    verdict = parse_request(case["request"], READY if case["production_ready"] else RESTRICTED)
     if isinstance(verdict, RequestRefusal):
         status, answer = verdict.http_status, verdict.body("r-1")
     else:
@@ -63,7 +63,7 @@ def test_there_are_samples() -> None:
     assert len(SAMPLES) >= 10
 
 
-def test_the_seeds_example_is_taken_in_sandbox_mode() -> None:
+def test_the_documented_example_is_accepted_in_sandbox_mode() -> None:
     assert accepted(body()) == DiscountRequest(
         partner_id="acme",
         origin="shop.example.com",
@@ -83,7 +83,7 @@ def test_production_needs_readiness_and_a_plain_false(mode: Any, partner: Partne
 
 
 def test_leaving_the_sandbox_without_readiness_is_refused() -> None:
-    assert judge(body(sandboxMode=False), RESTRICTED) == RequestRefusal(407, 200, "Permission denied")
+    assert parse_request(body(sandboxMode=False), RESTRICTED) == RequestRefusal(407, 200, "Permission denied")
 
 
 @pytest.mark.parametrize("mode", ["false", "true", 0, 1, None, [], {}, 0.0])
@@ -93,7 +93,7 @@ def test_a_sandbox_mode_that_is_no_boolean_is_malformed_and_never_production(mod
 
 @given(mode=JSON, ready=st.booleans())
 def test_nothing_but_false_from_a_ready_partner_leaves_the_sandbox(mode: Any, ready: bool) -> None:
-    verdict = judge(body(sandboxMode=mode), READY if ready else RESTRICTED)
+    verdict = parse_request(body(sandboxMode=mode), READY if ready else RESTRICTED)
     if isinstance(verdict, DiscountRequest) and not verdict.sandbox:
         assert ready
         assert mode is False
@@ -101,13 +101,13 @@ def test_nothing_but_false_from_a_ready_partner_leaves_the_sandbox(mode: Any, re
 
 @pytest.mark.parametrize("request_", [None, [], "x", 1, True, [body()]])
 def test_a_body_that_is_no_object_is_malformed(request_: Any) -> None:
-    refusal = judge(request_, READY)
+    refusal = parse_request(request_, READY)
     assert isinstance(refusal, RequestRefusal)
     assert refusal.http_status == 400
     assert set(refusal.body("r-1")) == {"message"}
 
 
-def test_faults_are_found_in_the_contracts_order() -> None:
+def test_errors_are_found_in_the_contracts_order() -> None:
     """Mending one fault after the other uncovers the next."""
     wrong = body(sandboxMode=False, partnerId=" ", origin="x", productId="x", recipient=[])
     mended = [{"partnerId": "globex"}, {"partnerId": "acme"}, {"origin": "shop.example.com"}, {"productId": "foobar"}]
@@ -120,12 +120,12 @@ def test_faults_are_found_in_the_contracts_order() -> None:
 
 @pytest.mark.parametrize("partner_id", [..., None, "", "  ", "\t", "\xa0"])
 def test_no_or_a_blank_partner_id_is_missing(partner_id: Any) -> None:
-    assert judge(body(partnerId=partner_id), READY) == RequestRefusal(402, 200, "Missing partner ID")
+    assert parse_request(body(partnerId=partner_id), READY) == RequestRefusal(402, 200, "Missing partner ID")
 
 
 @pytest.mark.parametrize("partner_id", ["globex", "ACME", "acme ", 5, True, ["acme"], {}, "ac\u0144e", "acme\n"])
 def test_any_other_partner_id_is_invalid(partner_id: Any) -> None:
-    assert judge(body(partnerId=partner_id), READY) == RequestRefusal(401, 200, "Invalid partner ID")
+    assert parse_request(body(partnerId=partner_id), READY) == RequestRefusal(401, 200, "Invalid partner ID")
 
 
 def test_a_partner_id_may_be_extended_ascii() -> None:
@@ -135,13 +135,13 @@ def test_a_partner_id_may_be_extended_ascii() -> None:
 
 @pytest.mark.parametrize("value", [..., None, "", "x", 1, ["foobar"], {"a": 1}, "fööbar", True])
 def test_unknown_origins_and_products_are_refused(value: Any) -> None:
-    assert judge(body(origin=value), READY) == RequestRefusal(404, 200, "Invalid origin")
-    assert judge(body(productId=value), READY) == RequestRefusal(405, 200, "Invalid product ID")
+    assert parse_request(body(origin=value), READY) == RequestRefusal(404, 200, "Invalid origin")
+    assert parse_request(body(productId=value), READY) == RequestRefusal(405, 200, "Invalid product ID")
 
 
 @pytest.mark.parametrize("recipient", [..., None, [], [body()["recipient"]], "john@example.com", {}, True])
 def test_a_recipient_that_is_no_object_is_invalid(recipient: Any) -> None:
-    assert judge(body(recipient=recipient), READY) == RequestRefusal(406, 200, "Invalid recipient(s)")
+    assert parse_request(body(recipient=recipient), READY) == RequestRefusal(406, 200, "Invalid recipient(s)")
 
 
 @pytest.mark.parametrize("name", [..., None, "", "  ", "\xa0", 5, ["John"], "a\r\nBcc: x@example.com", "a\nb", "a\tb",
@@ -187,10 +187,10 @@ def test_a_transaction_id_is_kept_unless_empty(sent: Any, kept: str | None) -> N
 
 @given(request=JSON | st.fixed_dictionaries({}, optional=dict.fromkeys(body() | {"transactionId": 0}, JSON)))
 def test_nothing_that_json_can_say_breaks_it(request: Any) -> None:
-    assert isinstance(judge(request, RESTRICTED), RequestRefusal | DiscountRequest)
+    assert isinstance(parse_request(request, RESTRICTED), RequestRefusal | DiscountRequest)
 
 
-def test_messages_are_the_seeds() -> None:
+def test_messages_are_the_documented_ones() -> None:
     table = {refusal.code: refusal.message for refusal in vars(leanpub).values()
              if isinstance(refusal, RequestRefusal) and refusal.http_status == 200}  # fmt: skip
     assert table == {

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from hub.contracts import squadiq
 from hub.contracts.squadiq_bodies import (
-    Faulty,
-    change,
-    check_leads,
-    conversion,
-    named_lead,
-    named_leads,
-    wanted,
+    InvalidRequest,
+    parse_conversion,
+    parse_delete,
+    parse_disable,
+    parse_query,
+    parse_update,
+    validate_leads,
 )
 from hub.leads import Campaign, Created, Existing, LeadState, NewLead, Outcome, Record, Tenant
 
@@ -37,35 +37,35 @@ def lead(**more: Any) -> dict[str, Any]:
     return {"lead_id": "a", "phone_number": "+919840012345", "contact_name": "John Doe", **more}
 
 
-def refusal(judge: Callable[[], object]) -> Faulty | None:
+def refusal(judge: Callable[[], object]) -> InvalidRequest | None:
     try:
         judge()
-    except Faulty as faulty:
-        return faulty
+    except InvalidRequest as invalid:
+        return invalid
     return None
 
 
 @given(JSON | ROWS | st.lists(ROWS | JSON, max_size=4), st.sampled_from([PLAIN, STRICT]))
 def test_a_body_is_understood_or_refused_by_row_and_field(body: Any, campaign: Campaign) -> None:
     for judge in (
-        lambda: check_leads(body, campaign),
-        lambda: change(body, campaign),
-        lambda: named_leads(body),
-        lambda: named_lead(body),
-        lambda: conversion(body),
+        lambda: validate_leads(body, campaign),
+        lambda: parse_update(body, campaign),
+        lambda: parse_disable(body),
+        lambda: parse_delete(body),
+        lambda: parse_conversion(body),
     ):
         refused = refusal(judge)
         if refused is not None:
             rows = body if isinstance(body, list) else [body]
-            assert refused.faults
-            assert all(fault.index is None or 0 <= fault.index < max(1, len(rows)) for fault in refused.faults)
+            assert refused.errors
+            assert all(error.index is None or 0 <= error.index < max(1, len(rows)) for error in refused.errors)
 
 
 @given(st.lists(ROWS, min_size=1, max_size=4), st.sampled_from([PLAIN, STRICT]))
 def test_what_is_let_pass_can_be_stored(body: list[dict[str, Any]], campaign: Campaign) -> None:
     try:
-        check_leads(body, campaign)
-    except Faulty:
+        validate_leads(body, campaign)
+    except InvalidRequest:
         return
     rows = squadiq.read(body, TENANT, campaign.id)
     identities = [row.identity for row in rows if isinstance(row, NewLead)]
@@ -77,12 +77,12 @@ def test_what_is_let_pass_can_be_stored(body: list[dict[str, Any]], campaign: Ca
 def test_a_number_is_the_same_lead_however_it_is_written(number: str, prefix: str) -> None:
     written = lead(phone_number=f"{prefix}{number}")
     try:
-        check_leads(lead(phone_number=f"+91{number}"), PLAIN)
-    except Faulty:
+        validate_leads(lead(phone_number=f"+91{number}"), PLAIN)
+    except InvalidRequest:
         return  # no number of India's plan
     if prefix == "91-":
         return  # without a plus this is a longer national number
-    check_leads(written, PLAIN)
+    validate_leads(written, PLAIN)
     [row] = squadiq.read(written, TENANT, PLAIN.id)
     assert isinstance(row, NewLead)
     assert row.phone
@@ -122,10 +122,10 @@ def test_one_known_lead_makes_the_answer_a_refusal() -> None:
 @given(st.dictionaries(st.sampled_from(["lead_id", "processed_after", "processed_before", "page", "page_size", "x"]),
                        st.text(max_size=14) | st.integers().map(str) | st.floats().map(str)))  # fmt: skip
 def test_a_query_is_understood_or_refused(query: dict[str, str]) -> None:
-    if refused := refusal(lambda: wanted(query)):
-        assert {fault.field for fault in refused.faults} <= set(query)
+    if refused := refusal(lambda: parse_query(query)):
+        assert {error.field for error in refused.errors} <= set(query)
         return
-    found = wanted(query)
+    found = parse_query(query)
     assert found.page >= 1
     assert 1 <= found.size <= 1000
 
