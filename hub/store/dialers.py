@@ -1,7 +1,7 @@
 """How dialers hear of their calls, by kind: what is written in the transaction that places or withdraws a call.
 
-A call is a row, whatever its dialer; outcomes come in by `hub.store.outcomes`, which knows no kind. A further kind (push,
-VICIdial) puts what it has to send into the outbox here, so that it is sent after the commit and until it has arrived.
+A call is a row, whatever its dialer; outcomes come in by `hub.store.outcomes`, which knows no kind. A further kind
+(push, VICIdial) puts what it has to send into the outbox here, so that it is sent after the commit until it arrives.
 """
 
 from collections import defaultdict

@@ -51,8 +51,8 @@ class LeadRow:
 
 LEAD_COLUMNS = """
     lead.id, lead.partner_id, lead.api, lead.campaign_id, campaign.public_id AS campaign, campaign.dialer_id,
-    dialer.kind AS dialer_kind, coalesce(campaign.policy, '{}') AS policy, lead.state, lead.why, lead.outcome, lead.attempts, lead.dial_at,
-    lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
+    dialer.kind AS dialer_kind, coalesce(campaign.policy, '{}') AS policy, lead.state, lead.why, lead.outcome,
+    lead.attempts, lead.dial_at, lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
     partner.disabled_at IS NOT NULL AS partner_disabled, partner.daily_calls,
     EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS has_endpoints,
     clock_timestamp() AS now

@@ -4,9 +4,8 @@ The leads are locked by the caller.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, func, select, update
 
 from hub.leads import CallState
 from hub.store import dialers
@@ -55,7 +54,7 @@ async def stop_all(tx: Tx, lead_ids: Sequence[int]) -> set[int]:
     return {row.lead_id for row in rows if row.held}
 
 
-_DIALER_CALLS: Select[Any] = select(Call.id, Call.dialer_id, Dialer.kind).join(Dialer, Dialer.id == Call.dialer_id)
+_DIALER_CALLS = select(Call.id, Call.dialer_id, Dialer.kind).join(Dialer, Dialer.id == Call.dialer_id)
 
 
 async def _withdraw(tx: Tx, *where: ColumnElement[bool]) -> None:
