@@ -11,11 +11,11 @@ from sqlalchemy.exc import StatementError
 from hub.egress_rules import EgressRules
 from hub.seal import Vault
 from hub.store import deliveries, events
-from hub.store.admin import NewPartner, create_partner
 from hub.store.db.engine import Database, Tx
 from hub.store.deliveries import AttemptResult, OutgoingWebhook
 from hub.store.endpoints import create_endpoint
 from hub.store.events import NewEvent
+from hub.store.provisioning import NewPartner, create_partner
 from hub.store.tables import Delivery, DeliveryAttempt, Endpoint
 from hub.webhooks import DeliveryState, PayloadFormat, Verdict
 
