@@ -104,7 +104,7 @@ def _plan(judged: calls.Judged) -> LeadStart:
 
 
 def _looks_too_late(start: LeadStart, position: Position) -> bool:
-    """Whether the lead stands otherwise than its workflow was told, so that it has to look at once."""
+    """Whether the lead's position differs from what its workflow was started with, so that it must look now."""
     match position:
         case Closed():
             return True

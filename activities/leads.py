@@ -17,7 +17,7 @@ from hub.store.db.engine import Database
 class LeadStep:
     """How a lead stands: `stage` is waiting, calling, or its final state. Look again at `until`; `why` for people.
 
-    `campaign`: its public id, told once, of a lead whose workflow was started before it was known.
+    `campaign`: its public id, once, for a lead whose workflow was started before it was known.
     """
 
     stage: str
@@ -69,7 +69,7 @@ class LeadActivities:
 
     @activity.defn
     async def advance(self, lead_id: int) -> LeadStep:
-        """Place the lead's call when it may be placed now; tell how it stands. Run again it changes nothing."""
+        """Place the lead's call when it may be placed now; return how it stands. Run again it changes nothing."""
         async with self._database.begin() as tx:
             positions = await calls.advance(tx, self._vault, [lead_id], always_open=self._always_open)
         return LeadStep.at(positions[lead_id])

@@ -20,7 +20,7 @@ async def run_retention(database: Database) -> None:
                 bodies = await submissions.purge_expired(tx)
                 attempts = await deliveries.purge_expired(tx)
             if bodies or attempts:
-                log.info("housekeeping", bodies=bodies, attempts=attempts)
+                log.info("retention", bodies=bodies, attempts=attempts)
         except DatabaseUnavailable as error:
-            log.warning("housekeeping", failure=error.failure)
+            log.warning("retention", failure=error.failure)
         await asyncio.sleep(EVERY_SECONDS)

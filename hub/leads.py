@@ -151,7 +151,7 @@ class ApiResponse:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A stored lead as its sender is told of it. `responses` and `recording_url` are what dialers said of its calls."""
+    """A stored lead as its sender gets it. `responses` and `recording_url` are what dialers reported of its calls."""
 
     id: int
     campaign: str

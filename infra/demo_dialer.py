@@ -46,7 +46,7 @@ async def _call_leased(api: aiohttp.ClientSession, lines: asyncio.Semaphore, out
 
 
 async def _call(api: aiohttp.ClientSession, lines: asyncio.Semaphore, call: dict[str, object], outcome: str) -> None:
-    said = {
+    report = {
         "token": call["token"],
         "outcome": outcome,
         "recording_url": f"https://recordings.example.com/{call['id']}.wav",
@@ -54,15 +54,15 @@ async def _call(api: aiohttp.ClientSession, lines: asyncio.Semaphore, call: dict
     }
     async with lines:
         await asyncio.sleep(TALK_SECONDS)
-        status = await _report(api, f"/v1/dialer/calls/{call['id']}/outcome", said)
+        status = await _report(api, f"/v1/dialer/calls/{call['id']}/outcome", report)
     log.info("called", call=call["id"], lead=call["lead_id"], outcome=outcome, status=status)
 
 
-async def _report(api: aiohttp.ClientSession, path: str, said: dict[str, object]) -> int:
+async def _report(api: aiohttp.ClientSession, path: str, report: dict[str, object]) -> int:
     """Say it until somebody listens: a call whose outcome is lost would be made again. Saying it twice is harmless."""
     while True:
         with suppress(aiohttp.ClientError, TimeoutError, OSError):
-            async with api.post(path, json=said) as answer:
+            async with api.post(path, json=report) as answer:
                 if answer.status < HTTPStatus.INTERNAL_SERVER_ERROR:
                     return answer.status
         await asyncio.sleep(AFTER_TROUBLE_SECONDS)

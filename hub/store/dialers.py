@@ -43,7 +43,7 @@ class Dialer(Protocol):
 
 
 class PullDialer:
-    """Leases its calls: a withdrawn one is not leased, and a lease that was lost is told by the next heartbeat."""
+    """Leases its calls: a withdrawn one is not leased, and the next heartbeat reports a lost lease."""
 
     async def place(self, tx: Tx, dialer_id: int, call_ids: Sequence[int]) -> None:
         """Wake the dialer's long polls."""

@@ -1,4 +1,4 @@
-"""What came of leads, opened for their senders: pages of them, and one as its campaign's endpoint is told."""
+"""What came of leads, opened for their senders: pages of them, and one as the payload of a campaign's endpoint."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
@@ -57,7 +57,7 @@ async def _worded(tx: Tx, vault: Vault, lead_id: int, wording: Callable[[Record]
 
 
 def _record(vault: Vault, row: Any) -> Record:
-    said = open_column(vault, row.id, row.wrapped_key, row.responses, RESPONSES)
+    responses = open_column(vault, row.id, row.wrapped_key, row.responses, RESPONSES)
     return Record(
         id=row.id,
         campaign=row.public_id,
@@ -66,6 +66,6 @@ def _record(vault: Vault, row: Any) -> Record:
         created_at=row.created_at,
         called_at=row.called_at,
         processed_at=row.processed_at,
-        responses=said.get("responses", {}),
-        recording_url=said.get("recording_url"),
+        responses=responses.get("responses", {}),
+        recording_url=responses.get("recording_url"),
     )

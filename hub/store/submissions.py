@@ -138,7 +138,7 @@ async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
 
 
 async def _check_limit(tx: Tx, request: NewSubmission) -> None:
-    """The weights of the last 60 s, newest first, tell how much fits and when the rest will."""
+    """The weights of the last 60 s, newest first, show how much fits and when the rest will."""
     if request.weight > request.limit:
         raise TooLarge(f"{request.weight} in one request can never pass a limit of {request.limit} per 60 seconds.")
     age = func.extract("epoch", func.clock_timestamp() - Submission.created_at)
@@ -201,7 +201,7 @@ async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredRes
 
 
 async def mark_late(tx: Tx, submission_id: int) -> None:
-    """Its client was told 503: let the client's repeat join it."""
+    """Its client got a 503: let the client's repeat join it."""
     released = update(Submission).where(Submission.id == submission_id)
     await tx.execute(released.values(late=True, held_until=func.clock_timestamp()))
 

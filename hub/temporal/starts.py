@@ -1,6 +1,6 @@
 """Every start and every wake-up of a workflow: its id, queue, policies, search attributes and summary.
 
-For the API, activities and the outbox relay. What they raise is the client's: RPCError, and where it is said,
+For the API, activities and the outbox relay. They raise what the client raises: RPCError, and where it is documented,
 WorkflowAlreadyStartedError.
 """
 
@@ -146,7 +146,7 @@ class WorkflowStarter:
             )
 
     async def look_again(self, lead_id: int) -> None:
-        """Make the lead's workflow look at its row now; returns when it was told.
+        """Make the lead's workflow look at its row now; returns once it has the update.
 
         By an update: a signal would not wake a workflow whose start is delayed.
         """
