@@ -86,7 +86,7 @@ class Cores(NamedTuple):
 def behind(address: str) -> Groups:
     """The local processes behind a Temporal server at `host:port`: itself and the databases it is connected to.
 
-    None when it runs on another machine, or where its processes are not ours to see.
+    Empty when it runs on another machine, or where its processes are not ours to see.
     """
     host, _, port = address.rpartition(":")
     listeners = _listeners() if _is_local(host) else {}

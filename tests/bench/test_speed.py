@@ -41,15 +41,15 @@ async def test_throughput(bench: Bench, plain: Plain, report: Report, leads: int
     theirs = await _plainly(bench, plain, leads)
     report.row("leads/s from POST to dialled and reported", f"{ours.rate:.0f}", f"{theirs.rate:.0f}")
     report.row("times plain Temporal's leads/s", f"{ours.rate / theirs.rate:.1f}", "1", aim="4")
-    report.row("CPU-s per 1000 leads", f"{ours.cost:.1f}", f"{theirs.cost:.1f}", aim="20")
+    report.row(bench.per_1000, f"{ours.cost:.1f}", f"{theirs.cost:.1f}", aim="20")
     report.row("share of plain Temporal's CPU", f"{ours.cost / theirs.cost:.2f}", "1", aim="0.33")
     single, _ = await _dialled(bench, leads, "--single") if arrays else (ours, False)
     how = "" if arrays else ", as above: no calls:report here"
-    report.row(f"CPU-s per 1000 leads, one outcome a request{how}", f"{single.cost:.1f}")
-    report.note(f"CPU-s per 1000 leads, hub: {ours.breakdown()}")
+    report.row(f"{bench.per_1000}, one outcome a request{how}", f"{single.cost:.1f}")
+    report.note(f"{bench.per_1000}, hub: {ours.breakdown()}")
     if arrays:
-        report.note(f"CPU-s per 1000 leads, hub, one outcome a request: {single.breakdown()}")
-    report.note(f"CPU-s per 1000 leads, plain Temporal: {theirs.breakdown()}")
+        report.note(f"{bench.per_1000}, hub, one outcome a request: {single.breakdown()}")
+    report.note(f"{bench.per_1000}, plain Temporal: {theirs.breakdown()}")
 
 
 async def _dialled(bench: Bench, leads: int, *options: str) -> tuple[Run, bool]:
@@ -97,7 +97,7 @@ async def test_singles(bench: Bench, report: Report, leads: int, delay: int) -> 
     report.answers(f"{how}: answer, idle", answers, aims=("", ""))
     taken_off = " (the delay taken off)" if delay else ""
     report.row(f"{how}: leads/s{taken_off}", f"{run.leads / (run.seconds - delay):.0f}")
-    report.row(f"{how}: CPU-s per 1000", f"{run.cost:.1f}")
+    report.row(f"{how}: {bench.per_1000}", f"{run.cost:.1f}")
 
 
 async def test_duplicates(bench: Bench, report: Report, leads: int) -> None:
