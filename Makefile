@@ -31,7 +31,7 @@ check: $(INSTALLED) ## Style, types and import rules only
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(INSTALLED) ## Speed and memory, beside plain Temporal, as a table
+bench: $(INSTALLED) ## Speed and memory, beside plain Temporal, as a table [ARGS="-k batches"]
 	$(BIN)/pytest -m bench -s $(ARGS)
 
 faults: $(INSTALLED) ## Processes killed at random moments, then the books are checked

@@ -11,6 +11,7 @@ from uuid import uuid4
 import asyncpg
 from aiohttp import web
 from temporalio.client import Client
+from temporalio.envconfig import ClientConfig
 from temporalio.worker import Worker
 
 from tests.bench.plain_steps import Steps
@@ -20,7 +21,7 @@ QUEUE = "plain"
 
 
 async def main(role: str, port: int) -> None:
-    client = await Client.connect(os.environ["TEMPORAL_ADDRESS"])
+    client = await Client.connect(**ClientConfig.load_client_connect_config())
     if role == "worker":
         async with asyncpg.create_pool(os.environ["DATABASE_URL"].replace("+asyncpg", ""), max_size=10) as pool:
             steps = Steps(pool)

@@ -1,251 +1,132 @@
-"""How fast, how much CPU, how much memory: the hub beside plain Temporal, on the same servers in one run."""
+"""Speed and cost of the hub beside plain Temporal, in one run on the same machine: `make bench`, all black-box.
+
+One section alone: `make bench ARGS="-k batches"`. BENCH_LEADS is the size of a run.
+With TEMPORAL_ADDRESS=host:port in the environment that server is used instead, once it has its schema and namespace.
+"""
 
 import asyncio
-import os
-import sys
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any
 
-import aiohttp
-import psutil
 import pytest
-import requests
-from rich.console import Console
-from rich.table import Table
 
-from hub import strictjson
-from infra import postgres, temporal, temporal_binary
-from infra.migrations import upgrade
-from infra.ports import HOST, free_port, is_open
-from infra.processes import Service, run_until_ready, stop
-from tests.support.dialing import eventually
-from tests.support.stack import Hub, api_service, environment, worker_service
+from tests.bench.conftest import Plain
+from tests.bench.loads import SIZE, batches, comunik8, partner_api, post_all, post_spaced, singles, until
+from tests.bench.processes import started
+from tests.bench.rows import Report, Run, ms
+from tests.bench.stack import Bench, dialing
+from tests.support.stack import worker_service
 
 pytestmark = pytest.mark.bench
-PATH = "/api/leads/partner-transfer"
-SIZE, POSTERS = 100, 4
-LEADS = int(os.environ.get("BENCH_LEADS", "1000"))
-Cpu = dict[str, float]
+POSTERS = 4
+ENDLESS = 10_000_000  # requests a minute
+DELAY = 2  # seconds
 
 
-class Bench:
-    """The processes of one hub, and those of plain Temporal, on one PostgreSQL and one Temporal."""
-
-    def __init__(self, hub: Hub, plain: str, processes: dict[str, psutil.Process]) -> None:
-        self.hub, self.plain, self.processes = hub, plain, processes
-
-    def cpu(self) -> Cpu:
-        return {name: _family(process, _seconds) for name, process in self.processes.items()}
-
-    def memory(self) -> Cpu:
-        return {name: _family(process, _megabytes) for name, process in self.processes.items()}
-
-
-def _family(process: psutil.Process, measure: Callable[[psutil.Process], float]) -> float:
-    return sum(measure(one) for one in (process, *process.children(recursive=True)))
+async def test_batches(bench: Bench, plain: Plain, report: Report, leads: int) -> None:
+    """Each batch meets a hub that has nothing else to do."""
+    tenant = bench.hub.partner(rate_limit=ENDLESS)
+    everything = plain.groups | bench.ours
+    async with dialing(bench.hub):
+        quiet = partial(bench.quiet, everything)
+        ours = await post_spaced(partner_api(bench.hub, tenant), batches(bench.hub, min(20, leads // 50) * SIZE), quiet)
+        theirs = await post_spaced(plain.target, batches(bench.hub, 5 * SIZE), quiet)
+    report.answers("answer to a batch, idle", ours, theirs, aims=("50 ms", "120 ms"))
+    await bench.quiet(everything)
 
 
-def _seconds(process: psutil.Process) -> float:
-    times = process.cpu_times()
-    return times.user + times.system
+async def test_throughput(bench: Bench, plain: Plain, report: Report, leads: int) -> None:
+    """From the first POST until all are dialled, reported and closed."""
+    ours, arrays = await _dialled(bench, leads)
+    theirs = await _plainly(bench, plain, leads)
+    report.row("leads/s from POST to dialled and reported", f"{ours.rate:.0f}", f"{theirs.rate:.0f}")
+    report.row("times plain Temporal's leads/s", f"{ours.rate / theirs.rate:.1f}", "1", aim="4")
+    report.row(bench.per_1000, f"{ours.cost:.1f}", f"{theirs.cost:.1f}", aim="20")
+    report.row("share of plain Temporal's CPU", f"{ours.cost / theirs.cost:.2f}", "1", aim="0.33")
+    single, _ = await _dialled(bench, leads, "--single") if arrays else (ours, False)
+    how = "" if arrays else ", as above: no calls:report here"
+    report.row(f"{bench.per_1000}, one outcome a request{how}", f"{single.cost:.1f}")
+    report.note(f"{bench.per_1000}, hub: {ours.breakdown()}")
+    if arrays:
+        report.note(f"{bench.per_1000}, hub, one outcome a request: {single.breakdown()}")
+    report.note(f"{bench.per_1000}, plain Temporal: {theirs.breakdown()}")
 
 
-def _megabytes(process: psutil.Process) -> float:
-    return process.memory_full_info().pss / 1e6
+async def _dialled(bench: Bench, leads: int, *options: str) -> tuple[Run, bool]:
+    """A run of the hub, and whether its dialer reported in arrays."""
+    tenant, bodies = bench.hub.partner(rate_limit=ENDLESS), batches(bench.hub, leads)
+    target = partner_api(bench.hub, tenant)
+
+    async def work() -> None:
+        await post_all(target, bodies, POSTERS)
+        await until(partial(bench.done, tenant["id"], leads))
+
+    async with dialing(bench.hub, *options) as told:
+        run = await bench.run(bench.servers | bench.ours, work, leads)
+    bench.known = target, bodies
+    return run, told.arrays
 
 
-@contextmanager
-def started(services: dict[str, Service], folder: Path) -> Iterator[dict[str, psutil.Process]]:
-    running = {}
-    try:
-        for name, service in services.items():
-            running[name] = run_until_ready(service, folder / f"{name}.log")
-        yield {name: psutil.Process(process.pid) for name, process in running.items()}
-    finally:
-        for name in reversed(list(running)):
-            stop(running[name], services[name])
+async def _plainly(bench: Bench, plain: Plain, leads: int) -> Run:
+    bodies, wanted = batches(bench.hub, leads), await plain.stored() + leads
+
+    async def work() -> None:
+        await post_all(plain.target, bodies, POSTERS)
+        await until(partial(plain.dialled, wanted))
+
+    return await bench.run(plain.groups, work, leads)
 
 
-@pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
-    """All as `hub dev` runs it, with PostgreSQL and Temporal writing to disk."""
-    cluster = postgres.Cluster(tmp_path / "postgres", free_port(), password="bench")
-    binaries = postgres.find_binaries()
-    postgres.create(cluster, binaries)
-    server = temporal.DevServer(free_port(), free_port(), free_port(), tmp_path / "temporal.db")
-    servers = {
-        "postgres": postgres.service(cluster, binaries),
-        "temporal": temporal.service(server, temporal_binary.find_or_get()),
-    }
-    port, plain_port = free_port(), free_port()
-    env = environment(cluster.url(), server.address, HUB_DATABASE_POOL="10")
-    hub = Hub(f"http://{HOST}:{port}", cluster.url(), server.address, env, tmp_path)
-    leads = {f"leads {n}": worker_service(env, "leads") for n in (1, 2)}
-    ours = {"intake": worker_service(env, "intake"), **leads, "api": api_service(env, port)}
-    plain = {
-        "plain worker": _plain(env, "worker", plain_port, lambda: True),
-        "plain api": _plain(env, "api", plain_port, partial(is_open, plain_port)),
-    }
-    with started(servers, tmp_path) as below:
-        upgrade(cluster.url())
-        hub.query("CREATE TABLE plain_lead (phone text PRIMARY KEY, dialled boolean NOT NULL DEFAULT false)")
-        with started(ours | plain, tmp_path) as above:
-            yield Bench(hub, f"http://{HOST}:{plain_port}/", below | above)
+@pytest.mark.parametrize("delay", [0, DELAY])
+async def test_singles(bench: Bench, report: Report, leads: int, delay: int) -> None:
+    """One lead a request."""
+    tenant = bench.hub.partner("comunik8", region="GB", rate_limit=ENDLESS)
+    target, count = comunik8(bench.hub, tenant), max(SIZE, leads // 4)
+    bodies = singles(bench.hub, tenant, count, delay).values()
+
+    async def work() -> None:
+        await post_all(target, bodies, 2 * POSTERS)
+        await until(partial(bench.done, tenant["id"], 40 + count))
+
+    async with dialing(bench.hub):
+        few = singles(bench.hub, tenant, 40, delay).values()
+        answers = await post_spaced(target, few, partial(asyncio.sleep, 0.25))
+        await until(partial(bench.done, tenant["id"], 40))
+        run = await bench.run(bench.servers | bench.ours, work, count)
+    how = f"single leads, delayed {delay} s" if delay else "single leads"
+    report.answers(f"{how}: answer, idle", answers, aims=("", ""))
+    taken_off = " (the delay taken off)" if delay else ""
+    report.row(f"{how}: leads/s{taken_off}", f"{run.leads / (run.seconds - delay):.0f}")
+    report.row(f"{how}: {bench.per_1000}", f"{run.cost:.1f}")
 
 
-def _plain(env: dict[str, str], role: str, port: int, ready: Callable[[], bool]) -> Service:
-    argv = (sys.executable, "-m", "tests.bench.plain", role, str(port))
-    return Service(name=f"plain-{role}", argv=argv, ready=ready, env={**os.environ, **env})
-
-
-def batches(hub: Hub, count: int) -> list[bytes]:
-    rows = [
-        [{"name": "Ann Lee", "phone": hub.number(), "email": "ann@example.com"} for _ in range(SIZE)]
-        for _ in range(count)
-    ]
-    return [strictjson.dumps({"leads": batch}) for batch in rows]
-
-
-def post(url: str, key: str, bodies: list[bytes], posters: int = 1) -> list[float]:
-    """Seconds until the answer, for each body."""
-
-    def one(body: bytes) -> float:
+async def test_duplicates(bench: Bench, report: Report, leads: int) -> None:
+    """The hub knows every number already."""
+    if bench.known is None:
+        await _dialled(bench, leads)
+    assert bench.known is not None
+    target, known = bench.known
+    bodies = known * max(1, 5000 // (len(known) * SIZE))
+    before = await bench.sql("SELECT count(*) FROM lead")
+    with started({"intake": worker_service(bench.hub.env, "intake")}, bench.hub.logs):
+        await post_all(target, known, POSTERS)  # warm
+        await bench.quiet()
         began = time.perf_counter()
-        headers = {"X-API-Key": key, "Content-Type": "application/json"}
-        requests.post(url, data=body, headers=headers, timeout=60).raise_for_status()
-        return time.perf_counter() - began
-
-    with ThreadPoolExecutor(posters) as crowd:
-        return sorted(crowd.map(one, bodies))
+        await post_all(target, bodies, 2 * POSTERS)
+        seconds = time.perf_counter() - began
+    assert await bench.sql("SELECT count(*) FROM lead") == before
+    report.row("the same leads again, two intake processes: leads/s", f"{len(bodies) * SIZE / seconds:.0f}", aim="5000")
 
 
-def dial_all(hub: Hub, key: str, wanted: int) -> float:
-    """A dialer as fast as can be: seconds until `wanted` calls were leased and reported."""
-
-    async def work() -> float:
-        began = time.perf_counter()
-        done = 0
-        async with aiohttp.ClientSession(hub.url, headers={"Authorization": f"Bearer {key}"}) as api:
-
-            async def report(call: dict[str, Any]) -> None:
-                said = {"token": call["token"], "outcome": "interested"}
-                async with api.post(f"/v1/dialer/calls/{call['id']}/outcome", json=said) as answer:
-                    answer.raise_for_status()
-
-            while done < wanted and time.perf_counter() - began < 120:
-                lease = {"max": 100, "wait_seconds": 1}
-                async with api.post("/v1/dialer/calls:lease", json=lease) as answer:
-                    calls = (await answer.json())["calls"]
-                await asyncio.gather(*(report(call) for call in calls))
-                done += len(calls)
-        assert done >= wanted
-        return time.perf_counter() - began
-
-    return asyncio.run(work())
-
-
-def spent(before: Cpu, after: Cpu, leads: int, names: Callable[[str], bool]) -> tuple[float, str]:
-    each = {name: (after[name] - before[name]) * 1000 / leads for name in after if names(name)}
-    total = sum(each.values())
-    return total, ", ".join(f"{name} {seconds:.1f}" for name, seconds in each.items())
-
-
-def test_speed(bench: Bench) -> None:
-    hub = bench.hub
-    table = Table(
-        "what", "hub", "plain Temporal", "aim", title=f"{LEADS} leads, batches of {SIZE}, {os.cpu_count()} cores"
-    )
-    at_rest = bench.memory()
-    partner, dialer = hub.partner(rate_limit=10_000_000), hub.dialer_key()
-
-    post(hub.url + PATH, partner["key"], batches(hub, 3))  # warm
-    post(bench.plain, "", batches(hub, 1))
-    dial_all(hub, dialer, 300)
-    eventually(lambda: hub.query("SELECT count(*) FROM plain_lead WHERE NOT dialled") == [(0,)])
-
-    idle = [post(hub.url + PATH, partner["key"], [body])[0] for body in _spaced(batches(hub, 20))]
-    dial_all(hub, dialer, 20 * SIZE)
-    idle_plain = [post(bench.plain, "", [body])[0] for body in _spaced(batches(hub, 5))]
-    eventually(lambda: hub.query("SELECT count(*) FROM plain_lead WHERE NOT dialled") == [(0,)], 120)
-    table.add_row("answer to a batch, idle: p50", _ms(idle, 0.5), _ms(idle_plain, 0.5), "60 ms")
-    table.add_row("answer to a batch, idle: p99", _ms(idle, 0.99), _ms(idle_plain, 0.99), "")
-
-    bodies = batches(hub, LEADS // SIZE)
-    before, began = bench.cpu(), time.perf_counter()
-    with ThreadPoolExecutor(1) as side:
-        dialled = side.submit(dial_all, hub, dialer, LEADS)
-        answers = post(hub.url + PATH, partner["key"], bodies, POSTERS)
-        dialled.result()
-    seconds = time.perf_counter() - began
-    eventually(lambda: hub.query("SELECT count(*) FROM outbox") == [(0,)])
-    ours, by_process = spent(before, bench.cpu(), LEADS, lambda name: not name.startswith("plain"))
-
-    before, began = bench.cpu(), time.perf_counter()
-    plain_answers = post(bench.plain, "", batches(hub, LEADS // SIZE), POSTERS)
-    eventually(lambda: hub.query("SELECT count(*) FROM plain_lead WHERE NOT dialled") == [(0,)], 300)
-    eventually(lambda: hub.query("SELECT count(*) FROM plain_lead")[0][0] >= LEADS, 300)
-    plain_seconds = time.perf_counter() - began
-    theirs, _ = spent(
-        before, bench.cpu(), LEADS, lambda name: name.startswith("plain") or name in {"postgres", "temporal"}
-    )
-
-    table.add_row("answer under load: p50", _ms(answers, 0.5), _ms(plain_answers, 0.5), "")
-    table.add_row("answer under load: p99", _ms(answers, 0.99), _ms(plain_answers, 0.99), "1000 ms")
-    table.add_row("leads/s from POST to dialled", f"{LEADS / seconds:.0f}", f"{LEADS / plain_seconds:.0f}", "3 times")
-    table.add_row("times plain Temporal's leads/s", f"{plain_seconds / seconds:.1f}", "1", "3")
-    table.add_row("CPU-s per 1000 leads", f"{ours:.1f}", f"{theirs:.1f}", "a third")
-    table.add_row("share of plain Temporal's CPU", f"{ours / theirs:.2f}", "1", "0.33")
-
-    began = time.perf_counter()
-    post(hub.url + PATH, partner["key"], bodies, POSTERS)
-    table.add_row("the same leads again, leads/s", f"{LEADS / (time.perf_counter() - began):.0f}", "", "5000")
-    table.add_row("lateness of a delayed call: p50 / max", _lateness(hub, dialer), "", "1 s: Temporal's timers")
-    table.add_row("sealing one contact", f"{_sealing(hub):.1f} µs", "", "")
-    at_end = bench.memory()
-    for name in ("api", "intake", "leads 1", "temporal", "postgres"):
-        table.add_row(
-            f"memory of {name}, at rest / at end", f"{at_rest[name]:.0f} / {at_end[name]:.0f} MB", "", "150 MB"
-        )
-    console = Console(width=110)
-    console.print()
-    console.print(table)
-    console.print(f"CPU-s per 1000 leads by process: {by_process}")
-
-
-def _spaced(bodies: list[bytes]) -> Iterator[bytes]:
-    """One after the other, each when the machine is quiet again."""
-    for body in bodies:
-        time.sleep(1.5)
-        yield body
-
-
-def _ms(seconds: list[float], quantile: float) -> str:
-    return f"{sorted(seconds)[min(len(seconds) - 1, int(len(seconds) * quantile))] * 1000:.0f} ms"
-
-
-def _lateness(hub: Hub, dialer: str) -> str:
-    """Of calls that were asked for two seconds later: from their due time until a waiting dialer has them."""
-    tenant, count = hub.partner("comunik8", region="GB"), 20
-    for _ in range(count):
-        person = {"first_name": "Ann", "surname": "Lee", "email": "ann@example.com", "mobile": hub.number()}
-        lead = {**person, "type": tenant["type"], "delays": 2}
-        requests.post(f"{hub.url}/lead/add?key={tenant['key']}", json=lead, timeout=30).raise_for_status()
-    dial_all(hub, dialer, count)
-    late = "SELECT extract(epoch FROM leased_at - due_at) FROM call WHERE partner_id = $1 ORDER BY 1"
-    seconds = [float(row[0]) for row in hub.query(late, tenant["id"])]
-    return f"{_ms(seconds, 0.5)} / {_ms(seconds, 1)}"
-
-
-def _sealing(hub: Hub) -> float:
-    vault, person, rounds = hub.settings.vault(), b'{"name":"Ann Lee","phone":"+447840258823"}', 2000
-    began = time.perf_counter()
-    for row in range(rounds):
-        key, _ = vault.new_key()
-        key.seal(person, row=str(row), column="contact.sealed")
-        vault.index("phone", str(row))
-    return (time.perf_counter() - began) / rounds * 1e6
+async def test_lateness(bench: Bench, report: Report) -> None:
+    """From the moment asked for, counted from before the request, until a waiting dialer has the call."""
+    tenant = bench.hub.partner("comunik8", region="GB", rate_limit=ENDLESS)
+    bodies, due = singles(bench.hub, tenant, 50, DELAY), {}
+    async with dialing(bench.hub, "--pause", "0") as told:
+        for number, body in bodies.items():
+            due[number] = time.time() + DELAY
+            await post_all(comunik8(bench.hub, tenant), [body], 1)
+            await asyncio.sleep(0.1)
+        await until(partial(bench.done, tenant["id"], len(bodies)))
+    late = [told.got[number] - due[number] for number in bodies]
+    report.row("lateness of a delayed call: p50 / p99", f"{ms(late, 0.5)} / {ms(late, 0.99)}", aim="p99 1200 ms")
