@@ -127,13 +127,14 @@ class Campaign:
 
 @dataclass(frozen=True, slots=True)
 class Tenant:
-    """The partner whose request is being read."""
+    """The partner whose request is being read. `has_endpoints`: somebody may want its events."""
 
     id: int
     api: str
     region: str | None
     shared_identity: bool
     campaigns: dict[str, Campaign] = field(default_factory=dict)
+    has_endpoints: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,6 +67,7 @@ def service(server: DevServer, binary: Path) -> Service:
         argv=(str(binary), "server", "start-dev", *_flags(server)),
         ready=partial(is_ready, server),
         grace=10.0,
+        env={"GOGC": "200"},  # 6% less CPU for 40 MB
     )
 
 

@@ -2,10 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, text
 
 from hub import phones
 from hub.dialing import time_zones
@@ -18,13 +17,12 @@ from hub.store.tables import Contact, Lead
 
 @dataclass(frozen=True, slots=True)
 class _Draft:
-    """A row that no stored lead stands against, with the id and the time it will have."""
+    """A row that no stored lead stands against, with the id it will have."""
 
     index: int
     lead: NewLead
     key: bytes | None
     id: int
-    now: datetime
 
 
 async def store_leads(
@@ -57,7 +55,8 @@ async def _store(
         None if isinstance(row, BadRow) or row.identity is None else identity_key(vault, tenant, row.identity)
         for row in rows
     ]
-    known = await _known(tx, keys)
+    # One row alone is stored at once: the unique index says whether it was known.
+    known = await _known(tx, keys) if reserved_id is None else {}
     drafts = await _draft(tx, rows, keys, known, reserved_id)
     created = (
         await _insert(tx, vault, tenant, submission_id, drafts, started=reserved_id is not None) if drafts else set()
@@ -88,8 +87,12 @@ async def _known(tx: Tx, keys: Sequence[bytes | None]) -> dict[bytes, Existing]:
     wanted = [key for key in keys if key]
     if not wanted:
         return {}
-    found = await tx.execute(select(Lead.dedupe_key, Lead.id, Lead.state).where(Lead.dedupe_key.in_(wanted)))
-    return {key: Existing(lead_id, LeadState(state)) for key, lead_id, state in found if key}
+    return {
+        row.dedupe_key: Existing(row.id, LeadState(row.state)) for row in await tx.execute(_KNOWN, {"keys": wanted})
+    }
+
+
+_KNOWN = text("SELECT dedupe_key, id, state FROM lead WHERE dedupe_key = ANY(:keys)")
 
 
 async def _draft(
@@ -108,20 +111,34 @@ async def _draft(
             seen.add(key)
     if not fresh:
         return []
-    now, ids = await _clock_and_ids(tx, len(fresh), reserved_id)
-    return [_Draft(*new, lead_id, now) for new, lead_id in zip(fresh, ids, strict=True)]
+    ids = [reserved_id] if reserved_id is not None else (await tx.execute(_NEXT_IDS, {"n": len(fresh)})).scalars()
+    return [_Draft(*new, lead_id) for new, lead_id in zip(fresh, ids, strict=True)]
 
 
-_CLOCK = text("SELECT clock_timestamp()")
-_CLOCK_AND_IDS = text("SELECT clock_timestamp(), nextval('lead_id_seq') FROM generate_series(1, :n)")
+_NEXT_IDS = text("SELECT nextval('lead_id_seq') FROM generate_series(1, :n)")
 
 
-async def _clock_and_ids(tx: Tx, count: int, reserved_id: int | None) -> tuple[datetime, list[int]]:
-    """The database's time, and the ids that new leads will have."""
-    if reserved_id is not None:
-        return (await tx.execute(_CLOCK)).scalar_one(), [reserved_id]
-    rows = (await tx.execute(_CLOCK_AND_IDS, {"n": count})).all()
-    return rows[0][0], [lead_id for _, lead_id in rows]
+_INSERT = text("""
+    WITH new AS (
+        SELECT * FROM unnest(
+            CAST(:id AS bigint[]), CAST(:campaign_id AS bigint[]), CAST(:dedupe_key AS bytea[]),
+            CAST(:phone_hash AS bytea[]), CAST(:grade AS text[]), CAST(:region AS text[]), CAST(:zones AS text[]),
+            CAST(:language AS text[]), CAST(:states AS text[]), CAST(:state AS text[]), CAST(:why AS text[]),
+            CAST(:started AS boolean[]), CAST(:delay AS interval[]), CAST(:wrapped_key AS bytea[]),
+            CAST(:sealed AS bytea[]), CAST(:email_hash AS bytea[])
+        ) AS new (id, campaign_id, dedupe_key, phone_hash, grade, region, zones, language, states, state, why, started,
+                  delay, wrapped_key, sealed, email_hash)
+    ), stored AS (
+        INSERT INTO lead (id, partner_id, api, submission_id, campaign_id, dedupe_key, phone_hash, grade, region, zones,
+                          language, states, state, why, started, dial_at)
+        SELECT id, :partner_id, :api, :submission_id, campaign_id, dedupe_key, phone_hash, grade, region,
+               string_to_array(zones, ','), language, string_to_array(states, ','), state, why, started,
+               statement_timestamp() + delay
+        FROM new ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
+    )
+    INSERT INTO contact (lead_id, wrapped_key, sealed, email_hash)
+    SELECT id, wrapped_key, sealed, email_hash FROM new JOIN stored USING (id) RETURNING lead_id
+""")
 
 
 async def _insert(
@@ -132,13 +149,10 @@ async def _insert(
     `started`: their workflow is running already.
     """
     # In the order of their keys, so that two batches with the same numbers never deadlock.
-    ordered = sorted(drafts, key=lambda draft: draft.key or b"")
-    leads = [_lead_row(vault, tenant, submission_id, draft, started=started) for draft in ordered]
-    unique = insert(Lead).on_conflict_do_nothing(index_elements=[Lead.dedupe_key]).returning(Lead.id)
-    stored = set((await tx.execute(unique, leads)).scalars())
-    if contacts := [_contact_row(vault, draft) for draft in ordered if draft.id in stored]:
-        await tx.execute(insert(Contact), contacts)
-    return stored
+    rows = [_row(vault, draft, started=started) for draft in sorted(drafts, key=lambda draft: draft.key or b"")]
+    columns = {name: [row[name] for row in rows] for name in rows[0]}
+    owner = {"partner_id": tenant.id, "api": tenant.api, "submission_id": submission_id}
+    return set((await tx.execute(_INSERT, owner | columns)).scalars())
 
 
 async def discard_leads(tx: Tx, lead_ids: Sequence[int]) -> None:
@@ -148,41 +162,33 @@ async def discard_leads(tx: Tx, lead_ids: Sequence[int]) -> None:
     await tx.execute(delete(Lead).where(Lead.id == func.any(mine)))
 
 
-def _lead_row(vault: Vault, tenant: Tenant, submission_id: int, draft: _Draft, *, started: bool) -> dict[str, object]:
-    lead, phone = draft.lead, draft.lead.phone
+def _row(vault: Vault, draft: _Draft, *, started: bool) -> dict[str, object]:
+    """The lead and its contact, as _INSERT takes them: lists of names joined by commas."""
+    lead = draft.lead
+    key, wrapped = vault.new_key()
+    reached = reach(vault, lead.phone, lead.zones)
     return {
         "id": draft.id,
-        "partner_id": tenant.id,
-        "api": tenant.api,
-        "campaign_id": lead.campaign_id,
-        "submission_id": submission_id,
         "dedupe_key": draft.key,
-        **reach(vault, phone, lead.zones),
+        "campaign_id": lead.campaign_id,
+        **reached,
+        "zones": ",".join(reached["zones"]),
         "language": lead.language,
-        "states": sorted(lead.states),
+        "states": ",".join(sorted(lead.states)),
         "state": LeadState.REFUSED if lead.refused else LeadState.SCHEDULED,
         "why": lead.refused,
         "started": started or lead.refused is not None,
-        "dial_at": draft.now + lead.delay,
-        "created_at": draft.now,
-        "updated_at": draft.now,
+        "delay": lead.delay,
+        "wrapped_key": wrapped,
+        **contacts.seal_person(vault, key, draft.id, lead.person),
     }
 
 
-def reach(vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = ()) -> dict[str, object]:
+def reach(vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = ()) -> dict[str, Any]:
     """The columns that say by which number, and in which zones, a lead is reached."""
     return {
         "phone_hash": vault.index("phone", phone.e164) if phone else None,
         "grade": (phone.refusal or phone.grade) if phone else None,
         "region": phone.region if phone else None,
         "zones": list(time_zones.candidates(zones or phone.zones, phone.e164)) if phone else [],
-    }
-
-
-def _contact_row(vault: Vault, draft: _Draft) -> dict[str, object]:
-    key, wrapped = vault.new_key()
-    return {
-        "lead_id": draft.id,
-        "wrapped_key": wrapped,
-        **contacts.seal_person(vault, key, draft.id, draft.lead.person),
     }

@@ -71,7 +71,8 @@ async def _register_leads(
     if response.rejected:
         await discard_leads(tx, [result.lead_id for result in results if isinstance(result, Created)])
         results = [result for result in results if not isinstance(result, Created)]
-    await _record_created(tx, vault, submission, results)
+    if tenant.has_endpoints:
+        await _record_created(tx, vault, submission, results)
     if submission.lead_id is None:
         return _Outcome(_count(results), response, None)
     kept = [result.lead_id for result in results if isinstance(result, Created | Refused)]

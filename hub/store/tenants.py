@@ -1,27 +1,34 @@
 """A partner as its contract needs to know it, and the deployment that all belong to."""
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hub.contracts import registry
 from hub.leads import Campaign, Tenant
-from hub.store import tables
 from hub.store.db.engine import Tx
-from hub.store.tables import Deployment, Partner
+from hub.store.tables import Deployment
+
+_TENANT = text("""
+    SELECT partner.api, partner.region, campaign.id, campaign.public_id, campaign.language, campaign.required_fields,
+           EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = partner.id AND deleted_at IS NULL) AS has_endpoints
+    FROM partner LEFT JOIN campaign ON campaign.partner_id = partner.id
+    WHERE partner.id = :partner_id ORDER BY campaign.id
+""")
 
 
 async def load_tenant(tx: Tx, partner_id: int, *, shared_identity: bool) -> Tenant:
     """The partner with all its campaigns."""
-    partner = (await tx.execute(select(Partner.api, Partner.region).where(Partner.id == partner_id))).one()
-    table = tables.Campaign
-    campaigns = select(table.id, table.public_id, table.language, table.required_fields).order_by(table.id)
-    rows = (await tx.execute(campaigns.where(table.partner_id == partner_id))).all()
+    rows = (await tx.execute(_TENANT, {"partner_id": partner_id})).all()
+    partner = rows[0]
     return Tenant(
         id=partner_id,
         api=partner.api,
         region=partner.region,
         shared_identity=shared_identity and registry.find(partner.api).shared_identity,
+        has_endpoints=partner.has_endpoints,
         campaigns={
-            row.public_id: Campaign(row.id, row.public_id, row.language, tuple(row.required_fields)) for row in rows
+            row.public_id: Campaign(row.id, row.public_id, row.language, tuple(row.required_fields))
+            for row in rows
+            if row.id is not None
         },
     )
 

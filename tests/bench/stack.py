@@ -17,7 +17,7 @@ import asyncpg
 from temporalio.client import Client
 from temporalio.envconfig import ClientConfig
 
-from infra import postgres, temporal, temporal_binary
+from infra import postgres, temporal, temporal_binary, temporal_indexes
 from infra.migrations import upgrade
 from infra.ports import HOST, free_port, is_open
 from infra.processes import Service
@@ -122,6 +122,8 @@ def running_servers(folder: Path) -> Iterator[Servers]:
         services["temporal"] = temporal.service(server, temporal_binary.find_or_get())
     with started(services, folder) as groups:
         upgrade(cluster.url())
+        if address is None:
+            temporal_indexes.drop_unused(server)
         if address:
             yield Servers(cluster.url(), address, groups | behind(address))
         else:
