@@ -4,12 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import delete, func, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 
 from hub.leads import LeadState
 from hub.store.db.engine import Tx
-from hub.store.tables import Outbox
 
 CHANNEL = "hub_outbox"
 CALLS_CHANNEL = "hub_calls"
@@ -34,15 +32,16 @@ class Entry:
     lead_why: str | None
 
 
+_PUT = text("""
+    WITH pending AS (INSERT INTO outbox (kind, ref) SELECT :kind, unnest(CAST(:refs AS bigint[])))
+    SELECT pg_notify('hub_outbox', :kind)
+""")
+
+
 async def put(tx: Tx, kind: Kind, refs: Sequence[int]) -> None:
     """Let `kind` be done for each of `refs` from this transaction's commit on."""
     if refs:
-        await tx.execute(insert(Outbox), [{"kind": kind, "ref": ref} for ref in refs])
-        await notify(tx, CHANNEL, kind)
-
-
-async def notify(tx: Tx, channel: str, payload: str) -> None:
-    await tx.execute(select(func.pg_notify(channel, payload)))
+        await tx.execute(_PUT, {"kind": kind.value, "refs": list(refs)})
 
 
 _CLAIM = text("""
@@ -67,8 +66,11 @@ async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int, seconds: float) ->
     ]
 
 
+_DELETE = text("DELETE FROM outbox WHERE id = ANY(:ids)")
+
+
 async def delete_sent(tx: Tx, ids: Sequence[int]) -> None:
-    await tx.execute(delete(Outbox).where(Outbox.id == func.any(list(ids))))
+    await tx.execute(_DELETE, {"ids": list(ids)})
 
 
 _POSTPONE = text("""
