@@ -166,7 +166,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
     """The roles' workers and loops, at work until the block ends."""
     wanted = set(BUILDERS) if Role.ALL in roles else set(roles)
     async with AsyncExitStack() as stack:
-        database = Database(settings.database_url, settings.database_pool)
+        database = Database.of(settings)
         stack.push_async_callback(database.close)
         async with database.begin() as tx:
             ids = WorkflowIds(await deployment_id(tx))

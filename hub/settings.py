@@ -26,10 +26,13 @@ class DedupeScope(StrEnum):
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", env_ignore_empty=True, frozen=True)
 
     env: Environment = Environment.PRODUCTION
     database_url: str = Field(validation_alias=AliasChoices("DATABASE_URL", "HUB_DATABASE_URL"))
+    database_direct_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("DATABASE_DIRECT_URL", "HUB_DATABASE_DIRECT_URL")
+    )
     database_pool: int = 10
     master_key: SecretStr
     pepper: SecretStr
