@@ -185,7 +185,7 @@ def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Tas
     if kinds := [kind for role, kind in RELAYED.items() if role in wanted]:
         yield asyncio.create_task(OutboxRelay(shared.starter, shared.database, kinds).run(), name="outbox relay")
     if Role.INTAKE in wanted:
-        yield asyncio.create_task(run_retention(shared.database), name="retention")
+        yield asyncio.create_task(run_retention(shared.database, shared.settings), name="retention")
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:
