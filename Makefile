@@ -2,9 +2,10 @@
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev down test check bench faults
+.PHONY: help install dev down test check bench faults lock
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +34,10 @@ check: $(INSTALLED) ## Style, types and import rules only
 
 bench: $(INSTALLED) ## Speed and memory, beside plain Temporal, as a table [ARGS="-k batches"]
 	$(BIN)/pytest -m bench -s $(ARGS)
+
+lock: ## Both lock files after a change of pyproject.toml; wants uv
+	@$(LOCK) --extra dev -o requirements.lock
+	@$(LOCK) -c requirements.lock -o requirements.runtime.lock
 
 faults: $(INSTALLED) ## Processes killed at random moments, then the books are checked
 	$(BIN)/pytest -m faults $(ARGS)

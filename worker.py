@@ -166,7 +166,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
     """The roles' workers and loops, at work until the block ends."""
     wanted = set(BUILDERS) if Role.ALL in roles else set(roles)
     async with AsyncExitStack() as stack:
-        database = Database(settings.database_url, settings.database_pool)
+        database = Database.of(settings)
         stack.push_async_callback(database.close)
         async with database.begin() as tx:
             ids = WorkflowIds(await deployment_id(tx))
@@ -185,7 +185,7 @@ def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Tas
     if kinds := [kind for role, kind in RELAYED.items() if role in wanted]:
         yield asyncio.create_task(OutboxRelay(shared.starter, shared.database, kinds).run(), name="outbox relay")
     if Role.INTAKE in wanted:
-        yield asyncio.create_task(run_retention(shared.database), name="retention")
+        yield asyncio.create_task(run_retention(shared.database, shared.settings), name="retention")
 
 
 async def _cancelled(task: asyncio.Task[None]) -> None:

@@ -1,13 +1,20 @@
-"""What every route needs: the database, the vault, Temporal, the settings. Built once in the app's lifespan."""
+"""What every route needs: the database, the vault, Temporal, the settings. Built once in the app's lifespan.
 
+Neither database nor Temporal has to be there by then: until they are, requests are answered 503.
+"""
+
+import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
+import structlog
 from fastapi import Request
 from temporalio.client import Client
 
 from api.agents.login import LoginThrottle
 from api.long_polls import CallNotifier
+from hub.errors import DatabaseUnavailable
 from hub.keys import networks
 from hub.seal import Vault
 from hub.settings import Settings
@@ -18,6 +25,10 @@ from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
 from hub.temporal.starts import WorkflowStarter
 
+log = structlog.get_logger()
+FIRST_LOOK_SECONDS = 2.0  # how long the start waits for the database
+LOOK_SECONDS = 0.5
+
 
 @dataclass(slots=True)
 class Services:
@@ -25,9 +36,11 @@ class Services:
     database: Database
     vault: Vault
     temporal: Client
-    starter: WorkflowStarter
     call_notifier: CallNotifier
     proxies: tuple[IPv4Network | IPv6Network, ...]
+    ids: WorkflowIds | None = None
+    loading: asyncio.Task[None] | None = None
+    attributes_known: bool = False  # whether Temporal was seen to have the search attributes
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
     login_throttle: LoginThrottle = field(default_factory=LoginThrottle)
 
@@ -35,31 +48,50 @@ class Services:
     def pepper(self) -> bytes:
         return self.settings.pepper.get_secret_value().encode()
 
+    @property
+    def starter(self) -> WorkflowStarter:
+        """Raises DatabaseUnavailable while this process has not yet reached its database."""
+        if self.ids is None:
+            raise DatabaseUnavailable("NotReachedYet")
+        return WorkflowStarter(self.temporal, self.ids)
+
+    async def load_ids(self) -> None:
+        """Read what workflow ids are made of, however long the database is away."""
+        while self.ids is None:
+            try:
+                async with self.database.begin() as tx:
+                    self.ids = WorkflowIds(await deployment_id(tx))
+            except DatabaseUnavailable as error:
+                log.warning("database", failure=error.failure)
+                await asyncio.sleep(LOOK_SECONDS)
+
 
 async def open_services(settings: Settings) -> Services:
-    database = Database(settings.database_url, settings.database_pool)
-    async with database.begin() as tx:
-        ids = WorkflowIds(await deployment_id(tx))
-    call_notifier = CallNotifier(settings.database_url)
-    call_notifier.start()
-    client = await vocabulary.connect(lazy=True)
-    return Services(
+    database = Database.of(settings)
+    services = Services(
         settings=settings,
         database=database,
         vault=settings.vault(),
-        temporal=client,
-        starter=WorkflowStarter(client, ids),
-        call_notifier=call_notifier,
+        temporal=await vocabulary.connect(lazy=True),
+        call_notifier=CallNotifier(database.direct_url),
         proxies=networks(settings.trusted_proxies),
     )
+    services.call_notifier.start()
+    services.loading = asyncio.create_task(services.load_ids(), name="workflow ids")
+    await asyncio.wait([services.loading], timeout=FIRST_LOOK_SECONDS)
+    return services
 
 
 async def close_services(services: Services) -> None:
+    if services.loading is not None:
+        services.loading.cancel()
+        with suppress(asyncio.CancelledError):
+            await services.loading
     await services.call_notifier.stop()
     await services.database.close()
 
 
-def services(request: Request) -> Services:
+async def services(request: Request) -> Services:
     """The dependency by which routes get them."""
     found: Services = request.app.state.services
     return found

@@ -20,7 +20,7 @@ from hub.store import submissions
 from hub.store.db.engine import Tx
 from hub.store.keys import KeyHolder
 from hub.store.submissions import Admitted, NewSubmission, StoredResponse
-from hub.temporal.starts import IntakeStart
+from hub.temporal.starts import IntakeStart, WorkflowStarter
 
 log = structlog.get_logger()
 
@@ -65,13 +65,14 @@ async def submit(services: Services, submission: NewSubmission) -> Response:
     Raises what `submissions.admit` raises, and Unavailable when the response does not come in time; then the intake
     goes on by itself, and the client's repeat joins it.
     """
+    starter = services.starter  # first: nothing is stored while none can be had
     async with services.database.begin() as tx:
         admitted = await submissions.admit(tx, services.vault, submission)
     if isinstance(admitted, StoredResponse):
         return _response(admitted)
     try:
         async with asyncio.timeout(services.settings.answer_timeout.total_seconds()):
-            stored = await _run_intake(services, submission, admitted)
+            stored = await _run_intake(services, starter, submission, admitted)
     except (TimeoutError, RPCError, UpdateTimeout, WorkflowUpdateFailedError) as error:
         log.warning("late", submission=admitted.id, failure=type(error).__name__)
         stored = None
@@ -82,11 +83,13 @@ async def submit(services: Services, submission: NewSubmission) -> Response:
     return _response(stored)
 
 
-async def _run_intake(services: Services, submission: NewSubmission, admitted: Admitted) -> StoredResponse | None:
+async def _run_intake(
+    services: Services, starter: WorkflowStarter, submission: NewSubmission, admitted: Admitted
+) -> StoredResponse | None:
     if admitted.joined and (stored := await _stored_response(services, admitted)):
         return stored
     start = IntakeStart(admitted.id, submission.partner_id, submission.api, submission.request_id, admitted.lead_id)
-    await services.starter.run_intake(start)
+    await starter.run_intake(start)
     return await _stored_response(services, admitted)
 
 

@@ -47,7 +47,7 @@ class OutboxRelay:
 
     async def run(self) -> None:
         """Until cancelled."""
-        listener = Listener(self._database.url, outbox.CHANNEL, self._on_notify)
+        listener = Listener(self._database.direct_url, outbox.CHANNEL, self._on_notify)
         listener.start()
         try:
             while True:

@@ -1,26 +1,39 @@
-"""What is due by the clock: submissions lose their bodies after a day, deliveries their attempts after thirty."""
+"""What is due by the clock: submissions lose their bodies after a day, and rows are deleted at the settings' ages."""
 
 import asyncio
 
 import structlog
 
 from hub.errors import DatabaseUnavailable
-from hub.store import deliveries, submissions
+from hub.settings import Settings
 from hub.store.db.engine import Database
+from hub.store.retention import BATCH, Aged, Ages, purge
 
 log = structlog.get_logger()
 EVERY_SECONDS = 60.0
+PAUSE_SECONDS = 0.05  # between two batches, which other work is glad of
 
 
-async def run_retention(database: Database) -> None:
+async def run_retention(database: Database, settings: Settings) -> None:
     """Until cancelled. Any number may run: each does what is left to do."""
+    ages = Ages(settings.keep_submissions, settings.keep_events, settings.keep_attempts)
     while True:
         try:
-            async with database.begin() as tx:
-                bodies = await submissions.purge_expired(tx)
-                attempts = await deliveries.purge_expired(tx)
-            if bodies or attempts:
-                log.info("retention", bodies=bodies, attempts=attempts)
+            deleted = {what.value: await _purge_all(database, what, ages) for what in Aged}
+            if any(deleted.values()):
+                log.info("retention", **deleted)
         except DatabaseUnavailable as error:
             log.warning("retention", failure=error.failure)
         await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _purge_all(database: Database, what: Aged, ages: Ages) -> int:
+    """Batch by batch, each a transaction of its own; returns how many in all."""
+    total = 0
+    while True:
+        async with database.begin() as tx:
+            deleted = await purge(tx, what, ages.of(what))
+        total += deleted
+        if deleted < BATCH:
+            return total
+        await asyncio.sleep(PAUSE_SECONDS)

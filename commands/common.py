@@ -85,7 +85,7 @@ def run(data: Path, work: Work) -> Any:
 
 
 async def _in_transaction(settings: Settings, work: Work) -> Any:
-    database = Database(settings.database_url, 1)
+    database = Database.of(settings, 1)
     try:
         async with database.begin() as tx:
             return await work(tx, settings)

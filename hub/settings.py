@@ -25,11 +25,18 @@ class DedupeScope(StrEnum):
     PARTNER = "partner"
 
 
+Age = Annotated[timedelta, Field(ge=timedelta(days=1), le=timedelta(days=36_500))]
+"""After which rows are deleted: ISO 8601, such as P90D."""
+
+
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", env_ignore_empty=True, frozen=True)
 
     env: Environment = Environment.PRODUCTION
     database_url: str = Field(validation_alias=AliasChoices("DATABASE_URL", "HUB_DATABASE_URL"))
+    database_direct_url: str | None = Field(
+        default=None, validation_alias=AliasChoices("DATABASE_DIRECT_URL", "HUB_DATABASE_DIRECT_URL")
+    )
     database_pool: int = 10
     master_key: SecretStr
     pepper: SecretStr
@@ -40,6 +47,10 @@ class Settings(BaseSettings):
     default_rate_limit: int = 600
     answer_timeout: timedelta = timedelta(seconds=10)
     windows_open: bool | None = None
+
+    keep_submissions: Age = timedelta(days=90)
+    keep_events: Age = timedelta(days=90)
+    keep_attempts: Age = timedelta(days=30)
 
     egress_ports: Annotated[list[int], NoDecode] = [443, 8443]
     egress_cidrs: Annotated[list[str], NoDecode] = []

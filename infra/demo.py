@@ -16,7 +16,7 @@ from hub.store.provisioning import NewPartner, create_partner
 async def create_demo_tenants(settings: Settings, known: Mapping[str, object]) -> dict[str, object]:
     """Make the tenants that are not in `known` (as returned the last time), in the settings' database; return all."""
     pepper = settings.pepper.get_secret_value().encode()
-    database = Database(settings.database_url, size=1)
+    database = Database.of(settings, 1)
     tenants = dict(known)
     async with database.begin() as tx:
         for api in registry.names():

@@ -12,7 +12,7 @@ from infra.migrations import upgrade
 def main() -> None:
     """Safe to run at every start."""
     settings = Settings()
-    upgrade(settings.database_url)
+    upgrade(settings.database_direct_url or settings.database_url)
     tenants = asyncio.run(create_demo_tenants(settings, json.load(sys.stdin)))
     json.dump(tenants, sys.stdout)
 

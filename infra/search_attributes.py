@@ -1,33 +1,56 @@
-"""Teaches a Temporal of one's own what the hub files workflows under: `python -m infra.search_attributes`."""
+"""Gives a Temporal namespace what the hub's workflows are found by: `python -m infra.search_attributes`."""
 
 import asyncio
+from collections.abc import Sequence
 
-from temporalio.api.enums.v1 import IndexedValueType
-from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client
+from temporalio.service import RPCError
 
-from hub.temporal import vocabulary
+from hub.temporal import search_attributes, vocabulary
 from infra.temporal import SEARCH_ATTRIBUTES
 
 
+class NotRegistered(Exception):
+    """The namespace lacks `names`, or is out of reach (none named): `why`."""
+
+    def __init__(self, names: Sequence[str], why: str) -> None:
+        self.names = names
+        if not names:
+            super().__init__(f"Temporal could not be asked for its search attributes ({why}).")
+            return
+        flags = " ".join(f"--name {name} --type {SEARCH_ATTRIBUTES[name]}" for name in names)
+        super().__init__(
+            f"Temporal lacks the search attributes {', '.join(names)}, and the hub may not add them ({why})."
+            f" Let an administrator do so: temporal operator search-attribute create {flags}"
+        )
+
+
 async def register(client: Client) -> list[str]:
-    """Add to the client's namespace what it lacks; the names added. Needs an administrator's rights there."""
-    known = await client.operator_service.list_search_attributes(
-        ListSearchAttributesRequest(namespace=client.namespace)
-    )
-    missing = {name: kind for name, kind in SEARCH_ATTRIBUTES.items() if name not in known.custom_attributes}
-    if missing:
-        kinds = {name: IndexedValueType.Value(f"INDEXED_VALUE_TYPE_{kind.upper()}") for name, kind in missing.items()}
-        request = AddSearchAttributesRequest(namespace=client.namespace, search_attributes=kinds)
-        await client.operator_service.add_search_attributes(request)
-    return list(missing)
+    """Add to the client's namespace what it lacks; the names added. Raises NotRegistered."""
+    names: list[str] = []
+    try:
+        names = await search_attributes.missing(client)
+        if names:
+            await search_attributes.add(client, names)
+    except RPCError as error:
+        raise NotRegistered(names, f"{error.status.name}: {error.message}") from None
+    return names
 
 
-async def main() -> None:
-    """Find the server as every process of the hub does."""
-    added = await register(await vocabulary.connect())
-    print(f"Added to Temporal: {', '.join(added)}" if added else "Temporal knows all search attributes.")
+async def register_here() -> list[str]:
+    """The same with the server that every process of the hub finds."""
+    try:
+        client = await vocabulary.connect()
+    except RuntimeError as error:
+        raise NotRegistered((), str(error)) from None
+    return await register(client)
+
+
+def main() -> None:
+    """Say what was added."""
+    added = asyncio.run(register_here())
+    print(f"Added to Temporal: {', '.join(added)}." if added else "Temporal has all search attributes.")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

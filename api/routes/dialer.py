@@ -1,6 +1,7 @@
 """The hub's own API for pull dialers: lease due calls, keep them, report how they ended."""
 
 from datetime import timedelta
+from time import monotonic
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response, Security
@@ -26,7 +27,7 @@ LEASE = {"max": 10, "lease_seconds": 60, "wait_seconds": 25}
 HEARTBEAT = {"calls": [{"id": 1, "token": 1}], "lease_seconds": 60}
 OUTCOME = {"token": 1, "outcome": "interested", "responses": {"wants": "a visit"}}
 REPORTS = {"outcomes": [{"id": 1, **OUTCOME}]}
-LOOK_SECONDS = 1.0  # how often a long poll sees whether its dialer is still there
+LOOK_SECONDS = 1.0  # how often a long poll looks for calls that it was not told of, and whether its dialer is there
 
 
 async def dialer_id(
@@ -162,11 +163,10 @@ async def lease_calls(request: Request, hub: Hub, dialer: Dialer) -> Leased:
     hold = timedelta(seconds=wanted.lease_seconds)
     async with hub.call_notifier.subscribe(dialer) as call_ready:
         taken = await _lease(hub, dialer, wanted.max, hold)
-        left = wanted.wait_seconds
-        while not taken and left > 0 and not await request.is_disconnected():
-            if await call_ready(min(left, LOOK_SECONDS)):
-                taken = await _lease(hub, dialer, wanted.max, hold)
-            left -= LOOK_SECONDS
+        until = monotonic() + wanted.wait_seconds
+        while not taken and (left := until - monotonic()) > 0 and not await request.is_disconnected():
+            await call_ready(min(left, LOOK_SECONDS))
+            taken = await _lease(hub, dialer, wanted.max, hold)
     return Leased(calls=[_leased(lease) for lease in taken])
 
 

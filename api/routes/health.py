@@ -9,13 +9,15 @@ from fastapi import APIRouter, Depends, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from api.services import Services, services
 from hub.errors import DatabaseUnavailable
+from hub.temporal import search_attributes
 
 router = APIRouter(tags=["Health"])
 PATIENCE_SECONDS = 3
+NOT_TOLD = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
 
 
 @router.get("/healthz")
@@ -26,7 +28,7 @@ async def alive() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Says which of them does not answer"}})
 async def ready(hub: Annotated[Services, Depends(services)]) -> JSONResponse:
-    """The database and Temporal answer too."""
+    """The database and Temporal answer too, and Temporal has the hub's search attributes."""
     found = {"database": await _database(hub), "temporal": await _temporal(hub)}
     return JSONResponse(found, 200 if set(found.values()) == {"ok"} else 503)
 
@@ -39,15 +41,30 @@ async def _database(hub: Services) -> str:
         return error.failure
     except TimeoutError:
         return "TimeoutError"
-    return "ok"
+    return "ok" if hub.ids else "NotReachedYet"
 
 
 async def _temporal(hub: Services) -> str:
     try:
-        healthy = await hub.temporal.service_client.check_health(timeout=timedelta(seconds=PATIENCE_SECONDS))
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            healthy = await hub.temporal.service_client.check_health(timeout=timedelta(seconds=PATIENCE_SECONDS))
+            lacking = [] if hub.attributes_known else await _lacking(hub)
     except (RPCError, RuntimeError, TimeoutError) as error:
         return type(error).__name__
+    if lacking:
+        return f"lacks the search attributes {', '.join(lacking)}: run hub migrate"
+    hub.attributes_known = True
     return "ok" if healthy else "unhealthy"
+
+
+async def _lacking(hub: Services) -> list[str]:
+    """Search attributes that Temporal lacks; none where the hub may not ask."""
+    try:
+        return await search_attributes.missing(hub.temporal)
+    except RPCError as error:
+        if error.status not in NOT_TOLD:
+            raise
+        return []
 
 
 @router.get("/metrics", response_class=Response)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.seal import Vault
@@ -13,7 +13,6 @@ from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpo
 from hub.webhooks import DeliveryState, FailureKind, PayloadFormat, Verdict
 
 ANSWER = "delivery_attempt.answer"
-KEPT = timedelta(days=30)
 SECRET = "endpoint.secret"  # noqa: S105 - a column's name
 OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
 
@@ -122,9 +121,3 @@ async def record_attempt(tx: Tx, vault: Vault, webhook: OutgoingWebhook, result:
         await tx.execute(endpoint.where(Endpoint.failing_since.is_(None)).values(failing_since=now))
     if result.verdict is Verdict.DISABLE:
         await tx.execute(endpoint.values(disabled_at=now, disabled_why="it answered 410 Gone"))
-
-
-async def purge_expired(tx: Tx) -> int:
-    """Delete attempts older than 30 days; returns how many."""
-    old = delete(DeliveryAttempt).where(DeliveryAttempt.created_at < func.clock_timestamp() - KEPT)
-    return (await tx.execute(old)).rowcount

@@ -274,10 +274,3 @@ async def purge(tx: Tx, submission_id: int) -> None:
     """Destroy an answer that was given and never will be again."""
     mine = update(Submission).where(Submission.id == submission_id)
     await tx.execute(mine.values(wrapped_key=None, body=None, answer=None))
-
-
-async def purge_expired(tx: Tx) -> int:
-    """Destroy the keys of answered submissions after 24 h; returns how many. Their metadata stays as the audit log."""
-    old = Submission.wrapped_key.is_not(None) & (Submission.created_at < func.clock_timestamp() - KEPT)
-    gone = await tx.execute(update(Submission).where(old).values(wrapped_key=None, body=None, answer=None, late=False))
-    return int(gone.rowcount)

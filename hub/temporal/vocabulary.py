@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, Final
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.envconfig import ClientConfig
 from temporalio.runtime import Runtime
+
+from hub.temporal.connection import Unconnected
 
 INTAKE = "hub-intake"
 LEADS = "hub-leads"
@@ -20,6 +23,7 @@ CAMPAIGN = SearchAttributeKey.for_keyword("HubCampaign")
 STAGE = SearchAttributeKey.for_keyword("HubStage")
 LEAD_ID = SearchAttributeKey.for_int("HubLeadId")
 DIAL_AT = SearchAttributeKey.for_datetime("HubDialAt")
+SEARCH_ATTRIBUTES: Final[tuple[SearchAttributeKey[Any], ...]] = (PARTNER, API, CAMPAIGN, STAGE, LEAD_ID, DIAL_AT)
 
 # The update's name in the histories of every version.
 WAIT_FOR_RESPONSE = "answered"
@@ -48,6 +52,10 @@ class DiscountRef:
 
 
 async def connect(runtime: Runtime | None = None, *, lazy: bool = False) -> Client:
-    """A client by Temporal's own settings (`TEMPORAL_ADDRESS`, ...). A lazy one connects at its first call."""
+    """A client by Temporal's own settings (`TEMPORAL_ADDRESS`, ...). A lazy one connects at its first call.
+
+    Starts, signals and updates of a lazy one raise RPCError (UNAVAILABLE) while it can't connect.
+    """
     config = ClientConfig.load_client_connect_config()
-    return await Client.connect(**config, lazy=lazy, runtime=runtime)
+    interceptors = [Unconnected()] if lazy else []
+    return await Client.connect(**config, lazy=lazy, runtime=runtime, interceptors=interceptors)

@@ -4,10 +4,9 @@ import asyncio
 
 from alembic import context
 from sqlalchemy import Connection, text
-from sqlalchemy.ext.asyncio import create_async_engine
 from sqlalchemy.pool import NullPool
 
-from hub.store.db.engine import driver_url
+from hub.store.db.engine import open_engine
 from hub.store.tables import Base
 
 LOCK = 0x4855420000
@@ -20,7 +19,7 @@ def _migrate(connection: Connection) -> None:
 
 
 async def _main() -> None:
-    engine = create_async_engine(driver_url(context.config.attributes["url"]), poolclass=NullPool)
+    engine = open_engine(context.config.attributes["url"], poolclass=NullPool)
     async with engine.begin() as connection:
         await connection.run_sync(_migrate)
     await engine.dispose()

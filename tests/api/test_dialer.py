@@ -42,6 +42,13 @@ def test_a_long_poll_brings_the_call_at_once_with_who_to_call(hub: Hub, partner:
     ]
 
 
+def test_a_long_poll_finds_by_itself_what_no_notification_tells_of(hub: Hub, partner: Any, dialer: Dialer) -> None:
+    submit(hub, partner)
+    [first] = dialer.lease(seconds=1)
+    [second] = dialer.lease(wait=20)  # nobody is notified when a lease ends
+    assert second["id"] == first["id"]
+
+
 def test_an_outcome_said_again_changes_nothing_and_an_old_token_is_refused(
     hub: Hub, partner: Any, dialer: Dialer
 ) -> None:

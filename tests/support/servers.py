@@ -45,6 +45,10 @@ class Databases:
         """Remove one, whoever is still connected to it."""
         self._execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
 
+    def rename(self, url: str, new_url: str) -> None:
+        """Give one that nobody is connected to another name."""
+        self._execute(f"ALTER DATABASE {url.rpartition('/')[2]} RENAME TO {new_url.rpartition('/')[2]}")
+
     def prepare(self) -> None:
         """Migrate the template, and the shared database from it."""
         self._execute(f"CREATE DATABASE {TEMPLATE}")

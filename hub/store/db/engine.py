@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self
 
 import asyncpg
 from sqlalchemy import text
@@ -9,31 +10,45 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from hub.errors import ConstraintViolated, DatabaseUnavailable
+from hub.settings import Settings
+from hub.store.db.url import connect_arguments
 
 Tx = AsyncConnection
 
+SESSION = {"server_settings": {"application_name": "hub", "jit": "off"}}
+# Behind PgBouncer each transaction may be another server's session. It refuses settings that it does not know, such as
+# `jit`, and what one session has prepared another lacks: so statements have no name and are kept nowhere.
+TRANSACTION_POOLED = {
+    "server_settings": {"application_name": "hub"},
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
+    "prepared_statement_name_func": str,
+}
 
-def driver_url(url: str) -> str:
-    """`url` with the driver's name in its scheme, as SQLAlchemy wants it; PostgreSQL's own tools print it without."""
-    for plain in ("postgresql://", "postgres://"):
-        if url.startswith(plain):
-            return "postgresql+asyncpg://" + url.removeprefix(plain)
-    return url
+
+def open_engine(url: str, *, transaction_pooled: bool = False, **options: Any) -> AsyncEngine:
+    """An engine for `url`, which is read as libpq reads it. `transaction_pooled`: PgBouncer answers there."""
+    arguments = connect_arguments(url) | (TRANSACTION_POOLED if transaction_pooled else SESSION)
+    # The URL is the driver's to read, not SQLAlchemy's: that would hand `sslmode` on as an unknown argument.
+    # Without parameters, as an error's text must not quote what was written.
+    return create_async_engine("postgresql+asyncpg://", connect_args=arguments, hide_parameters=True, **options)
 
 
 class Database:
-    """A pool of at most `size` connections to one PostgreSQL."""
+    """A pool of at most `size` connections to one PostgreSQL.
 
-    def __init__(self, url: str, size: int = 10) -> None:
-        self.url = driver_url(url)
-        self.engine: AsyncEngine = create_async_engine(
-            self.url,
-            pool_size=size,
-            max_overflow=0,
-            pool_timeout=5,
-            hide_parameters=True,  # an error's text must not quote what was written
-            connect_args={"timeout": 5, "server_settings": {"application_name": "hub", "jit": "off"}},
-        )
+    `direct_url`: the same database past PgBouncer, which `url` then is; for what needs a session of its own (LISTEN).
+    """
+
+    def __init__(self, url: str, size: int = 10, *, direct_url: str | None = None) -> None:
+        self.direct_url = direct_url or url
+        pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 5}
+        self.engine = open_engine(url, transaction_pooled=direct_url is not None, **pool)
+
+    @classmethod
+    def of(cls, settings: Settings, size: int | None = None) -> Self:
+        """The settings' database; without `size` with as many connections as they say."""
+        return cls(settings.database_url, size or settings.database_pool, direct_url=settings.database_direct_url)
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:

@@ -5,19 +5,23 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import asyncpg
+import structlog
 
-from hub.store.db.engine import driver_url
+from hub.store.db.url import connect_arguments
 
+log = structlog.get_logger()
 RECONNECT_SECONDS = 1.0
+FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 
 
 class Listener:
     """Calls `on_notify(payload)` for each NOTIFY on `channel`, and `on_notify("")` after each (re)connect."""
 
     def __init__(self, url: str, channel: str, on_notify: Callable[[str], None]) -> None:
-        self._url = driver_url(url).replace("+asyncpg", "", 1)
+        self._url = url
         self._channel, self._on_notify = channel, on_notify
         self._task: asyncio.Task[None] | None = None
+        self._failure: str | None = None
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name=f"listen {self._channel}")
@@ -30,18 +34,31 @@ class Listener:
 
     async def _run(self) -> None:
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            try:
                 await self._listen()
+            except FAILURES as error:
+                self._note(type(error).__name__)
+            else:
+                self._note("ConnectionLost")
             await asyncio.sleep(RECONNECT_SECONDS)
 
+    def _note(self, failure: str | None) -> None:
+        """Log a failure when it begins or becomes another, not at each try, and its end."""
+        before, self._failure = self._failure, failure
+        if failure is not None and failure != before:
+            log.warning("listener", channel=self._channel, failure=failure)
+        elif failure is None and before is not None:
+            log.info("listener", channel=self._channel, reconnected_after=before)
+
     async def _listen(self) -> None:
-        connection = await asyncpg.connect(self._url, timeout=5)
+        connection = await asyncpg.connect(**connect_arguments(self._url))
         lost = asyncio.Event()
         connection.add_termination_listener(lambda _: lost.set())
         try:
             await connection.add_listener(self._channel, lambda *args: self._on_notify(str(args[3])))
+            self._note(None)
             self._on_notify("")
             await lost.wait()
         finally:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*FAILURES):
                 await connection.close(timeout=1)

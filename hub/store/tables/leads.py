@@ -71,6 +71,7 @@ class Call(Base):
     __table_args__ = (
         Index("ix_call_leasable", "dialer_id", "due_at", "id", postgresql_where=text("state IN ('ready', 'leased')")),
         Index("ix_call_number", "phone_hash", "placed_at"),
+        Index("ix_call_budget", "partner_id", "placed_at"),
         Index("uq_call_open", "lead_id", unique=True, postgresql_where=text("ended_at IS NULL")),
     )
     id: Mapped[Id]

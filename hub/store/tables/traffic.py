@@ -27,6 +27,7 @@ class Submission(Base):
             postgresql_where=text("idempotency_hash IS NOT NULL"),
         ),
         Index("ix_submission_late", "partner_id", "fingerprint", postgresql_where=text("late")),
+        Index("ix_submission_created_at", "created_at"),
         Index("ix_submission_sealed", "created_at", postgresql_where=text("wrapped_key IS NOT NULL")),
     )
     id: Mapped[Id]
@@ -57,6 +58,7 @@ class Event(Base):
     """
 
     __tablename__ = "event"
+    __table_args__ = (Index("ix_event_created_at", "created_at"),)
     id: Mapped[Id]
     public_id: Mapped[str] = mapped_column(unique=True)
     partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
@@ -91,7 +93,7 @@ class Delivery(Base):
     """The delivery of one event to one endpoint."""
 
     __tablename__ = "delivery"
-    __table_args__ = (UniqueConstraint("event_id", "endpoint_id"),)
+    __table_args__ = (UniqueConstraint("event_id", "endpoint_id"), Index("ix_delivery_created_at", "created_at"))
     id: Mapped[Id]
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"))
     endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), index=True)
@@ -108,7 +110,7 @@ class DeliveryAttempt(Base):
     """
 
     __tablename__ = "delivery_attempt"
-    __table_args__ = (UniqueConstraint("delivery_id", "number"),)
+    __table_args__ = (UniqueConstraint("delivery_id", "number"), Index("ix_delivery_attempt_created_at", "created_at"))
     id: Mapped[Id]
     delivery_id: Mapped[int] = mapped_column(ForeignKey("delivery.id"))
     number: Mapped[int]

@@ -1,0 +1,90 @@
+"""What is deleted by age. Each call is one batch in the caller's transaction: no long locks, and others may help."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import TextClause, text
+
+from hub.store.db.engine import Tx
+from hub.store.submissions import KEPT
+
+BATCH: Final = 1000
+
+
+class Aged(StrEnum):
+    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries."""
+
+    BODIES = "bodies"
+    SUBMISSIONS = "submissions"
+    ATTEMPTS = "attempts"
+    DELIVERIES = "deliveries"
+    EVENTS = "events"
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How long things are kept, counted from their creation."""
+
+    submissions: timedelta
+    events: timedelta
+    attempts: timedelta
+
+    def of(self, what: Aged) -> timedelta:
+        """The age at which `what` is deleted."""
+        match what:
+            case Aged.BODIES:
+                return KEPT
+            case Aged.SUBMISSIONS:
+                return self.submissions
+            case Aged.ATTEMPTS:
+                return self.attempts
+            case Aged.DELIVERIES | Aged.EVENTS:
+                return self.events
+
+
+# By statement_timestamp(), as an index can't be searched by clock_timestamp(). What another process deletes just now is
+# passed over.
+_OLD = "created_at < statement_timestamp() - CAST(:age AS interval)"
+_NEXT = "ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED"
+
+
+def _statement(sql: str) -> TextClause:
+    return text(sql.replace("{OLD}", _OLD).replace("{NEXT}", _NEXT))
+
+
+_STATEMENTS: Final[dict[Aged, TextClause]] = {
+    # The rest of the row stays as the audit log.
+    Aged.BODIES: _statement("""
+        UPDATE submission SET wrapped_key = NULL, body = NULL, answer = NULL, late = false
+        WHERE id IN (SELECT id FROM submission WHERE wrapped_key IS NOT NULL AND {OLD} {NEXT})
+    """),
+    # Events of a lead that is still open tell the request by which it came.
+    Aged.SUBMISSIONS: _statement("""
+        DELETE FROM submission WHERE id IN (
+            SELECT id FROM submission WHERE {OLD} AND NOT EXISTS (
+                SELECT FROM lead WHERE lead.submission_id = submission.id AND lead.state IN ('scheduled', 'calling')
+            ) {NEXT}
+        )
+    """),
+    Aged.ATTEMPTS: _statement("""
+        DELETE FROM delivery_attempt WHERE id IN (SELECT id FROM delivery_attempt WHERE {OLD} {NEXT})
+    """),
+    Aged.DELIVERIES: _statement("""
+        WITH old AS (SELECT id FROM delivery WHERE state <> 'pending' AND {OLD} {NEXT}),
+             attempts AS (DELETE FROM delivery_attempt USING old WHERE delivery_id = old.id)
+        DELETE FROM delivery USING old WHERE delivery.id = old.id
+    """),
+    Aged.EVENTS: _statement("""
+        DELETE FROM event WHERE id IN (
+            SELECT id FROM event WHERE {OLD}
+            AND NOT EXISTS (SELECT FROM delivery WHERE delivery.event_id = event.id) {NEXT}
+        )
+    """),
+}
+
+
+async def purge(tx: Tx, what: Aged, age: timedelta, most: int = BATCH) -> int:
+    """Delete up to `most` of what is older than `age`, oldest first; returns how many: `most` if there may be more."""
+    return int((await tx.execute(_STATEMENTS[what], {"age": age, "most": most})).rowcount)

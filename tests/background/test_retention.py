@@ -1,0 +1,100 @@
+"""What is deleted by age, batch by batch, and what stays however old it is."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from background.retention import run_retention
+from hub.settings import Settings
+from hub.store.db.engine import Database
+from hub.store.retention import BATCH
+from tests.support.dialing import eventually
+from tests.support.stack import MASTER_KEY, PEPPER, Hub
+
+ROWS = 2 * BATCH + 1
+TABLES = ("submission", "event", "delivery", "delivery_attempt")
+
+# One lead, closed, and one still open; each with a request, an event, a delivery and two attempts, `$1` days ago.
+SEED = """
+    WITH lead_row AS (
+        INSERT INTO lead (partner_id, api, submission_id, state, dial_at)
+        SELECT $1::bigint, 'partner_api', n, CASE WHEN n % $4::int = 0 THEN 'scheduled' ELSE 'done' END, now()
+        FROM generate_series(1, $3::int) AS n
+    ), request AS (
+        INSERT INTO submission (partner_id, key_id, api, route, request_id, fingerprint, weight, held_until,
+                                wrapped_key, created_at)
+        SELECT $1::bigint, 'k', 'partner_api', 'r', 'q', '', 1, now(), 'x', now() - $2::interval
+        FROM generate_series(1, $3::int)
+    ), told AS (
+        INSERT INTO event (public_id, partner_id, type, created_at)
+        SELECT gen_random_uuid()::text, $1::bigint, 'lead.done', now() - $2::interval FROM generate_series(1, $3::int)
+        RETURNING id
+    ), sent AS (
+        INSERT INTO delivery (event_id, endpoint_id, state, created_at)
+        SELECT id, $5::bigint, CASE WHEN id % $4::int = 0 THEN 'pending' ELSE 'failed' END, now() - $2::interval
+        FROM told RETURNING id
+    )
+    INSERT INTO delivery_attempt (delivery_id, number, duration_ms, created_at)
+    SELECT id, 1, 5, now() - $2::interval FROM sent
+"""
+
+
+def settings(database: str, **more: timedelta) -> Settings:
+    keys = {"master_key": SecretStr(MASTER_KEY), "pepper": SecretStr(PEPPER)}
+    return Settings(DATABASE_URL=database, **keys, **more)  # type: ignore[arg-type]  # pydantic's own names
+
+
+@pytest.fixture
+def hub(database: str, tmp_path: Path) -> Hub:
+    """Nothing of it runs; it makes tenants and reads rows."""
+    return Hub("", database, "", {}, tmp_path)
+
+
+def counts(hub: Hub) -> dict[str, int]:
+    return {table: hub.query(f"SELECT count(*) FROM {table}")[0][0] for table in TABLES}  # noqa: S608 - constants
+
+
+def seed(hub: Hub, age: timedelta, rows: int, open_every: int) -> None:
+    partner = hub.partner()
+    endpoint = hub.endpoint(partner["id"], "http://127.0.0.1:1/")
+    hub.query(SEED, partner["id"], age, rows, open_every, endpoint["id"])
+
+
+async def run_until(hub: Hub, done: object, **ages: timedelta) -> None:
+    database = Database(hub.database_url, 2)
+    task = asyncio.create_task(run_retention(database, settings(hub.database_url, **ages)))
+    try:
+        await asyncio.to_thread(eventually, done, 30)
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await database.close()
+
+
+async def test_all_that_is_old_goes_in_batches_and_what_is_open_stays(hub: Hub) -> None:
+    seed(hub, timedelta(days=100), ROWS, open_every=ROWS)
+    left = {"submission": 1, "event": 1, "delivery": 1, "delivery_attempt": 0}
+    await run_until(hub, lambda: counts(hub) == left)
+    assert hub.query("SELECT wrapped_key FROM submission") == [(None,)]
+    assert hub.query("SELECT state FROM delivery") == [("pending",)]
+
+
+async def test_each_kind_has_an_age_of_its_own(hub: Hub) -> None:
+    seed(hub, timedelta(days=5), 2, open_every=10)
+    await run_until(hub, lambda: counts(hub)["submission"] == 0, keep_submissions=timedelta(days=4))
+    assert counts(hub) == {"submission": 0, "event": 2, "delivery": 2, "delivery_attempt": 2}
+    await run_until(hub, lambda: counts(hub)["delivery_attempt"] == 0, keep_attempts=timedelta(days=4))
+    assert counts(hub) == {"submission": 0, "event": 2, "delivery": 2, "delivery_attempt": 0}
+    await run_until(hub, lambda: counts(hub)["event"] == 0, keep_events=timedelta(days=4))
+    assert counts(hub)["delivery"] == 0
+
+
+@pytest.mark.parametrize("name", ["keep_submissions", "keep_events", "keep_attempts"])
+def test_nothing_is_kept_for_less_than_a_day(name: str) -> None:
+    with pytest.raises(ValidationError, match=name):
+        settings("postgresql://", **{name: timedelta(hours=23)})
