@@ -9,8 +9,7 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, parseaddr
 from typing import Self
 
-from email_validator import EmailNotValidError, validate_email
-
+from hub.emails import ascii_form
 from hub.mail.rendering import Rendered
 
 _MAX_NAME_CHARS = 64
@@ -42,7 +41,7 @@ class Mailbox:
 
 def stable_message_id(public_id: str, sender: Mailbox) -> str:
     """The Message-ID (RFC 5322, 3.6.4) of one discount request's mail, the same for every attempt."""
-    return f"<discount.{public_id}@{_wire_address(sender.address).rpartition('@')[2]}>"
+    return f"<discount.{public_id}@{ascii_form(sender.address).rpartition('@')[2]}>"
 
 
 def build_message(
@@ -89,7 +88,7 @@ def serialise(message: EmailMessage) -> bytes:
 
 
 def _header_address(mailbox: Mailbox) -> Address:
-    local, _, domain = _wire_address(mailbox.address).rpartition("@")
+    local, _, domain = ascii_form(mailbox.address).rpartition("@")
     return Address(_display_name(mailbox.name), local, domain)
 
 
@@ -99,13 +98,3 @@ def _display_name(name: str) -> str:
     The standard library drops the quotes of long names, and decodes `=?utf-8?q?=0D=0ABcc:...?=` into a header.
     """
     return " ".join(_NOT_IN_NAMES.sub(" ", name).split())[:_MAX_NAME_CHARS].strip()
-
-
-def _wire_address(address: str) -> str:
-    """With its domain in IDNA, if that makes it ASCII: `anna@münchen.de` needs no SMTPUTF8."""
-    if address.isascii():
-        return address
-    try:
-        return validate_email(address, check_deliverability=False).ascii_email or address
-    except EmailNotValidError:
-        return address
