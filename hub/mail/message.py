@@ -3,11 +3,13 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from email.charset import QP, Charset
+from email.header import Header
 from email.headerregistry import Address, AddressHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
-from typing import Self
+from typing import Any, Self
 
 from hub.emails import ascii_form
 from hub.mail.rendering import Rendered
@@ -16,6 +18,38 @@ _MAX_NAME_CHARS = 64
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f()<>\[\]:;@\\,"=?]+')
 _ENCODED_WORD = re.compile(r"=\?|\?=|[\x00-\x1f\x7f-\x9f]")
 _MESSAGE_ID = re.compile(r"<[!-~]+@[!-~]+>")
+_LONGEST_ENCODED_LINE = 76  # RFC 2047, 2
+
+
+class _Encoded(EmailPolicy):
+    """SMTP's policy, but a text with non-ASCII characters is encoded as a whole.
+
+    The standard library's encodes word by word, and loses or doubles spaces where it folds between two of them.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        is_address = isinstance(value, AddressHeader)
+        if str(value).isascii() or (is_address and self.utf8):
+            return super().fold_binary(name, value)
+        encoded = _encoded_addresses(name, value) if is_address else _encoded(name, str(value))
+        return f"{name}: {encoded}\r\n".encode("ascii")
+
+
+def _encoded_addresses(name: str, header: AddressHeader) -> str:
+    """Each on a line of its own after its name."""
+    named = ((_encoded(name, address.display_name), address.addr_spec) for address in header.addresses)
+    return ",\r\n ".join(f"{display_name}\r\n <{address}>" for display_name, address in named)
+
+
+def _encoded(name: str, text: str) -> str:
+    encoded = Header(text, _QUOTED, maxlinelen=_LONGEST_ENCODED_LINE, header_name=name)
+    return encoded.encode(linesep="\r\n")
+
+
+_ENCODED = _Encoded(linesep="\r\n")
+_ENCODED_UTF8 = _ENCODED.clone(utf8=True)
+_QUOTED = Charset("utf-8")
+_QUOTED.header_encoding = QP
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +118,7 @@ def needs_smtputf8(message: EmailMessage) -> bool:
 
 def serialise(message: EmailMessage) -> bytes:
     """The message with CRLF line ends; headers in UTF-8 where an address needs it, else encoded by RFC 2047."""
-    return message.as_bytes(policy=SMTPUTF8 if needs_smtputf8(message) else SMTP)
+    return message.as_bytes(policy=_ENCODED_UTF8 if needs_smtputf8(message) else _ENCODED)
 
 
 def _header_address(mailbox: Mailbox) -> Address:
