@@ -32,4 +32,4 @@ def mail_settings(settings: Settings) -> MailSettings:
     """Raises ValueError for an invalid mailbox."""
     reply_to = Mailbox.parse(settings.mail_reply_to) if settings.mail_reply_to else None
     sender, sandbox = Mailbox.parse(settings.mail_from), Mailbox.parse(settings.sandbox_mail)
-    return MailSettings(sender, sandbox, reply_to, settings.mail_templates)
+    return MailSettings(sender, sandbox, reply_to, settings.mail_templates, settings.mail_imprint)

@@ -14,8 +14,8 @@ from temporalio.exceptions import ApplicationError
 
 from activities.heartbeat import heartbeating
 from activities.leanpub import Coupon, CouponRefused, CouponShop, ShopBusy, ShopDoubtful, make_once
-from activities.mailer import MailDeferred, MailDoubtful, Mailer, MailRefused, MailUnreachable
-from hub.discounts import MailState
+from activities.mailer import MailDeferred, MailDoubtful, Mailer, MailRefused, MailUnreachable, Phase
+from hub.discounts import OPERATORS_REASON, MailState
 from hub.mail import CouponMail, Mailbox, build_message, redeem_link, render
 from hub.seal import Vault
 from hub.store import fulfilment
@@ -31,12 +31,20 @@ TWICE_DOUBTFUL: Final = "the mail was handed over twice, and both times the serv
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """The operator's settings for all mail. In sandbox all mail goes to `sandbox`, never to the buyer."""
+    """The operator's settings for all mail. In sandbox all mail goes to `sandbox`, never to the buyer.
+
+    `imprint` says in every mail who sends it; without one `sender` does.
+    """
 
     sender: Mailbox
     sandbox: Mailbox
     reply_to: Mailbox | None = None
     templates: Path | None = None
+    imprint: str | None = None
+
+    @property
+    def sent_by(self) -> str:
+        return self.imprint or f"{self.sender.name} ({self.sender.address})".strip()
 
 
 class DiscountActivities:
@@ -69,15 +77,16 @@ class DiscountActivities:
 
     async def _make_at_leanpub(self, discount: LoadedDiscount) -> None:
         if self._shop is None:
-            raise _final("no Leanpub account is configured (HUB_LEANPUB_API_KEY)")
+            raise _final("no Leanpub account is configured (HUB_LEANPUB_API_KEY)", told=OPERATORS_REASON)
         try:
             async with heartbeating():
                 await make_once(self._shop, _coupon(discount))
         except CouponRefused as refused:
-            raise _final(f"Leanpub refused the coupon: {refused}") from None
+            raise _final(f"Leanpub refused the coupon: {refused}", told=OPERATORS_REASON) from None
         except (ShopBusy, ShopDoubtful) as later:
             retry_after = later.retry_after if isinstance(later, ShopBusy) else None
-            _require_before(discount, COUPON_DEADLINE, f"Leanpub made no coupon within a day: {later}")
+            told = "Leanpub made no coupon within a day"
+            _require_before(discount, COUPON_DEADLINE, f"{told}: {later}", told=told)
             delay = min(retry_after, MAX_RETRY_DELAY) if retry_after else None
             raise ApplicationError(str(later), next_retry_delay=delay) from None
 
@@ -103,10 +112,13 @@ class DiscountActivities:
                 return await self._mailer.send(compose(discount, self._mail_settings))
         except MailRefused as refused:
             await self._release_mail(discount)
-            raise _final(f"the mail server refused it for good: {refused}") from None
+            # What is wrong with sender or content is not the partner's to mend; the recipient is.
+            told = "the recipient's mail server refused it" if refused.phase is Phase.RECIPIENT else OPERATORS_REASON
+            raise _final(f"the mail server refused it for good: {refused}", told=told) from None
         except (MailDeferred, MailUnreachable) as later:
             await self._release_mail(discount)
-            _require_before(discount, MAIL_DEADLINE, f"no mail server took it within five days: {later}")
+            told = "no mail server took it within five days"
+            _require_before(discount, MAIL_DEADLINE, f"{told}: {later}", told=told)
             raise ApplicationError(str(later)) from None
         except MailDoubtful as doubtful:
             async with self._database.begin() as tx:
@@ -118,19 +130,20 @@ class DiscountActivities:
             await fulfilment.release_mail(tx, discount.id)
 
     @activity.defn
-    async def fail(self, discount_id: int, reason: str) -> None:
-        """Fail the request, with an event for its partner."""
+    async def fail(self, discount_id: int, reason: str, told: str = OPERATORS_REASON) -> None:
+        """Fail the request, with an event that gives its partner the reason `told`."""
         discount = await self._load(discount_id)
         async with self._database.begin() as tx:
-            await fulfilment.fail(tx, self._vault, discount, reason)
+            await fulfilment.fail(tx, self._vault, discount, reason, told)
 
     async def _load(self, discount_id: int) -> LoadedDiscount:
         async with self._database.begin() as tx:
             return await fulfilment.load(tx, self._vault, discount_id)
 
 
-def _final(reason: str) -> ApplicationError:
-    return ApplicationError(reason, non_retryable=True)
+def _final(reason: str, *, told: str | None = None) -> ApplicationError:
+    """`told`: what the partner is told, where that is not the whole reason."""
+    return ApplicationError(reason, told or reason, non_retryable=True)
 
 
 def _require_ready(discount: LoadedDiscount) -> None:
@@ -138,10 +151,10 @@ def _require_ready(discount: LoadedDiscount) -> None:
         raise _final("the partner is not production-ready any more")
 
 
-def _require_before(discount: LoadedDiscount, deadline: timedelta, reason: str) -> None:
+def _require_before(discount: LoadedDiscount, deadline: timedelta, reason: str, *, told: str) -> None:
     """Raise the final failure if the request is older than its deadline."""
     if discount.age > deadline:
-        raise _final(reason) from None
+        raise _final(reason, told=told) from None
 
 
 def _coupon(discount: LoadedDiscount) -> Coupon:
@@ -159,6 +172,7 @@ def _coupon(discount: LoadedDiscount) -> Coupon:
 
 def compose(discount: LoadedDiscount, mail_settings: MailSettings) -> EmailMessage:
     """The mail; composed again it differs in its MIME boundary alone."""
+    buyer = Mailbox(discount.email, f"{discount.first_name} {discount.last_name}")
     mail = CouponMail(
         first_name=discount.first_name,
         partner_name=discount.partner_name,
@@ -173,8 +187,12 @@ def compose(discount: LoadedDiscount, mail_settings: MailSettings) -> EmailMessa
         language=discount.language,
         sandbox=not discount.production,
         contact=mail_settings.reply_to.address if mail_settings.reply_to else None,
+        full_price_cents=discount.full_price_cents,
+        sender=mail_settings.sent_by,
+        request_id=discount.public_id,
+        transaction_id=discount.transaction_id,
+        recipient=f"{buyer.name} <{buyer.address}>",
     )
-    buyer = Mailbox(discount.email, f"{discount.first_name} {discount.last_name}")
     return build_message(
         render(mail, mail_settings.templates),
         to=buyer if discount.production else mail_settings.sandbox,

@@ -5,6 +5,9 @@ from enum import StrEnum
 from typing import Final
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0, O, 1 and I: people type codes
+OPERATORS_REASON: Final = "it could not be fulfilled; the operator of this service can tell why"
+"""What a partner is told of a failure that concerns only the operator: settings, keys, accounts."""
+
 MOST_MAILS: Final = 2
 """The second only after a send whose success is unknown."""
 

@@ -2,17 +2,38 @@
 
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
+import email_validator
+from email_validator import EmailNotValidError, ValidatedEmail, validate_email
 
 _LONGEST = 320  # 64 before the @, 255 behind it
+_SPECIAL_USE = frozenset(email_validator.SPECIAL_USE_DOMAIN_NAMES)  # test, local, localhost ...
+
+# The library's own way to allow them: they are addresses by their syntax, and what partners test with.
+email_validator.SPECIAL_USE_DOMAIN_NAMES.clear()
 
 
 def is_email(value: Any) -> bool:
     """Whether a decoded JSON value is a well-formed address."""
+    return _validated(value) is not None
+
+
+def normalised(value: Any) -> str | None:
+    """The address in NFC with its domain in lower case; None for a value that is not a well-formed address."""
+    found = _validated(value)
+    return found.normalized if found else None
+
+
+def ascii_form(address: str) -> str:
+    """With its domain in IDNA, if that makes it ASCII; otherwise as it is."""
+    found = None if address.isascii() else _validated(address)
+    return (found.ascii_email if found else None) or address
+
+
+def _validated(value: Any) -> ValidatedEmail | None:
     if not isinstance(value, str) or len(value) > _LONGEST:
-        return False
+        return None
+    top = value.rpartition("@")[2].rpartition(".")[2].lower()
     try:
-        validate_email(value, check_deliverability=False)
+        return validate_email(value, check_deliverability=False, globally_deliverable=top not in _SPECIAL_USE)
     except EmailNotValidError:
-        return False
-    return True
+        return None

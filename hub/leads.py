@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from hub.people import Person
 from hub.phones import Phone
 
 
@@ -63,10 +64,10 @@ class Outcome(StrEnum):
 class NewLead:
     """A row that its contract accepts.
 
-    `person` is everything personal, as JSON, to be sealed. `identity` is what makes the lead unique in its API
-    (None: nothing does). A lead that shall be kept but not called says so by `refused`, and gets no workflow; a repeat
-    of a known identity is kept so too if `refuse_known` gives the reason, from the known lead's state. `zones` and
-    `states` are hub.dialing.time_zones', where the lead tells more than its number.
+    `person` is everything personal, as JSON, to be sealed (hub.people.Person). `identity` is what makes the lead unique
+    in its API (None: nothing does). A lead that shall be kept but not called says so by `refused`, and gets no
+    workflow; a repeat of a known identity is kept so too if `refuse_known` gives the reason, from the known lead's
+    state. `zones` and `states` are hub.dialing.time_zones', where the lead tells more than its number.
     """
 
     person: dict[str, Any]
@@ -156,7 +157,7 @@ class Record:
 
     id: int
     campaign: str
-    person: dict[str, Any]
+    person: Person
     outcome: Outcome | None
     created_at: datetime
     called_at: datetime | None

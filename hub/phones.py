@@ -1,22 +1,34 @@
 """Phone numbers: parsing, how certain it is that a number exists, and which are never dialled. Hides `phonenumbers`."""
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import phonenumbers as lib
 from phonenumbers import PhoneNumberType, ValidationResult, shortnumberinfo
 from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
 
 _SHAPE = re.compile(
-    r"[ ().\-/]*(?P<plus>\+?)(?P<number>[0-9 ().\-/]*)(?:(?:x|ext|#)\.?[ ]*(?P<extension>[0-9]{1,7})[ ]*)?",
+    r" *(?:tel:)?[ ().\-/]*(?P<plus>\+?)(?P<number>[0-9 ().\-/]*)"
+    r"(?:(?:x|extension|ext|#)[ .\-]*(?P<extension>[0-9]{1,7})[ ().\-/]*)?",
     re.ASCII | re.IGNORECASE,
 )
 _SEPARATORS = str.maketrans("", "", " ().-/")
-_LONGEST_TEXT = 64
+_MARKS = frozenset("+().-/#")
+_FIRST_FULL_WIDTH, _LAST_FULL_WIDTH = "\uff01", "\uff5e"
+_TO_ASCII = 0xFEE0  # full-width forms follow ASCII's order
+# Dashes by use, though not by Unicode category: minus, hyphen bullet, the long sound mark in Japanese numbers.
+_MORE_DASHES = frozenset("\u2212\u2043\u30fc\uff70")
+# Invisible, though no format characters: joiners, fillers, variation selectors.
+_MORE_INVISIBLE = re.compile("[\u034f\u115f\u1160\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0]")
+_LONGEST_TEXT = 256
+_LONGEST_INTEGER = 10**32
 _LONGEST_E164 = 15
 _SHORTEST_UNVERIFIED = 7
 _NO_COUNTRY = lib.REGION_CODE_FOR_NON_GEO_ENTITY
+_NO_REGIONS = frozenset({None, _NO_COUNTRY, "ZZ"})
 
 
 class Grade(StrEnum):
@@ -43,10 +55,11 @@ class InvalidPhone(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number in the form that is compared (`e164`), with what its numbering plan tells.
+    """A number in the form that is compared (`e164`), with what its numbering plan tells of that.
 
-    `region` is ISO 3166, None when the number belongs to no known country. `zones` are all IANA zones it may be in, ()
-    when unknown. `extension` is stored but never compared. `refusal`: why it is never dialled.
+    `region` is ISO 3166: the number's own, else the main one of its calling code; None when the code is no country's.
+    `zones` are all IANA zones it may be in, () when unknown. `extension` is stored but never compared. `refusal`: why
+    it is never dialled.
     """
 
     e164: str
@@ -80,32 +93,39 @@ _REFUSED_PREFIXES = {
 }
 
 
-def parse(text: str, region: str | None) -> Phone:
-    """Parse a number as people and dialers write it: ASCII digits and the separators `space - . ( ) /` only.
+def parse(value: str | int, region: str | None) -> Phone:
+    """Parse a number as spreadsheets, people and dialers write it; an integer is read as its digits.
 
-    `region` (ISO 3166) is where it is dialled from when there is no leading `+`. Without both, a `+` is assumed and
-    only a valid number is accepted. Raises InvalidPhone.
+    Any Unicode space, dash, decimal digit and full-width form, `( ) . /`, invisible marks and a `tel:` in front are
+    accepted; letters only as an extension's `x`, `ext` or `extension`. `region` (ISO 3166) is where it is dialled from
+    when there is no leading `+`. Without both, a `+` is assumed and only a valid number is accepted. Raises
+    InvalidPhone.
     """
-    shape = _SHAPE.fullmatch(text) if len(text) <= _LONGEST_TEXT else None
+    text = text_of(value) or ""
+    shape = _SHAPE.fullmatch(_to_ascii(text)) if len(text) <= _LONGEST_TEXT else None
     digits = shape["number"].translate(_SEPARATORS) if shape else ""
     if shape is None or not digits:
         raise InvalidPhone("not a phone number")
     plus = bool(shape["plus"])
-    assumed = not plus and region is None
     home = None if plus or region is None else region.upper()
     number = _read(digits, home)
     grade, found = _grade(number, digits, plus)
-    if assumed and grade is not Grade.VALID:
+    if not plus and home is None and grade is not Grade.VALID:
         raise InvalidPhone("no country code, and no region to presume")
     # An unverified number keeps its digits: no numbering plan tells how to normalise it.
     e164 = f"+{digits}" if grade is Grade.UNVERIFIED else lib.format_number(number, lib.PhoneNumberFormat.E164)
     if len(e164) > _LONGEST_E164 + 1:
         raise InvalidPhone("more than 15 digits")
-    # A number outside the known ranges of its country has no region; it was parsed under one if it has its code.
-    if found is None and home and lib.country_code_for_region(home) == number.country_code:
-        found = home
     zones = _known(time_zones_for_number(number)) if grade is Grade.VALID else ()
-    return Phone(e164, grade, found, zones, shape["extension"], _refusal(number, e164))
+    return Phone(e164, grade, found or _main_region(number), zones, shape["extension"], _refusal(number, e164))
+
+
+def text_of(value: Any) -> str | None:
+    """A phone in decoded JSON as text: a string, or an integer's digits. None for anything else."""
+    if isinstance(value, str):
+        return value
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number and 0 <= value < _LONGEST_INTEGER else None
 
 
 def region_of(phone_code: str) -> str | None:
@@ -115,6 +135,27 @@ def region_of(phone_code: str) -> str | None:
         return None
     regions = lib.region_codes_for_country_code(int(code))
     return regions[0] if regions and regions[0] != _NO_COUNTRY else None
+
+
+def _to_ascii(text: str) -> str:
+    return text if text.isascii() and text.isprintable() else "".join(map(_ascii_form, text))
+
+
+def _ascii_form(char: str) -> str:
+    """The ASCII character that is meant, "" for an invisible mark; what means none of a number's stays as it is."""
+    category = unicodedata.category(char)
+    if category == "Cf" or _MORE_INVISIBLE.match(char):
+        return ""
+    if category == "Nd":
+        return str(unicodedata.decimal(char))
+    if category == "Pd" or char in _MORE_DASHES:
+        return "-"
+    if category in {"Zs", "Zl", "Zp"} or char in "\t\n\v\f\r\x85":
+        return " "
+    if _FIRST_FULL_WIDTH <= char <= _LAST_FULL_WIDTH:
+        return chr(ord(char) - _TO_ASCII)
+    compatible = unicodedata.normalize("NFKC", char)
+    return compatible if compatible in _MARKS else char
 
 
 def country_code(e164: str) -> int:
@@ -138,6 +179,11 @@ def mask(e164: str) -> str:
     return f"+{code}{'x' * (len(e164) - 1 - len(code))}"
 
 
+def mask_sent(text: str) -> str:
+    """A number as it was sent, with an x for every digit."""
+    return re.sub(r"\d", "x", text)
+
+
 def grade_or_refusal(text: str) -> Grade | DialRefusal:
     """A grade or refusal, from its stored value."""
     return DialRefusal(text) if text in set(DialRefusal) else Grade(text)
@@ -155,14 +201,19 @@ def _read(digits: str, home: str | None) -> lib.PhoneNumber:
 def _grade(number: lib.PhoneNumber, digits: str, plus: bool) -> tuple[Grade, str | None]:
     """The grade and the region. Without `is_valid_number`, which would look up the region a second time."""
     found = lib.region_code_for_number(number)
-    region = None if found in {None, _NO_COUNTRY, "ZZ"} else found
+    region = None if found in _NO_REGIONS else found
     if found is not None and lib.is_valid_number_for_region(number, found):
         return Grade.VALID, region
-    if lib.is_possible_number(number):
+    if lib.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE:
         return Grade.POSSIBLE, region
     if plus and _SHORTEST_UNVERIFIED <= len(digits) <= _LONGEST_E164:
         return Grade.UNVERIFIED, region
     raise InvalidPhone("too short or too long for its country")
+
+
+def _main_region(number: lib.PhoneNumber) -> str | None:
+    region = lib.region_code_for_country_code(number.country_code or 0)
+    return None if region in _NO_REGIONS else region
 
 
 def _refusal(number: lib.PhoneNumber, e164: str) -> DialRefusal | None:

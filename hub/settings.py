@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = None
     mail_from: str = "Discounts <discounts@example.com>"
     mail_reply_to: str | None = None
+    mail_imprint: str | None = None
     mail_templates: Path | None = None
     sandbox_mail: str = "sandbox@example.com"
     leanpub_url: str = "https://leanpub.com"

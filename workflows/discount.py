@@ -5,6 +5,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.discounts import DiscountActivities
+    from hub.discounts import OPERATORS_REASON
     from hub.temporal import vocabulary
     from hub.temporal.vocabulary import DiscountRef
     from workflows.steps import DATABASE, MAIL, SHOP
@@ -20,8 +21,8 @@ class DiscountWorkflow:
         try:
             return await self.fulfil(ref.discount_id)
         except ActivityError as error:
-            reason = error.cause.message if isinstance(error.cause, ApplicationError) else "a step took too long"
-            args = [ref.discount_id, reason]
+            reason, told = _reasons(error)
+            args = [ref.discount_id, reason, told]
             await workflow.execute_local_activity_method(DiscountActivities.fail, args=args, **DATABASE)
             return self.show_details("failed", reason)
 
@@ -42,3 +43,11 @@ class DiscountWorkflow:
         if workflow.info().typed_search_attributes.get(vocabulary.STAGE) != stage:
             workflow.upsert_search_attributes([vocabulary.STAGE.value_set(stage)])
         return f"{stage}: {reason}"
+
+
+def _reasons(error: ActivityError) -> tuple[str, str]:
+    """Why it failed: all of it, and what its partner is told."""
+    if not isinstance(error.cause, ApplicationError):
+        return "a step took too long", "a step took too long"
+    told = error.cause.details[0] if error.cause.details else OPERATORS_REASON
+    return error.cause.message, str(told)

@@ -55,9 +55,10 @@ class LeaseRequest(BaseModel):
 
 
 class Person(BaseModel):
-    """Who to call. `phone` is E.164; `given` is everything that the partner sent of the lead."""
+    """Who to call. `phone` is E.164; `given` is everything that the partner sent of the lead, as it was sent."""
 
     phone: str
+    extension: str | None
     name: str | None
     given: dict[str, Any]
 
@@ -184,7 +185,12 @@ def _leased(lease: leases.Lease) -> LeasedCall:
         attempt=lease.attempt,
         language=lease.language,
         lease_until=lease.until,
-        person=Person(phone=lease.person["phone"], name=lease.person.get("name"), given=lease.person),
+        person=Person(
+            phone=lease.person.phone or "",
+            extension=lease.person.extension,
+            name=lease.person.name,
+            given=lease.person.given,
+        ),
     )
 
 

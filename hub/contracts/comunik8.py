@@ -12,10 +12,12 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub import phones, strictjson
+from hub.dialing.time_zones import locate
 from hub.emails import is_email
 from hub.errors import Invalid
 from hub.languages import language
 from hub.leads import ApiResponse, Campaign, LeadState, NewLead, Refused, Result, Row, Tenant
+from hub.people import Person
 from hub.phones import Grade, Phone
 
 REGION = "GB"
@@ -23,6 +25,7 @@ LONGEST_DELAY = 31_536_000
 DIGITS = re.compile(r"[0-9]{1,18}", re.ASCII)
 LABELS = {"email": "Email", "first_name": "First Name", "surname": "Surname", "mobile": "Mobile", "type": "Type"}
 UNKNOWN_TYPE = "Unknown Type"
+ABSENT_IF_BLANK = {"delays", "test"}
 EXISTING = "Existing Contact"
 SCHEDULED = "Another call is already scheduled"
 
@@ -36,7 +39,7 @@ class LeadIn(BaseModel):
     email: str = Field(examples=["john@example.com"])
     first_name: str = Field(examples=["John"])
     surname: str = Field(examples=["Doe"])
-    mobile: str = Field(description="Primary phone number; British where there is no +", examples=["07840258823"])
+    mobile: str = Field(description="Primary phone number; British where there is no +", examples=["02079460123"])
     type: str = Field(description="Lead type, as given to you", examples=["motor-trade"])
     subtype: str | None = Field(None, examples=["valeter"])
     other_phone: str | None = Field(None, description="Kept as it is")
@@ -50,7 +53,7 @@ class Cancellation(BaseModel):
 
     model_config = ConfigDict(extra="ignore")
     type: str = Field(examples=["motor-trade"])
-    mobile: str = Field(examples=["07840258823"])
+    mobile: str = Field(examples=["02079460123"])
 
 
 class Added(BaseModel):
@@ -74,21 +77,23 @@ class Cancelled(BaseModel):
 
 def _phone(value: Any) -> Phone | None:
     try:
-        phone = phones.parse(value, REGION) if isinstance(value, str) else None
+        phone = phones.parse(value, REGION)
     except phones.InvalidPhone:
         return None
-    return phone if phone and phone.grade is not Grade.UNVERIFIED else None
+    return None if phone.grade is Grade.UNVERIFIED else phone
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
 
-def _is_object(value: Any) -> bool:
+def _object(value: Any) -> dict[str, Any] | None:
+    """The JSON object that the string `value` holds, None for anything else."""
     try:
-        return isinstance(value, str) and isinstance(strictjson.loads(value.encode()), dict)
+        found = strictjson.loads(value.encode()) if isinstance(value, str) else None
     except strictjson.BadJson:
-        return False
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _delay(value: Any) -> timedelta | None:
@@ -102,7 +107,7 @@ def _delay(value: Any) -> timedelta | None:
 
 def _is_switch(value: Any) -> bool:
     # Nothing but the documented forms: to call somebody whom the sender meant to test with would be the worse error.
-    return isinstance(value, bool) or value in (None, "", "true", "false")
+    return isinstance(value, bool) or value in ("true", "false")
 
 
 RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -111,7 +116,7 @@ RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "surname": (_is_text, "Surname must be a string."),
     "mobile": (lambda value: _phone(value) is not None, "Mobile is not a valid phone number."),
     "type": (_is_text, "Type must be a string."),
-    "data": (_is_object, "Empty or invalid content of `data` field"),
+    "data": (lambda value: _object(value) is not None, "Empty or invalid content of `data` field"),
     "delays": (lambda value: _delay(value) is not None, "Delays must be a number."),
     "test": (_is_switch, 'Test must be "true", or left out.'),
 }
@@ -135,8 +140,11 @@ def _errors(body: Any, fields: Iterable[str]) -> FieldErrors:
 
 def _error(body: dict[str, Any], name: str) -> str | None:
     value = body.get(name)
-    if name in LABELS and (value is None or (isinstance(value, str) and not value.strip())):
+    blank = value is None or (isinstance(value, str) and not value.strip())
+    if name in LABELS and blank:
         return f"{LABELS[name]} cannot be blank."
+    if name in ABSENT_IF_BLANK and blank:
+        return None
     is_valid, message = RULES[name]
     return None if name not in body or is_valid(value) else message
 
@@ -169,6 +177,7 @@ def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:
     """Translate a valid body; see hub.contracts.registry.LeadContract."""
     phone = phone_of(body)
     campaign = tenant.campaigns.get(body["type"])
+    location = locate(phone, body, _object(body.get("data")) or {})
     return [
         NewLead(
             person=_person(body, phone),
@@ -179,13 +188,15 @@ def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:
             delay=_delay(body.get("delays", 0)) or timedelta(),
             refused=None if campaign else UNKNOWN_TYPE,
             refuse_known=_refusal_of_known,
+            zones=location.zones,
+            states=location.states,
         )
     ]
 
 
 def _person(body: dict[str, Any], phone: Phone) -> dict[str, Any]:
     name = f"{body['first_name'].strip()} {body['surname'].strip()}"
-    return {**body, "name": name, "phone": phone.e164, "extension": phone.extension}
+    return Person.read(body, phone, phone_sent=body["mobile"], name=name, email=body["email"]).as_json()
 
 
 def _refusal_of_known(state: LeadState) -> str:

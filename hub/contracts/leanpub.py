@@ -3,16 +3,25 @@
 Codes, messages and character sets are Leanpub's: docs/partners/leanpub.md, "How a request is validated".
 """
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final
 
-from email_validator import EmailNotValidError, validate_email
+from hub import emails
 
 ROUTE = "/api/v2/PartnerDiscountRequest"
 
 LONGEST = 255
 """Characters in a name or a transactionId; Leanpub names no limit, headers and indexes need one."""
+
+ASCII: Final = re.compile(r"[ -~]*")
+EXTENDED_ASCII: Final = re.compile("[ -~\u00a0-\u00ff’ŠšŽžŒœŸ€]*")
+"""Latin-1 with the letters and marks that Windows-1252 has beyond it. To be matched after NFC."""
+
+LIKE_AN_ADDRESS: Final = re.compile(r"://|www\.|@", re.IGNORECASE)
+"""In a name: the mail would show it as a link of somebody else's choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +104,17 @@ def parse_request(body: object, partner: PartnerFacts) -> DiscountRequest | Requ
 def _malformed(body: Mapping[str, Any]) -> RequestRefusal | None:
     if not isinstance(body.get("sandboxMode", True), bool):
         return BAD_SANDBOX_MODE
-    transaction = body.get("transactionId", "")
-    return None if _is_text(transaction, "ascii") and len(transaction) <= LONGEST else BAD_TRANSACTION
+    transaction = body.get("transactionId")
+    if transaction is None or (_is_text(transaction, ASCII) and len(transaction) <= LONGEST):
+        return None
+    return BAD_TRANSACTION
 
 
 def _not_allowed(body: Mapping[str, Any], partner: PartnerFacts) -> RequestRefusal | None:
     named = body.get("partnerId")
     if named is None or (isinstance(named, str) and not named.strip()):
         return MISSING_PARTNER
-    if not _is_text(named, "latin-1") or named != partner.partner_id:
+    if _extended(named) != partner.partner_id:
         return INVALID_PARTNER
     if not _is_one_of(body.get("origin"), partner.origins):
         return INVALID_ORIGIN
@@ -136,27 +147,25 @@ def _recipient(value: object) -> Recipient | None:
 
 
 def _name(value: object) -> str | None:
-    if not isinstance(value, str) or not _is_text(value, "latin-1") or len(value) > LONGEST:
+    name = _extended(value)
+    if name is None or len(name) > LONGEST or LIKE_AN_ADDRESS.search(name):
         return None
-    return value.strip() or None
+    return name.strip() or None
 
 
 def _email(value: object) -> str | None:
-    if not isinstance(value, str) or not _is_text(value, "latin-1"):
-        return None
-    try:
-        return validate_email(value, check_deliverability=False).normalized
-    except EmailNotValidError:
-        return None
+    return emails.normalised(_extended(value))
 
 
 def _is_one_of(value: object, known: frozenset[str]) -> bool:
-    return isinstance(value, str) and _is_text(value, "ascii") and value in known
+    return isinstance(value, str) and _is_text(value, ASCII) and value in known
 
 
-def _is_text(value: object, charset: Literal["ascii", "latin-1"]) -> bool:
-    """Whether every character is printable in the charset: U+0020-7E, in Latin-1 also U+00A0-FF."""
-    if not isinstance(value, str):
-        return False
-    high = "\xa0", "\xff"
-    return all(" " <= c <= "~" or (charset == "latin-1" and high[0] <= c <= high[1]) for c in value)
+def _is_text(value: object, charset: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and charset.fullmatch(value) is not None
+
+
+def _extended(value: object) -> str | None:
+    """A string in NFC, None for one with a character outside of Extended ASCII and for anything else."""
+    text = unicodedata.normalize("NFC", value) if isinstance(value, str) else None
+    return text if _is_text(text, EXTENDED_ASCII) else None

@@ -6,10 +6,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub import phones
+from hub.dialing.time_zones import locate
 from hub.emails import is_email
 from hub.errors import Invalid
 from hub.languages import language
 from hub.leads import ApiResponse, BadRow, Campaign, Created, Existing, NewLead, Result, Row, Tenant
+from hub.people import Person
 
 BAD_PHONE = "Invalid phone format"
 BAD_EMAIL = "Invalid email format"
@@ -21,7 +23,7 @@ class LeadIn(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     name: str = Field(description="Lead's full name", examples=["John Doe"])
-    phone: str = Field(description="International format recommended", examples=["+1234567890"])
+    phone: str = Field(description="International format recommended", examples=["+442079460123"])
     email: str | None = Field(None, description="Lead's email address", examples=["john@example.com"])
 
 
@@ -67,7 +69,7 @@ def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:
 
 
 def _read_row(row: Any, region: str | None, campaign: Campaign) -> Row:
-    if not isinstance(row, dict) or not _filled(row.get("name")) or not _filled(row.get("phone")):
+    if not isinstance(row, dict) or not _filled(row.get("name")) or not _filled(phones.text_of(row.get("phone"))):
         return BadRow(MISSING)
     try:
         phone = phones.parse(row["phone"], region)
@@ -76,12 +78,15 @@ def _read_row(row: Any, region: str | None, campaign: Campaign) -> Row:
     email = row.get("email")
     if email not in (None, "") and not is_email(email):
         return BadRow(BAD_EMAIL)
+    location = locate(phone, row)
     return NewLead(
-        person={**row, "phone": phone.e164, "extension": phone.extension},
+        person=Person.read(row, phone, phone_sent=row["phone"], name=row["name"], email=email).as_json(),
         phone=phone,
         identity=phone.e164,
         campaign_id=campaign.id,
         language=campaign.language or language(phone.region),
+        zones=location.zones,
+        states=location.states,
     )
 
 

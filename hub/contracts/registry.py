@@ -105,6 +105,7 @@ class PartnerApi:
     `operations` are as its page and README's table have them. Errors that its owner does not document are
     `{error_key: text}` on every path that starts with one of `prefixes`; `wrong_method` is the answer to a method that
     a path does not have, where the owner documents one. `shared_identity`: a lead may be known among all its tenants.
+    `masks_phones`: only dialers get its leads' numbers, webhooks do not tell them.
     """
 
     name: str
@@ -116,6 +117,7 @@ class PartnerApi:
     tenant: TenantDefaults = field(repr=False)
     wrong_method: tuple[int, str] | None = None
     shared_identity: bool = False
+    masks_phones: bool = False
     router: str = ""
 
     @property
@@ -175,6 +177,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
             {"token": ClientField.KEY, "campaign_id": ClientField.CAMPAIGN},
             campaigns=(RANDOM_ID,),
         ),
+        masks_phones=True,
     ),
     PartnerApi(
         name="leanpub",

@@ -6,10 +6,13 @@ from http import HTTPStatus
 from typing import Any
 
 from hub import phones
-from hub.contracts.squadiq_bodies import EXISTS, REGION, InvalidRequest, person_of, phone_of, references_in, rows_of
+from hub.contracts.squadiq_bodies import EXISTS, REGION, InvalidRequest, given_of, phone_of, references_in, rows_of
 from hub.contracts.squadiq_models import CreatedLeads, LeadResult
+from hub.dialing.time_zones import locate
 from hub.languages import language
 from hub.leads import ApiResponse, Campaign, Created, NewLead, Outcome, Record, Result, Row, Tenant
+from hub.people import Person
+from hub.phones import Phone
 
 
 def identity(campaign: Campaign, lead_id: str) -> str:
@@ -25,12 +28,28 @@ def read(body: Any, tenant: Tenant, campaign_id: int | None) -> list[Row]:
 
 def _read_row(row: dict[str, Any], campaign: Campaign) -> NewLead:
     phone = phone_of(row["phone_number"])
+    assert phone is not None  # noqa: S101 - `validate_leads` let it pass
+    location = locate(phone, row)
     return NewLead(
-        person=person_of(row, phone),
+        person=person(given_of(row), phone).as_json(),
         phone=phone,
         identity=identity(campaign, str(row["lead_id"])),
         campaign_id=campaign.id,
         language=campaign.language or language(REGION),
+        zones=location.zones,
+        states=location.states,
+    )
+
+
+def person(given: dict[str, Any], phone: Phone) -> Person:
+    """The person of a lead with these fields, as `given_of` returns them."""
+    return Person.read(
+        given,
+        phone,
+        phone_sent=given["phone_number"],
+        name=given["contact_name"],
+        email=given.get("email"),
+        reference=given["lead_id"],
     )
 
 
@@ -65,14 +84,14 @@ OUTCOMES = {
 def result(lead: Record) -> dict[str, Any]:
     """One lead of the responses list, and the payload of the Lead Processed webhook."""
     return LeadResult(
-        phone_number=phones.mask(lead.person["phone"]),
-        lead_id=lead.person["lead_id"],
+        phone_number=phones.mask(lead.person.phone or ""),
+        lead_id=lead.person.reference or "",
         latest_recording_url=lead.recording_url,
         campaign_id=lead.campaign,
         latest_called_at=_iso(lead.called_at),
         lead_outcome=_outcome(lead),
         processed_at=_iso(lead.processed_at),
-        contact_name=lead.person["contact_name"],
+        contact_name=lead.person.given["contact_name"],
         created_at=lead.created_at.astimezone(UTC).isoformat(timespec="seconds"),
         lead_responses=lead.responses,
     ).model_dump()

@@ -17,8 +17,6 @@ REGION = "IN"
 COUNTRY_CODE = 91
 LONGEST_NAME = 255
 MOST_ERRORS = 1000
-OURS = frozenset({"phone", "name", "extension"})
-"""The hub's own fields of a person: custom fields of these names are kept as `custom_...`."""
 
 EXISTS = "exists in this campaign already"
 UNKNOWN = "is not a lead of this campaign"
@@ -57,11 +55,10 @@ class LeadReference:
 
 @dataclass(frozen=True, slots=True)
 class ParsedUpdate:
-    """An update of a lead: `person` is merged into what is stored; `phone` None: not changed."""
+    """An update of a lead: `given` is merged into what is stored."""
 
     lead_id: str
-    person: dict[str, Any]
-    phone: Phone | None
+    given: dict[str, Any]
 
 
 def _id_error(value: Any) -> str | None:
@@ -99,10 +96,10 @@ def _custom_error(value: Any) -> str | None:
 
 def phone_of(value: Any) -> Phone | None:
     try:
-        phone = phones.parse(value, REGION) if isinstance(value, str) else None
+        phone = phones.parse(value, REGION)
     except phones.InvalidPhone:
         return None
-    return phone if phone and phone.grade is Grade.VALID and phone.country_code == COUNTRY_CODE else None
+    return phone if phone.grade is Grade.VALID and phone.country_code == COUNTRY_CODE else None
 
 
 Checks = dict[str, Callable[[Any], str | None]]
@@ -179,10 +176,10 @@ def parse_conversion(body: Any) -> tuple[str, str]:
 
 def parse_update(body: Any, campaign: Campaign) -> ParsedUpdate:
     """Read the body of `update`. Raises InvalidRequest."""
-    _refuse(list(_errors(0, body, OF_ID, {**_customs(campaign), **OF_LEAD})))
-    phone = phone_of(body.get("phone_number"))
-    person = person_of(body, phone)
-    return ParsedUpdate(str(body["lead_id"]), person, phone)
+    optional = {**_customs(campaign), **OF_LEAD}
+    sent = body if not isinstance(body, dict) else {k: v for k, v in body.items() if v is not None or k not in optional}
+    _refuse(list(_errors(0, sent, OF_ID, optional)))
+    return ParsedUpdate(str(sent["lead_id"]), given_of(sent))
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,12 +234,6 @@ MEANT = {
 }
 
 
-def person_of(row: dict[str, Any], phone: Phone | None) -> dict[str, Any]:
-    """The person of a row, as it is stored and given to the dialer."""
-    person = {f"custom_{name}" if name in OURS else name: value for name, value in row.items()}
-    person["lead_id"] = str(row["lead_id"])
-    if "contact_name" in row:
-        person["name"] = row["contact_name"]
-    if phone is not None:
-        person |= {"phone": phone.e164, "extension": phone.extension}
-    return person
+def given_of(row: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a row as they are kept: as sent, but for `lead_id`, which is a string."""
+    return {**row, "lead_id": str(row["lead_id"])}

@@ -3,20 +3,53 @@
 import re
 from dataclasses import dataclass
 from datetime import datetime
+from email.charset import QP, Charset
+from email.header import Header
 from email.headerregistry import Address, AddressHeader
 from email.message import EmailMessage
-from email.policy import SMTP, SMTPUTF8
+from email.policy import SMTP, EmailPolicy
 from email.utils import format_datetime, parseaddr
-from typing import Self
+from typing import Any, Self
 
-from email_validator import EmailNotValidError, validate_email
-
+from hub.emails import ascii_form
 from hub.mail.rendering import Rendered
 
 _MAX_NAME_CHARS = 64
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f-\x9f()<>\[\]:;@\\,"=?]+')
 _ENCODED_WORD = re.compile(r"=\?|\?=|[\x00-\x1f\x7f-\x9f]")
 _MESSAGE_ID = re.compile(r"<[!-~]+@[!-~]+>")
+_LONGEST_ENCODED_LINE = 76  # RFC 2047, 2
+
+
+class _Encoded(EmailPolicy):
+    """SMTP's policy, but a text with non-ASCII characters is encoded as a whole.
+
+    The standard library's encodes word by word, and loses or doubles spaces where it folds between two of them.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        is_address = isinstance(value, AddressHeader)
+        if str(value).isascii() or (is_address and self.utf8):
+            return super().fold_binary(name, value)
+        encoded = _encoded_addresses(name, value) if is_address else _encoded(name, str(value))
+        return f"{name}: {encoded}\r\n".encode("ascii")
+
+
+def _encoded_addresses(name: str, header: AddressHeader) -> str:
+    """Each on a line of its own after its name."""
+    named = ((_encoded(name, address.display_name), address.addr_spec) for address in header.addresses)
+    return ",\r\n ".join(f"{display_name}\r\n <{address}>" for display_name, address in named)
+
+
+def _encoded(name: str, text: str) -> str:
+    encoded = Header(text, _QUOTED, maxlinelen=_LONGEST_ENCODED_LINE, header_name=name)
+    return encoded.encode(linesep="\r\n")
+
+
+_ENCODED = _Encoded(linesep="\r\n")
+_ENCODED_UTF8 = _ENCODED.clone(utf8=True)
+_QUOTED = Charset("utf-8")
+_QUOTED.header_encoding = QP
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +75,7 @@ class Mailbox:
 
 def stable_message_id(public_id: str, sender: Mailbox) -> str:
     """The Message-ID (RFC 5322, 3.6.4) of one discount request's mail, the same for every attempt."""
-    return f"<discount.{public_id}@{_wire_address(sender.address).rpartition('@')[2]}>"
+    return f"<discount.{public_id}@{ascii_form(sender.address).rpartition('@')[2]}>"
 
 
 def build_message(
@@ -85,11 +118,11 @@ def needs_smtputf8(message: EmailMessage) -> bool:
 
 def serialise(message: EmailMessage) -> bytes:
     """The message with CRLF line ends; headers in UTF-8 where an address needs it, else encoded by RFC 2047."""
-    return message.as_bytes(policy=SMTPUTF8 if needs_smtputf8(message) else SMTP)
+    return message.as_bytes(policy=_ENCODED_UTF8 if needs_smtputf8(message) else _ENCODED)
 
 
 def _header_address(mailbox: Mailbox) -> Address:
-    local, _, domain = _wire_address(mailbox.address).rpartition("@")
+    local, _, domain = ascii_form(mailbox.address).rpartition("@")
     return Address(_display_name(mailbox.name), local, domain)
 
 
@@ -99,13 +132,3 @@ def _display_name(name: str) -> str:
     The standard library drops the quotes of long names, and decodes `=?utf-8?q?=0D=0ABcc:...?=` into a header.
     """
     return " ".join(_NOT_IN_NAMES.sub(" ", name).split())[:_MAX_NAME_CHARS].strip()
-
-
-def _wire_address(address: str) -> str:
-    """With its domain in IDNA, if that makes it ASCII: `anna@münchen.de` needs no SMTPUTF8."""
-    if address.isascii():
-        return address
-    try:
-        return validate_email(address, check_deliverability=False).ascii_email or address
-    except EmailNotValidError:
-        return address

@@ -18,6 +18,7 @@ from babel.dates import format_date
 from babel.numbers import format_currency
 from css_inline import CSSInliner
 from jinja2 import BaseLoader, Environment, FileSystemLoader, StrictUndefined, Template, TemplateNotFound
+from markupsafe import Markup
 from mjml import mjml2html
 
 DEFAULT_LANGUAGE: Final = "en"
@@ -31,7 +32,11 @@ _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 @dataclass(frozen=True, slots=True)
 class CouponMail:
-    """The data of one e-mail. `price_cents` in US cents; `valid_until` is the last day on which the coupon works."""
+    """The data of one e-mail. Prices in US cents; `valid_until` is the last day on which the coupon works.
+
+    `full_price_cents` is what it costs without the coupon, None when that is not told. `sender` says who sends the
+    mail. `request_id`, `transaction_id` and `recipient` (the buyer, `Name <address>`) are shown in sandbox alone.
+    """
 
     first_name: str
     partner_name: str
@@ -46,6 +51,11 @@ class CouponMail:
     language: str = DEFAULT_LANGUAGE
     sandbox: bool = False
     contact: str | None = None
+    full_price_cents: int | None = None
+    sender: str | None = None
+    request_id: str | None = None
+    transaction_id: str | None = None
+    recipient: str | None = None
 
     @property
     def free(self) -> bool:
@@ -62,7 +72,7 @@ class Rendered:
     language: str
 
 
-_Facts = dict[str, CouponMail | str]
+_Facts = dict[str, CouponMail | str | None]
 
 
 def redeem_link(slug: str, code: str) -> str:
@@ -80,6 +90,7 @@ def render(mail: CouponMail, own_templates: Path | None = None) -> Rendered:
     facts = _facts(mail, language)
     words = _words(plain, mail.product_id, language, facts)
     text = _template(plain, mail.product_id, "layout.txt").render(facts, words=words)
+    facts |= {"contact_link": _mailto(mail.contact)} if mail.contact else {}
     html = _template(page, mail.product_id, "layout.mjml").render(
         facts, words=_words(page, mail.product_id, language, facts)
     )
@@ -113,6 +124,11 @@ def preview(
         language=language,
         sandbox=sandbox,
         contact="help@example.com",
+        full_price_cents=2999,
+        sender="Acme Books, 1 Example Street, London",
+        request_id="0123456789abcdef",
+        transaction_id="T-1",
+        recipient="Zoë Smith <zoe@example.com>",
     )
     return render(sample, own_templates)
 
@@ -125,7 +141,8 @@ class _MjmlLoader(BaseLoader):
 
     def get_source(self, environment: Environment, template: str) -> tuple[str, str, Callable[[], bool]]:
         source, name, is_current = self._files.get_source(environment, template)
-        return (mjml2html(source) if template.endswith(".mjml") else source), name, is_current
+        # Without MJML's own fonts, which it has mail clients load from Google wherever a layout names one of them.
+        return (mjml2html(source, fonts={}) if template.endswith(".mjml") else source), name, is_current
 
 
 @cache
@@ -150,11 +167,12 @@ def _template(part: Environment, product_id: str, name: str) -> Template:
 
 
 def _words(part: Environment, product_id: str, language: str, facts: _Facts) -> dict[str, str]:
-    """The default words, overridden by the product's."""
+    """The default words, overridden by the product's; English ones for what a language's words lack."""
     words: dict[str, str] = {}
-    for folder in _folders(product_id):
+    files = [f"{DEFAULT_PRODUCT}/{DEFAULT_LANGUAGE}.j2"]
+    for file in files + [f"{folder}/{language}.j2" for folder in _folders(product_id)]:
         with suppress(TemplateNotFound):
-            words |= vars(part.get_template(f"{folder}/{language}.j2").make_module(facts))
+            words |= vars(part.get_template(file).make_module(facts))
     return words
 
 
@@ -179,6 +197,16 @@ def _facts(mail: CouponMail, language: str) -> _Facts:
     return {
         "mail": mail,
         "lang": language,
-        "price": format_currency(Decimal(mail.price_cents) / 100, CURRENCY, locale=locale),
+        "price": _price(mail.price_cents, locale),
+        "full_price": None if mail.full_price_cents is None else _price(mail.full_price_cents, locale),
+        "contact_link": mail.contact,
         "until": format_date(mail.valid_until, "long", locale=locale),
     }
+
+
+def _price(cents: int, locale: str) -> str:
+    return format_currency(Decimal(cents) / 100, CURRENCY, locale=locale)
+
+
+def _mailto(address: str) -> Markup:
+    return Markup('<a href="mailto:{}">{}</a>').format(quote(address, safe="@"), address)

@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
 from hub.contracts.leanpub import DiscountRequest, PartnerFacts
-from hub.discounts import DiscountState, new_code
+from hub.discounts import CouponState, DiscountState, new_code
 from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.tables import Coupon, Discount, Origin, Partner, Product
@@ -37,6 +37,7 @@ class _Product:
     id: int
     slug: str
     package: str
+    full_price_cents: int | None
     price_cents: int
     valid_days: int
     max_uses: int
@@ -56,6 +57,7 @@ async def store(
 ) -> StoredDiscount:
     """Store the request and its future coupon, unless it repeats one of the last 24 h; that one is returned then.
 
+    What repeats a request that failed for good before any coupon or mail is a new try.
     The caller holds the partner's admission lock, so that of two equal requests at once the second finds the first.
     """
     repeat_hash = _repeat_hash(vault, partner_id, request, body)
@@ -98,15 +100,21 @@ def _repeat_hash(vault: Vault, partner_id: int, request: DiscountRequest, body: 
 
 async def _earlier(tx: Tx, partner_id: int, repeat_hash: bytes) -> StoredDiscount | None:
     recent = Discount.created_at > func.clock_timestamp() - REPEATS_WITHIN
-    same = select(Discount.id, Discount.public_id).where(
-        Discount.partner_id == partner_id, Discount.repeat_hash == repeat_hash, recent
+    came_to_nothing = (
+        (Discount.state == DiscountState.FAILED) & (Coupon.state == CouponState.INTENDED) & (Discount.mails_sent == 0)
+    )
+    same = (
+        select(Discount.id, Discount.public_id)
+        .join(Coupon, Coupon.discount_id == Discount.id)
+        .where(Discount.partner_id == partner_id, Discount.repeat_hash == repeat_hash, recent, ~came_to_nothing)
     )
     row = (await tx.execute(same.order_by(Discount.id).limit(1))).first()
     return None if row is None else StoredDiscount(row.id, row.public_id, fresh=False)
 
 
 async def _product(tx: Tx, partner_id: int, public_id: str) -> _Product:
-    columns = (Product.id, Product.slug, Product.package, Product.price_cents, Product.valid_days, Product.max_uses)
+    prices = (Product.full_price_cents, Product.price_cents)
+    columns = (Product.id, Product.slug, Product.package, *prices, Product.valid_days, Product.max_uses)
     ours = select(*columns).where(Product.partner_id == partner_id, Product.public_id == public_id)
     return _Product(*(await tx.execute(ours)).one())
 
@@ -118,6 +126,7 @@ def _coupon_columns(product: _Product, *, sandbox: bool) -> dict[str, Any]:
         "code": new_code(sandbox=sandbox),
         "slug": product.slug,
         "package": product.package,
+        "full_price_cents": product.full_price_cents,
         "price_cents": product.price_cents,
         "starts_on": today - timedelta(days=1),
         "ends_on": today + timedelta(days=product.valid_days),

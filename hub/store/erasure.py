@@ -42,7 +42,8 @@ async def erase(tx: Tx, vault: Vault, lead: Any) -> None:
     ended = {"states": [], "zones": [], "state": LeadState.ERASED, "why": WHY, "updated_at": now}
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(**unknown, **ended))
     await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
-    deleted = events.NewEvent("lead.deleted", {"lead_id": lead.id, "api": lead.api}, impersonal=True)
+    data = {"lead_id": lead.id, "api": lead.api, "lead": await events.erased_lead(tx, lead.id)}
+    deleted = events.NewEvent("lead.deleted", data, impersonal=True)
     await events.record(tx, vault, lead.partner_id, [deleted])
 
 

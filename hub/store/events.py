@@ -10,20 +10,34 @@ from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
-from hub.seal import Vault
+from hub.contracts import registry
+from hub.people import LeadSource, Person
+from hub.seal import DataKey, Vault
+from hub.store.contacts import PERSON, open_with
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
-from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event
+from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event, Lead, Submission
 
 BODY = "event.body"
 
-_SubjectKeys: TypeAlias = dict[tuple[int | None, int | None], bytes]
-"""Wrapped keys by lead id or discount id."""
+
+@dataclass(frozen=True, slots=True)
+class _Subject:
+    """What an event is about: the key that seals it, and what its data says of the lead."""
+
+    key: DataKey
+    lead: dict[str, Any] | None = None
+
+
+_Subjects: TypeAlias = dict[tuple[int | None, int | None], _Subject]
+"""By lead id or discount id."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
     """An event to be recorded. `type` is a `hub.webhooks.EventType`, `data` the webhook's `data`.
+
+    The data of an event about a lead also gets the lead's `lead` (hub.people.LeadSource).
 
     `campaign_payload` builds the payload for the endpoints of its campaign, where the partner's API has one of its own.
     `impersonal`: it holds no personal data, so that it can be delivered after its subject was erased.
@@ -50,30 +64,35 @@ async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[New
         return
     addressed: list[_AddressedEvent] = []
     now = datetime.now(UTC)
+    subjects = await _load_subjects(tx, vault, [event for event in new_events if not event.impersonal])
     for event in new_events:
+        subject = None if event.impersonal else subjects.get((event.lead_id, event.discount_id))
+        if subject is None and not event.impersonal:
+            continue  # it was erased meanwhile
         subscribed = [e.id for e in endpoints if e.campaign_id is None and (not e.types or event.type in e.types)]
         of_campaign = [e.id for e in endpoints if e.campaign_id is not None and e.campaign_id == event.campaign_id]
         if subscribed:
-            envelope = {"type": event.type, "timestamp": now.isoformat(), "data": event.data}
-            addressed.append(_AddressedEvent(event, envelope, subscribed))
+            data = event.data | {"lead": subject.lead} if subject and subject.lead else event.data
+            envelope = {"type": event.type, "timestamp": now.isoformat(), "data": data}
+            addressed.append(_AddressedEvent(event, subject, envelope, subscribed))
         if of_campaign and event.campaign_payload:
-            addressed.append(_AddressedEvent(event, await event.campaign_payload(), of_campaign))
+            addressed.append(_AddressedEvent(event, subject, await event.campaign_payload(), of_campaign))
     if addressed:
         await _insert(tx, vault, partner_id, addressed)
 
 
 @dataclass(frozen=True, slots=True)
 class _AddressedEvent:
-    """An event in one payload format, with the endpoints that get it so."""
+    """An event in one payload format, with the endpoints that get it so. `subject` None: an impersonal one."""
 
     event: NewEvent
+    subject: _Subject | None
     body: dict[str, Any]
     endpoint_ids: list[int]
 
 
 async def _insert(tx: Tx, vault: Vault, partner_id: int, addressed: Sequence[_AddressedEvent]) -> None:
-    keys = await _subject_keys(tx, [each.event for each in addressed if not each.event.impersonal])
-    rows = [_event_row(vault, partner_id, each, keys) for each in addressed]
+    rows = [_event_row(vault, partner_id, each) for each in addressed]
     ids = (await tx.execute(insert(Event).returning(Event.id, sort_by_parameter_order=True), rows)).scalars().all()
     deliveries = [
         {"event_id": event_id, "endpoint_id": endpoint_id}
@@ -84,13 +103,9 @@ async def _insert(tx: Tx, vault: Vault, partner_id: int, addressed: Sequence[_Ad
     await outbox.put(tx, outbox.Kind.DELIVER, delivery_ids)
 
 
-def _event_row(vault: Vault, partner_id: int, addressed: _AddressedEvent, keys: _SubjectKeys) -> dict[str, Any]:
+def _event_row(vault: Vault, partner_id: int, addressed: _AddressedEvent) -> dict[str, Any]:
     event, public_id = addressed.event, f"evt_{uuid4().hex}"
-    wrapped_key = None
-    if event.impersonal:
-        key, wrapped_key = vault.new_key()
-    else:
-        key = vault.unwrap(keys[event.lead_id, event.discount_id])
+    key, wrapped_key = (addressed.subject.key, None) if addressed.subject else vault.new_key()
     return {
         "public_id": public_id,
         "partner_id": partner_id,
@@ -102,14 +117,38 @@ def _event_row(vault: Vault, partner_id: int, addressed: _AddressedEvent, keys: 
     }
 
 
-async def _subject_keys(tx: Tx, new_events: Sequence[NewEvent]) -> _SubjectKeys:
+async def _load_subjects(tx: Tx, vault: Vault, new_events: Sequence[NewEvent]) -> _Subjects:
+    """The leads and discounts that the events are about, without those that were erased."""
     leads = {event.lead_id for event in new_events if event.lead_id is not None}
     discounts = {event.discount_id for event in new_events if event.discount_id is not None}
-    keys: _SubjectKeys = {}
+    subjects: _Subjects = {}
     if leads:
-        of_leads = select(Contact.lead_id, Contact.wrapped_key).where(Contact.lead_id.in_(leads))
-        keys |= {(lead_id, None): key for lead_id, key in await tx.execute(of_leads) if key}
+        rows = await tx.execute(_LEADS.where(Lead.id.in_(leads)))
+        subjects |= {(row.id, None): _lead_subject(vault, row) for row in rows}
     if discounts:
         of_discounts = select(Discount.id, Discount.wrapped_key).where(Discount.id.in_(discounts))
-        keys |= {(None, discount_id): key for discount_id, key in await tx.execute(of_discounts) if key}
-    return keys
+        rows = await tx.execute(of_discounts)
+        subjects |= {(None, row.id): _Subject(vault.unwrap(row.wrapped_key)) for row in rows if row.wrapped_key}
+    return subjects
+
+
+_LEADS = (
+    select(Lead.id, Lead.api, Lead.row_index, Submission.request_id, Contact.wrapped_key, Contact.sealed)
+    .join(Contact, Contact.lead_id == Lead.id)
+    .outerjoin(Submission, Submission.id == Lead.submission_id)
+    .where(Contact.wrapped_key.is_not(None))
+)
+
+
+def _lead_subject(vault: Vault, row: Any) -> _Subject:
+    key = vault.unwrap(row.wrapped_key)
+    person = Person.load(open_with(key, row.id, row.sealed, PERSON))
+    source = LeadSource(row.id, row.request_id, row.row_index)
+    return _Subject(key, source.block(person, masked=registry.find(row.api).masks_phones))
+
+
+async def erased_lead(tx: Tx, lead_id: int) -> dict[str, Any]:
+    """The `lead` that an event tells of a lead that is being erased: nothing personal."""
+    source = select(Lead.id, Submission.request_id, Lead.row_index)
+    mine = source.outerjoin(Submission, Submission.id == Lead.submission_id).where(Lead.id == lead_id)
+    return LeadSource(*(await tx.execute(mine)).one()).block(None)

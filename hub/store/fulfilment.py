@@ -22,7 +22,10 @@ from hub.store.tables import Coupon, Discount, Partner, Product
 
 @dataclass(frozen=True, slots=True)
 class LoadedDiscount:
-    """A request with its recipient, product and coupon. Prices in US cents; `age` is the time since it was accepted."""
+    """A request with its recipient, product and coupon. Prices in US cents; `age` is the time since it was accepted.
+
+    `full_price_cents`: without the coupon, None when it is not to be told.
+    """
 
     id: int
     public_id: str
@@ -40,6 +43,7 @@ class LoadedDiscount:
     code: str
     slug: str
     package: str
+    full_price_cents: int | None
     price_cents: int
     starts_on: datetime
     ends_on: datetime
@@ -71,6 +75,7 @@ _DISCOUNT = (
         Coupon.code,
         Coupon.slug,
         Coupon.package,
+        Coupon.full_price_cents,
         Coupon.price_cents,
         Coupon.starts_on,
         Coupon.ends_on,
@@ -149,12 +154,15 @@ async def record_sent_mail(tx: Tx, vault: Vault, discount: LoadedDiscount) -> No
         await _record_event(tx, vault, discount, "discount.sent")
 
 
-async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str) -> None:
-    """The request is FAILED, with an event, unless it was SENT. Safe to run twice."""
+async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str, told: str) -> None:
+    """The request is FAILED, with an event, unless it was SENT. Safe to run twice.
+
+    `reason` is for the operator, `told` is the reason that the event gives its partner.
+    """
     mine = update(Discount).where(Discount.id == discount.id, Discount.state == DiscountState.TAKEN)
     failed = mine.values(state=DiscountState.FAILED, why=reason, updated_at=func.clock_timestamp())
     if (await tx.execute(failed.returning(Discount.id))).first():
-        await _record_event(tx, vault, discount, "discount.failed", reason=reason)
+        await _record_event(tx, vault, discount, "discount.failed", reason=told)
 
 
 async def _update(tx: Tx, discount_id: int, **values: Any) -> None:
@@ -166,7 +174,9 @@ async def _record_event(
     tx: Tx, vault: Vault, discount: LoadedDiscount, event_type: Literal["discount.sent", "discount.failed"], **more: str
 ) -> None:
     data = {
-        "request_id": discount.public_id,
+        "requestId": discount.public_id,
+        "transactionId": discount.transaction_id,
+        "request_id": discount.public_id,  # as the first release named them
         "transaction_id": discount.transaction_id,
         "product_id": discount.product_id,
         "origin": discount.origin,

@@ -121,17 +121,17 @@ _NEXT_IDS = text("SELECT nextval('lead_id_seq') FROM generate_series(1, :n)")
 _INSERT = text("""
     WITH new AS (
         SELECT * FROM unnest(
-            CAST(:id AS bigint[]), CAST(:campaign_id AS bigint[]), CAST(:dedupe_key AS bytea[]),
-            CAST(:phone_hash AS bytea[]), CAST(:grade AS text[]), CAST(:region AS text[]), CAST(:zones AS text[]),
-            CAST(:language AS text[]), CAST(:states AS text[]), CAST(:state AS text[]), CAST(:why AS text[]),
-            CAST(:started AS boolean[]), CAST(:delay AS interval[]), CAST(:wrapped_key AS bytea[]),
-            CAST(:sealed AS bytea[]), CAST(:email_hash AS bytea[])
-        ) AS new (id, campaign_id, dedupe_key, phone_hash, grade, region, zones, language, states, state, why, started,
-                  delay, wrapped_key, sealed, email_hash)
+            CAST(:id AS bigint[]), CAST(:row_index AS integer[]), CAST(:campaign_id AS bigint[]),
+            CAST(:dedupe_key AS bytea[]), CAST(:phone_hash AS bytea[]), CAST(:grade AS text[]),
+            CAST(:region AS text[]), CAST(:zones AS text[]), CAST(:language AS text[]), CAST(:states AS text[]),
+            CAST(:state AS text[]), CAST(:why AS text[]), CAST(:started AS boolean[]), CAST(:delay AS interval[]),
+            CAST(:wrapped_key AS bytea[]), CAST(:sealed AS bytea[]), CAST(:email_hash AS bytea[])
+        ) AS new (id, row_index, campaign_id, dedupe_key, phone_hash, grade, region, zones, language, states, state,
+                  why, started, delay, wrapped_key, sealed, email_hash)
     ), stored AS (
-        INSERT INTO lead (id, partner_id, api, submission_id, campaign_id, dedupe_key, phone_hash, grade, region, zones,
-                          language, states, state, why, started, dial_at)
-        SELECT id, :partner_id, :api, :submission_id, campaign_id, dedupe_key, phone_hash, grade, region,
+        INSERT INTO lead (id, row_index, partner_id, api, submission_id, campaign_id, dedupe_key, phone_hash, grade,
+                          region, zones, language, states, state, why, started, dial_at)
+        SELECT id, row_index, :partner_id, :api, :submission_id, campaign_id, dedupe_key, phone_hash, grade, region,
                string_to_array(zones, ','), language, string_to_array(states, ','), state, why, started,
                statement_timestamp() + delay
         FROM new ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
@@ -166,15 +166,16 @@ def _row(vault: Vault, draft: _Draft, *, started: bool) -> dict[str, object]:
     """The lead and its contact, as _INSERT takes them: lists of names joined by commas."""
     lead = draft.lead
     key, wrapped = vault.new_key()
-    reached = reach(vault, lead.phone, lead.zones)
+    reached = reach(vault, lead.phone, lead.zones, lead.states)
     return {
         "id": draft.id,
+        "row_index": draft.index,
         "dedupe_key": draft.key,
         "campaign_id": lead.campaign_id,
         **reached,
         "zones": ",".join(reached["zones"]),
         "language": lead.language,
-        "states": ",".join(sorted(lead.states)),
+        "states": ",".join(reached["states"]),
         "state": LeadState.REFUSED if lead.refused else LeadState.SCHEDULED,
         "why": lead.refused,
         "started": started or lead.refused is not None,
@@ -184,11 +185,14 @@ def _row(vault: Vault, draft: _Draft, *, started: bool) -> dict[str, object]:
     }
 
 
-def reach(vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The columns that say by which number, and in which zones, a lead is reached."""
+def reach(
+    vault: Vault, phone: phones.Phone | None, zones: tuple[str, ...] = (), states: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """The columns that say by which number, and by the hours of which zones and states, a lead is reached."""
     return {
         "phone_hash": vault.index("phone", phone.e164) if phone else None,
         "grade": (phone.refusal or phone.grade) if phone else None,
         "region": phone.region if phone else None,
         "zones": list(time_zones.candidates(zones or phone.zones, phone.e164)) if phone else [],
+        "states": sorted(states),
     }

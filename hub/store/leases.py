@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import text
 
+from hub.people import Person
 from hub.seal import Vault
 from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
@@ -23,7 +23,7 @@ class Lease:
     until: datetime
     campaign: str
     language: str | None
-    person: dict[str, Any]
+    person: Person
 
 
 # A call that is leased by another request just now is passed over, not waited for.
@@ -70,7 +70,7 @@ async def lease(tx: Tx, vault: Vault, dialer_id: int, most: int, hold: timedelta
             until=row.lease_until,
             campaign=row.campaign,
             language=row.language,
-            person=open_column(vault, row.lead_id, row.wrapped_key, row.sealed, PERSON),
+            person=Person.load(open_column(vault, row.lead_id, row.wrapped_key, row.sealed, PERSON)),
         )
         for row in rows
     ]

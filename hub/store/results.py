@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, func, select
 
 from hub.contracts import registry
 from hub.leads import Outcome, Record
+from hub.people import Person
 from hub.seal import Vault
 from hub.store.contacts import PERSON, RESPONSES, open_column
 from hub.store.db.engine import Tx
@@ -61,7 +62,7 @@ def _record(vault: Vault, row: Any) -> Record:
     return Record(
         id=row.id,
         campaign=row.public_id,
-        person=open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON),
+        person=Person.load(open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON)),
         outcome=Outcome(row.outcome) if row.outcome else None,
         created_at=row.created_at,
         called_at=row.called_at,

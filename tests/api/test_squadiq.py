@@ -131,6 +131,17 @@ def test_an_update_merges_and_moves_the_waiting_call(sender: Sender, dialer: Dia
     assert dialer.report(call, "interested").ok
 
 
+def test_an_update_of_the_location_moves_the_waiting_calls_hours(hub: Hub, sender: Sender, dialer: Dialer) -> None:
+    sender.create("a")
+    eventually(lambda: sender.rows() == [("calling", None)])
+    assert sender.send("update", {"lead_id": "a", "timezone": "Asia/Dubai", "phone_number": None}).status_code == 200
+    assert hub.query("SELECT zones FROM lead WHERE partner_id = $1", sender.partner["id"]) == [(["Asia/Dubai"],)]
+    [call] = dialer.lease()
+    assert call["person"]["given"]["timezone"] == "Asia/Dubai"
+    states = "SELECT call.state FROM call JOIN lead ON lead.id = lead_id WHERE lead.partner_id = $1 ORDER BY call.id"
+    assert hub.query(states, sender.partner["id"]) == [("withdrawn",), ("leased",)]
+
+
 def test_an_update_during_a_call_counts_for_the_next(hub: Hub, sender: Sender, dialer: Dialer) -> None:
     policy = json.dumps({"spacing": {"no_answer": 0}})
     hub.query("UPDATE campaign SET policy = $1 WHERE partner_id = $2", policy, sender.partner["id"])

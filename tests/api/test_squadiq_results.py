@@ -69,6 +69,21 @@ def test_a_processed_lead_is_reported_in_the_documented_words(
     assert all(moment.endswith("+00:00") for moment in moments)
 
 
+@pytest.mark.parametrize("operation", ["disable", "convert"])
+def test_a_lead_that_is_stopped_between_calls_is_processed_by_its_last_outcome(
+    sender: Sender, dialer: Dialer, operation: str
+) -> None:
+    sender.create("a", "b")
+    for call in dialer.lease(most=2):
+        if call["person"]["given"]["lead_id"] == "a":
+            assert dialer.report(call, "busy").json()["lead_state"] == "scheduled"
+    assert sender.results() == []
+    for lead_id in ("a", "b"):
+        assert sender.send(operation, {"lead_id": lead_id, "detail": "sold"}).ok
+    told = [(lead["lead_id"], lead["lead_outcome"], lead["processed_at"] is None) for lead in sender.results()]
+    assert told == [("a", "Not Connected : Busy", False)]
+
+
 def test_a_number_that_is_never_dialled_is_processed_as_failed(sender: Sender, dialer: Dialer) -> None:
     sender.create("a", phone_number="+911861123456789")
     eventually(lambda: [lead["lead_outcome"] for lead in sender.results()] == ["Not Connected : Failed"])

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from html import unescape
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from temporalio.client import Client
 
+from hub.discounts import OPERATORS_REASON
 from tests.fakes.leanpub import API_KEY, Fault
 from tests.support.dialing import eventually
 from tests.support.outside import DROP, Outside, running_outside
@@ -113,12 +115,16 @@ def test_the_buyer_gets_one_mail_with_a_coupon_that_leanpub_knows(shop: Shop) ->
 def test_sandbox_makes_no_coupon_and_mails_no_buyer(shop: Shop, *, ready: bool, asked: Any) -> None:
     shop.hub.query("UPDATE partner SET production_ready = $1 WHERE id = $2", ready, shop.partner["id"])
     before = len(shop.outside.leanpub.requests)
-    request = shop.ask("buyer@example.com", sandboxMode=asked)
+    request = shop.ask("buyer@example.com", sandboxMode=asked, transactionId=f"T-sandbox-{ready}-{asked}")
     shop.becomes(request, "sent")
     assert shop.outside.postman.to("buyer@example.com") == []
     mail = shop.outside.postman.to(SANDBOX)[-1]
     assert shop.code(request) in mail.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert (shop.code(request)[:7], mail["Subject"][:9]) == ("SANDBOX", "[Sandbox]")
+    for part in ("plain", "html"):
+        text = unescape(mail.get_body((part,)).get_content())  # type: ignore[union-attr]
+        for fact in (request, "T-sandbox", "Zoë Smith <buyer@example.com>", "Acme Discounts (discounts@acme"):
+            assert fact in text
     assert len(shop.outside.leanpub.requests) == before
 
 
@@ -235,10 +241,40 @@ def test_what_leanpub_refuses_fails_with_an_event(shop: Shop, fault: Fault, reas
         eventually(lambda: len(receiver.log) == 1)
         webhook = receiver.log[0][0]
         event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
-    assert (event["type"], event["data"]["request_id"]) == ("discount.failed", request)
-    assert (event["data"]["transaction_id"], reason in event["data"]["reason"]) == ("T-9", True)
+    assert (event["type"], event["data"]["requestId"]) == ("discount.failed", request)
+    # Books and keys at Leanpub are the operator's alone.
+    assert (event["data"]["transactionId"], event["data"]["reason"]) == ("T-9", OPERATORS_REASON)
     assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {reason}")
     assert shop.outside.postman.to("refused@example.com") == []
+
+
+def test_a_refused_recipient_is_told_without_the_servers_codes(shop: Shop) -> None:
+    with HTTPServer(host="127.0.0.1") as receiver:
+        receiver.expect_request("/hook").respond_with_data("ok")
+        shop.hub.endpoint(shop.partner["id"], receiver.url_for("/hook"), "discount.failed")
+        shop.outside.postman.on_recipient.append("550 5.1.1 <nobody@example.com>: unknown")
+        shop.ask("nobody@example.com")
+        eventually(lambda: len(receiver.log) == 1)
+        event = receiver.log[0][0].get_json()
+    assert event["data"]["reason"] == "the recipient's mail server refused it"
+
+
+def test_after_a_failure_before_coupon_and_mail_a_repeat_is_a_new_try(shop: Shop) -> None:
+    shop.outside.leanpub.next(Fault(status=401))
+    first = shop.ask("retry@example.com", transactionId="T-retry")
+    shop.becomes(first, "failed")
+    second = shop.ask("retry@example.com", transactionId="T-retry")
+    assert second != first
+    shop.becomes(second, "sent")
+    assert shop.ask("retry@example.com", transactionId="T-retry") == second
+    assert len(shop.outside.postman.to("retry@example.com")) == 1
+
+
+def test_after_a_failure_with_a_coupon_a_repeat_is_no_new_try(shop: Shop) -> None:
+    shop.outside.postman.on_recipient.append("550 5.1.1 unknown")
+    first = shop.ask("gone-again@example.com", transactionId="T-gone")
+    shop.becomes(first, "failed")
+    assert shop.ask("gone-again@example.com", transactionId="T-gone") == first
 
 
 def test_a_sent_mail_is_reported_by_an_event(shop: Shop) -> None:
@@ -249,7 +285,7 @@ def test_a_sent_mail_is_reported_by_an_event(shop: Shop) -> None:
         eventually(lambda: len(receiver.log) == 1)
         webhook = receiver.log[0][0]
         event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
-    assert (event["type"], event["data"]["request_id"]) == ("discount.sent", request)
+    assert (event["type"], event["data"]["requestId"]) == ("discount.sent", request)
     assert "event@example.com" not in webhook.get_data(as_text=True)
 
 

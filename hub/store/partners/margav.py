@@ -108,6 +108,7 @@ async def _create(
         "partner_id": tenant.id,
         "api": tenant.api,
         "submission_id": submission.id,
+        "row_index": 0,
         "started": True,
     }
     if submission.lead_id is not None:

@@ -4,15 +4,17 @@ Whoever changes a lead locks it first, so that these take turns with the due tim
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, func, literal, select, update
 
-from hub.contracts.squadiq import identity
-from hub.contracts.squadiq_bodies import UNKNOWN, InvalidRequest, LeadReference, ParsedUpdate, ResponsesQuery
+from hub.contracts import squadiq
+from hub.contracts.squadiq_bodies import UNKNOWN, InvalidRequest, LeadReference, ParsedUpdate, ResponsesQuery, phone_of
+from hub.dialing.time_zones import locate
 from hub.errors import Forbidden, NotFound
 from hub.leads import Campaign, LeadState, Record, Tenant
+from hub.people import Person
 from hub.seal import Vault
 from hub.store import contacts, erasure, events, results, withdrawals
 from hub.store.db import outbox
@@ -31,7 +33,7 @@ class CampaignScope:
     campaign: Campaign
 
     def key(self, vault: Vault, lead_id: str) -> bytes:
-        return identity_key(vault, self.tenant, identity(self.campaign, lead_id))
+        return identity_key(vault, self.tenant, squadiq.identity(self.campaign, lead_id))
 
 
 async def find_scope(tx: Tx, partner_id: int, campaign_id: str) -> CampaignScope:
@@ -47,28 +49,35 @@ async def disable(tx: Tx, vault: Vault, scope: CampaignScope, references: Sequen
     known = await _locked(tx, vault, scope, [one.lead_id for one in references])
     if unknown := [one.error(UNKNOWN) for one in references if one.lead_id not in known]:
         raise InvalidRequest(unknown)
-    await _stop(tx, list(known.values()), "disabled by its sender")
+    await _stop(tx, vault, scope, list(known.values()), "disabled by its sender")
     return len(known)
 
 
 async def update_lead(tx: Tx, vault: Vault, scope: CampaignScope, sent: ParsedUpdate) -> int:
-    """Merge what is sent into what is stored, and move a waiting call to the new number; returns the lead's id.
+    """Merge what is sent into what is stored, and move a waiting call to the new number and hours; returns the id.
 
     A call that a dialer holds now is made as it was given. Raises NotFound.
     """
     lead = await _one(tx, vault, scope, sent.lead_id)
     known = await contacts.load_contact(tx, vault, lead.id)
-    await contacts.save_person(tx, vault, lead.id, known.key, known.person | sent.person)
-    changed: dict[str, object] = {"updated_at": func.clock_timestamp()}
-    if sent.phone is not None:
-        reached = reach(vault, sent.phone)
-        changed |= reached
-        if reached["phone_hash"] != lead.phone_hash and LeadState(lead.state).open:
+    before = Person.load(known.person)
+    given = before.given | sent.given
+    phone = phone_of(given["phone_number"])  # none: it was valid when it came, by the numbering plan of that time
+    person = replace(before, given=given) if phone is None else squadiq.person(given, phone)
+    await contacts.save_person(tx, vault, lead.id, known.key, person.as_json())
+    changed: dict[str, Any] = {"updated_at": func.clock_timestamp()}
+    if phone is not None:
+        location = locate(phone, given)
+        changed |= reach(vault, phone, location.zones, location.states)
+        if LeadState(lead.state).open and any(changed[name] != getattr(lead, name) for name in _DECIDES_WHEN):
             if not await withdrawals.stop_all(tx, [lead.id]):
-                changed |= {"state": LeadState.SCHEDULED, "why": "its number was changed"}
+                changed |= {"state": LeadState.SCHEDULED, "why": "its number or location was changed"}
             await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(changed))
     return int(lead.id)
+
+
+_DECIDES_WHEN = ("phone_hash", "zones", "states")
 
 
 async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, detail: str) -> int:
@@ -79,7 +88,7 @@ async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, deta
         await contacts.save_responses(tx, lead.id, known.key, known.responses | {"converted": detail})
         data = {"lead_id": lead.id, "api": lead.api, "campaign": scope.campaign.public_id, "detail": detail}
         await events.record(tx, vault, lead.partner_id, [events.NewEvent("lead.converted", data, lead_id=lead.id)])
-    await _stop(tx, [lead], "converted by its sender")
+    await _stop(tx, vault, scope, [lead], "converted by its sender")
     return int(lead.id)
 
 
@@ -102,13 +111,25 @@ async def responses(tx: Tx, vault: Vault, scope: CampaignScope, query: Responses
     return await results.page_of(tx, vault, where, query.page, query.size)
 
 
-async def _stop(tx: Tx, leads: Sequence[Any], why: str) -> None:
-    """No call starts any more; one that a dialer holds may end, and its outcome will be recorded."""
-    ids = [lead.id for lead in leads if LeadState(lead.state).open]
-    await withdrawals.stop_all(tx, ids)
+async def _stop(tx: Tx, vault: Vault, scope: CampaignScope, leads: Sequence[Any], why: str) -> None:
+    """No call starts any more; one that a dialer holds may end, and its outcome will be recorded.
+
+    Who was called before is processed now, by the last outcome.
+    """
+    open_leads = [lead for lead in leads if LeadState(lead.state).open]
+    ids = [lead.id for lead in open_leads]
+    held = await withdrawals.stop_all(tx, ids)
     ended = {"state": LeadState.DISABLED, "why": why, "updated_at": func.clock_timestamp()}
     await tx.execute(update(Lead).where(Lead.id == func.any(ids)).values(ended))
     await outbox.put(tx, outbox.Kind.WAKE_LEAD, ids)
+    called = [lead for lead in open_leads if lead.outcome is not None and lead.id not in held]
+    mine = update(Lead).where(Lead.id == func.any([lead.id for lead in called]))
+    await tx.execute(mine.values(processed_at=func.clock_timestamp()))
+    campaign = scope.campaign.public_id
+    for lead in called:
+        data = {"lead_id": lead.id, "api": lead.api, "campaign": campaign, "outcome": lead.outcome}
+        processed = results.processed(tx, vault, lead, data | {"attempts": lead.attempts})
+        await events.record(tx, vault, lead.partner_id, [processed])
 
 
 async def _locked(tx: Tx, vault: Vault, scope: CampaignScope, lead_ids: Sequence[str]) -> dict[str, Any]:

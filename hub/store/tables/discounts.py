@@ -44,6 +44,7 @@ class Coupon(Base):
     code: Mapped[str] = mapped_column(unique=True)
     slug: Mapped[str]
     package: Mapped[str]
+    full_price_cents: Mapped[int | None]
     price_cents: Mapped[int]
     starts_on: Mapped[Moment]
     ends_on: Mapped[Moment]

@@ -1,6 +1,6 @@
 """Leads, their contacts and calls. Only `contact` holds personal data, sealed by a key per lead."""
 
-from sqlalchemy import ForeignKey, Index, text
+from sqlalchemy import ForeignKey, Index, Integer, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.leads import LeadState, Outcome
@@ -12,7 +12,7 @@ class Lead(Base):
 
     `dedupe_key` is the keyed hash of its identity in its API (null: other leads may have the same), `phone_hash` of its
     E.164. `grade` is a `hub.phones.Grade`, or the `DialRefusal` that forbids any call. `why` says in words what it
-    waits for or why it ended.
+    waits for or why it ended. `row_index`: which row of its submission it was, from 0; null: of the first release.
     """
 
     __tablename__ = "lead"
@@ -25,6 +25,7 @@ class Lead(Base):
     api: Mapped[str]
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
     submission_id: Mapped[int] = mapped_column(index=True)
+    row_index: Mapped[int | None] = mapped_column(Integer)
     agent_id: Mapped[int | None] = mapped_column(ForeignKey("agent.id"))
     dedupe_key: Mapped[bytes | None] = mapped_column(unique=True)
     phone_hash: Mapped[bytes | None] = mapped_column(index=True)

@@ -102,7 +102,10 @@ class Origin(Base):
 
 
 class Product(Base):
-    """A product that a Leanpub partner may discount: the book, and its coupon's price, validity and uses."""
+    """A product that a Leanpub partner may discount: the book, and its coupon's price, validity and uses.
+
+    `full_price_cents` is what it costs without a coupon; null: the mail does not tell.
+    """
 
     __tablename__ = "product"
     __table_args__ = (UniqueConstraint("partner_id", "public_id"),)
@@ -113,6 +116,7 @@ class Product(Base):
     title: Mapped[str]
     language: Mapped[str] = mapped_column(server_default="en")
     package: Mapped[str] = mapped_column(server_default="book")
+    full_price_cents: Mapped[int | None]
     price_cents: Mapped[int]
     valid_days: Mapped[int] = mapped_column(server_default=text("30"))
     max_uses: Mapped[int] = mapped_column(server_default=text("1"))

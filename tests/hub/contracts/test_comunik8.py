@@ -49,14 +49,13 @@ def lead(**changes: Any) -> NewLead:
         ("mobile", "12", "Mobile is not a valid phone number."),
         ("mobile", "+1234567890", "Mobile is not a valid phone number."),
         ("mobile", "07840CALLME", "Mobile is not a valid phone number."),
-        ("mobile", 7840258823, "Mobile is not a valid phone number."),
+        ("mobile", 7840258823.5, "Mobile is not a valid phone number."),
         ("type", {}, "Type must be a string."),
         ("data", None, "Empty or invalid content of `data` field"),
         ("data", {"a": 1}, "Empty or invalid content of `data` field"),
         ("data", "{", "Empty or invalid content of `data` field"),
         ("data", '{"a":1,"a":2}', "Empty or invalid content of `data` field"),
         ("data", '{"a":"\\u0000"}', "Empty or invalid content of `data` field"),
-        ("delays", "", "Delays must be a number."),
         ("delays", "ten", "Delays must be a number."),
         ("delays", True, "Delays must be a number."),
         ("delays", 1.5, "Delays must be a number."),
@@ -86,7 +85,36 @@ def test_the_same_mobile_is_the_same_lead_however_it_is_written(mobile: str) -> 
 
 def test_everything_sent_is_kept_as_it_was_sent() -> None:
     sent = {"subtype": "valeter", "other_phone": " ask for Jo ", "data": '{"a": 1}', "colour": ["red"]}
-    assert lead(**sent).person == WHOLE | sent | {"name": "John Doe", "phone": "+447840258823", "extension": None}
+    assert lead(**sent).person["given"] == WHOLE | sent
+
+
+def test_the_hubs_own_fields_of_a_person_overwrite_nothing_that_was_sent() -> None:
+    sent = {"name": "shadow", "phone": "mine", "extension": 3, "given": {}, "reference": 9, "mobile": 447840258823}
+    person = lead(**sent).person
+    assert person == {
+        "name": "John Doe",
+        "phone": "+447840258823",
+        "phone_sent": "447840258823",
+        "extension": None,
+        "email": "john@example.com",
+        "reference": None,
+        "given": WHOLE | sent,
+    }
+
+
+@pytest.mark.parametrize("blank", [None, "", " "])
+def test_a_blank_is_absence_where_the_field_is_no_text(blank: Any) -> None:
+    assert comunik8.lead_errors(WHOLE | {"delays": blank, "test": blank}) == {}
+    assert lead(delays=blank).delay == timedelta()
+    assert not comunik8.is_test(WHOLE | {"test": blank})
+    assert set(comunik8.lead_errors(WHOLE | {"data": blank})) == {"data"}
+
+
+@pytest.mark.parametrize(
+    "sent", [{"postcode": "JE2 3AB"}, {"data": '{"zip": "x", "postal_code": "je2 3ab"}'}, {"timezone": "Europe/Jersey"}]
+)
+def test_where_the_lead_says_it_is_counts_before_its_number(sent: dict[str, str]) -> None:
+    assert lead(**sent).zones == ("Europe/Jersey",)
 
 
 def test_an_unknown_type_is_kept_but_refused() -> None:

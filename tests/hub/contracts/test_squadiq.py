@@ -19,6 +19,7 @@ from hub.contracts.squadiq_bodies import (
     validate_leads,
 )
 from hub.leads import Campaign, Created, Existing, LeadState, NewLead, Outcome, Record, Tenant
+from hub.people import Person
 
 PLAIN = Campaign(7, "renewals", None, ())
 STRICT = Campaign(8, "strict", "ta", ("policy",))
@@ -87,20 +88,39 @@ def test_a_number_is_the_same_lead_however_it_is_written(number: str, prefix: st
     assert isinstance(row, NewLead)
     assert row.phone
     assert row.phone.e164 == f"+91{number}"
-    assert row.person["phone_number"] == written["phone_number"]
+    assert row.person["phone_sent"] == row.person["given"]["phone_number"] == written["phone_number"]
 
 
 def test_fields_of_the_hubs_own_names_are_kept_beside_them() -> None:
     [row] = squadiq.read(lead(phone="mine", name="shadow", extension=3), TENANT, PLAIN.id)
     assert isinstance(row, NewLead)
-    kept = {key: row.person[key] for key in ("custom_phone", "custom_name", "custom_extension", "phone", "name")}
-    assert kept == {
-        "custom_phone": "mine",
-        "custom_name": "shadow",
-        "custom_extension": 3,
-        "phone": "+919840012345",
+    assert row.person == {
         "name": "John Doe",
+        "phone": "+919840012345",
+        "phone_sent": "+919840012345",
+        "extension": None,
+        "email": None,
+        "reference": "a",
+        "given": lead(phone="mine", name="shadow", extension=3),
     }
+
+
+def test_leads_of_the_first_release_are_read_as_they_were_stored() -> None:
+    stored = lead(custom_name="shadow", name="John Doe", phone="+919840012345", extension="5")
+    person = Person.load(stored)
+    assert (person.name, person.phone, person.extension, person.reference) == ("John Doe", "+919840012345", "5", "a")
+    assert person.given == stored
+
+
+def test_a_null_in_an_update_changes_nothing() -> None:
+    update = parse_update({"lead_id": 5, "phone_number": None, "policy": None, "city": None}, STRICT)
+    assert (update.lead_id, update.given) == ("5", {"lead_id": "5", "city": None})
+
+
+def test_a_time_zone_of_the_leads_own_counts() -> None:
+    [row] = squadiq.read(lead(time_zone="Asia/Dubai"), TENANT, PLAIN.id)
+    assert isinstance(row, NewLead)
+    assert row.zones == ("Asia/Dubai",)
 
 
 @pytest.mark.parametrize(("campaign", "spoken"), [(PLAIN, "hi"), (STRICT, "ta")])
@@ -136,7 +156,7 @@ def test_every_outcome_has_its_words_and_no_number_is_shown(outcome: Outcome, pr
     record = Record(
         id=1,
         campaign="renewals",
-        person=squadiq.read(lead(), TENANT, PLAIN.id)[0].person,  # type: ignore[union-attr]
+        person=Person.load(squadiq.read(lead(), TENANT, PLAIN.id)[0].person),  # type: ignore[union-attr]
         outcome=outcome,
         created_at=at,
         called_at=at + timedelta(minutes=1),

@@ -1,7 +1,9 @@
 """The MIME message: headers, encodings, and that no name or address can inject a header."""
 
+import re
 from datetime import UTC, datetime
 from email import message_from_bytes
+from email.header import decode_header, make_header
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage
 from email.policy import default
@@ -67,6 +69,40 @@ def test_an_ordinary_mail_is_pure_ascii_in_short_lines() -> None:
     assert wire.isascii()
     assert max(map(len, wire.split(b"\r\n"))) <= 78
     assert b"\n" not in wire.replace(b"\r\n", b"")
+
+
+WORDS = st.sampled_from(
+    [
+        "Your",
+        "discount",
+        "for",
+        "Größe",
+        "der",
+        "Übung",
+        "„Ärger“",
+        "(2nd",
+        "edition),",
+        "Überschriften" * 6,
+        "Band" * 20,
+    ]
+)
+
+
+@given(words=st.lists(WORDS, min_size=1, max_size=25), local=st.sampled_from(["john", "jörg"]))
+def test_folding_a_subject_loses_and_adds_no_space(words: list[str], local: str) -> None:
+    subject = " ".join(words)
+    message = built(rendered=Rendered(subject, "t", "<p>", "en"), to=Mailbox(f"{local}@example.com"))
+    head = serialise(message).decode().partition("\r\n\r\n")[0]
+    unfolded = head.replace("\r\n ", " ").split("\r\n")
+    [sent] = [line.removeprefix("Subject:").strip() for line in unfolded if line.startswith("Subject:")]
+    assert str(make_header(decode_header(sent))) == subject
+
+
+def test_folding_a_name_loses_and_adds_no_space() -> None:
+    name = "Jörg von und zu Größenwahn Übung Ärger Straße"
+    wire = serialise(built(to=Mailbox("john@example.com", name))).decode("ascii")
+    [sent] = re.findall(r"^To: (.*?)\r\n <john@example.com>\r$", wire, re.DOTALL | re.MULTILINE)
+    assert str(make_header(decode_header(sent.replace("\r\n", "")))) == name
 
 
 def test_a_non_ascii_name_is_encoded_as_rfc_2047_says() -> None:

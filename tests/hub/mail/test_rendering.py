@@ -1,5 +1,6 @@
 """The coupon e-mail's content, per product and language, and that no input changes its structure."""
 
+import re
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
@@ -74,10 +75,58 @@ def test_every_link_of_the_html_redeems() -> None:
     assert set(Page(render(MAIL).html).links) == {"https://leanpub.com/durable-workflows/c/H-7KQ4ZM2X"}
 
 
-def test_the_html_loads_nothing_and_runs_nothing() -> None:
-    page = Page(render(MAIL).html)
+@pytest.mark.parametrize("font", [None, "Roboto", "Open Sans", "Ubuntu"])
+def test_the_html_loads_nothing_and_runs_nothing(tmp_path: Path, font: str | None) -> None:
+    if font:  # an operator's own layout, with a font that MJML knows where to load
+        (tmp_path / "foobar").mkdir()
+        (tmp_path / "foobar" / "layout.mjml").write_text(
+            f'<mjml><mj-body><mj-section><mj-column><mj-text font-family="{font}">Hi</mj-text>'
+            "</mj-column></mj-section></mj-body></mjml>"
+        )
+    html = render(MAIL, tmp_path).html
+    page = Page(html)
     assert page.loads == []
     assert not {"script", "img", "iframe", "form"} & set(page.tags)
+    assert not re.findall(r"@import|url\(|googleapis", html)
+
+
+def test_the_price_before_is_shown_where_it_is_known() -> None:
+    mail = render(replace(MAIL, full_price_cents=2999))
+    for part in (mail.text, Page(mail.html).text):
+        assert "instead of $29.99" in part
+    assert "statt" in render(replace(MAIL, full_price_cents=2999, language="de")).text
+    assert "instead of" not in render(MAIL).text + render(MAIL).html
+
+
+def test_the_contact_can_be_written_to_by_a_click() -> None:
+    mail = render(replace(MAIL, contact="help+a&b@example.com"))
+    assert "Write to help+a&b@example.com." in mail.text
+    page = Page(mail.html)
+    assert "mailto:help%2Ba%26b@example.com" in page.links
+    assert "Write to help+a&b@example.com" in page.text
+
+
+def test_both_parts_say_who_sends_the_mail() -> None:
+    mail = render(replace(MAIL, sender="Acme <Books>, London"))
+    for part in (mail.text, Page(mail.html).text):
+        assert "Sent by Acme <Books>, London." in part
+
+
+def test_sandbox_mail_names_request_transaction_and_intended_recipient() -> None:
+    known = replace(MAIL, request_id="r-1", transaction_id="T-1", recipient="Zoë <zoe@example.com>")
+    mail = render(replace(known, sandbox=True))
+    for part in (mail.text, Page(mail.html).text):
+        for fact in ("Request: r-1", "Transaction: T-1", "Recipient: Zoë <zoe@example.com>"):
+            assert fact in part
+    assert "zoe@example.com" not in render(known).text + render(known).html
+
+
+def test_words_that_a_language_lacks_are_english(tmp_path: Path) -> None:
+    (tmp_path / "default").mkdir()
+    (tmp_path / "default" / "fr.j2").write_text("{%- set greeting -%} Bonjour {{ mail.first_name }}, {%- endset -%}")
+    mail = render(replace(MAIL, language="fr", sender="Acme"), tmp_path)
+    assert "Bonjour Jörg," in mail.text
+    assert "Sent by Acme." in mail.text
 
 
 def test_both_colour_schemes_are_declared() -> None:

@@ -1,0 +1,100 @@
+"""The person behind a lead: what the hub made of a row, beside the row as it was sent; and what partners get of it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from hub import phones
+from hub.phones import Phone
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """All that is known of whom to call. `given` is the row as it was sent, under its sender's own names.
+
+    `phone` is E.164, `phone_sent` the text it was read from; None: there is none. `reference` is the partner's own id
+    of the lead.
+    """
+
+    name: str | None
+    phone: str | None
+    phone_sent: str | None
+    extension: str | None
+    email: str | None
+    reference: str | None
+    given: dict[str, Any]
+
+    @classmethod
+    def read(
+        cls,
+        given: Mapping[str, Any],
+        phone: Phone,
+        *,
+        phone_sent: Any,
+        name: str,
+        email: Any = None,
+        reference: str | None = None,
+    ) -> Self:
+        """From a row that its contract accepts. `phone_sent`: what `phone` was read from, in decoded JSON."""
+        return cls(
+            name=name.strip(),
+            phone=phone.e164,
+            phone_sent=phones.text_of(phone_sent),
+            extension=phone.extension,
+            email=email if isinstance(email, str) and email else None,
+            reference=reference,
+            given=dict(given),
+        )
+
+    @classmethod
+    def load(cls, stored: dict[str, Any]) -> Self:
+        """From what is stored: by `as_json`, or flat, with the row's fields and the hub's among each other.
+
+        Flat are the reports of Margav's dialers, and all leads of the first release.
+        """
+        if set(stored) == _FIELDS:
+            return cls(**stored)
+        return cls(
+            name=stored.get("name") or stored.get("full_name"),
+            phone=stored.get("phone"),
+            phone_sent=stored.get("phone_sent") or stored.get("phone"),
+            extension=stored.get("extension"),
+            email=stored.get("email"),
+            reference=stored.get("lead_id"),
+            given=stored,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """To be sealed."""
+        return asdict(self)
+
+
+_FIELDS = {field.name for field in fields(Person)}
+
+
+@dataclass(frozen=True, slots=True)
+class LeadSource:
+    """Whose lead it is: its id, the `X-Request-Id` of the answer to the request that brought it, and its row there.
+
+    `row` counts from 0; None for leads of the first release.
+    """
+
+    lead_id: int
+    request_id: str | None
+    row: int | None
+
+    def block(self, person: Person | None, *, masked: bool = False) -> dict[str, Any]:
+        """The `lead` that the data of every event about a lead carries. `masked`: no digit of its number is told.
+
+        Without a person it holds nothing personal: for a lead that is erased.
+        """
+        told = person or Person(None, None, None, None, None, None, {})
+        return {
+            "id": self.lead_id,
+            "reference": told.reference,
+            "phone": phones.mask(told.phone) if masked and told.phone else told.phone,
+            "phone_sent": phones.mask_sent(told.phone_sent) if masked and told.phone_sent else told.phone_sent,
+            "email": told.email,
+            "request_id": self.request_id,
+            "row": self.row,
+        }
