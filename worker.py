@@ -17,6 +17,7 @@ from activities.failures import FailureTranslator
 from activities.intake import IntakeActivities, LeadStarter
 from activities.leads import LeadActivities
 from activities.webhooks import WebhookActivities
+from background.call_upkeep import run_call_upkeep
 from background.outbox_relay import OutboxRelay
 from background.retention import run_retention
 from hub.adaptive_limit import AdaptiveLimit
@@ -184,6 +185,8 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
 def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Task[None]]:
     if kinds := [kind for role, kind in RELAYED.items() if role in wanted]:
         yield asyncio.create_task(OutboxRelay(shared.starter, shared.database, kinds).run(), name="outbox relay")
+    if Role.LEADS in wanted:
+        yield asyncio.create_task(run_call_upkeep(shared.database, shared.vault), name="call upkeep")
     if Role.INTAKE in wanted:
         yield asyncio.create_task(run_retention(shared.database, shared.settings), name="retention")
 

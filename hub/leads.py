@@ -35,8 +35,23 @@ class CallState(StrEnum):
     WITHDRAWN = "withdrawn"
 
 
+class LeaseEnd(StrEnum):
+    """How a lease ended. REPORTED: with the call's outcome; LOST: in time; TAKEN_BACK: by the hub, before the call."""
+
+    REPORTED = "reported"
+    LOST = "lost"
+    TAKEN_BACK = "taken_back"
+
+
+class Hold(StrEnum):
+    """What a lead waits for that has no time: it is woken when its partner is enabled, or has budget again."""
+
+    PARTNER_DISABLED = "partner_disabled"
+    BUDGET = "budget"
+
+
 class Outcome(StrEnum):
-    """How a call ended, as dialers report it."""
+    """How a call ended, as dialers report it. UNKNOWN is the hub's own: a dialer started the call and was lost."""
 
     ANSWERED = "answered"
     NO_ANSWER = "no_answer"
@@ -49,11 +64,12 @@ class Outcome(StrEnum):
     NOT_INTERESTED = "not_interested"
     MEETING_BOOKED = "meeting_booked"
     CALLBACK = "callback"
+    UNKNOWN = "unknown"
 
     @property
     def redial(self) -> bool:
-        """Nobody was spoken to, so that another attempt makes sense."""
-        return self in {Outcome.NO_ANSWER, Outcome.BUSY, Outcome.FAILED, Outcome.VOICEMAIL}
+        """Nobody is known to have been spoken to, so that another attempt makes sense."""
+        return self in {Outcome.NO_ANSWER, Outcome.BUSY, Outcome.FAILED, Outcome.VOICEMAIL, Outcome.UNKNOWN}
 
     @property
     def final(self) -> bool:

@@ -1,33 +1,37 @@
 """The hub's own API for pull dialers: lease due calls, keep them, report how they ended."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from time import monotonic
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic.json_schema import WithJsonSchema
 
 from api import openapi
 from api.auth import authenticate
 from api.body import read_model, validated
 from api.envelopes import DETAIL
 from api.services import Services, services
-from hub.errors import HubError, Invalid
+from hub.errors import Conflict, HubError, Invalid
 from hub.leads import LeadState, Outcome
-from hub.store import leases, outcomes
+from hub.store import leases, outcomes, starts
 from hub.store.outcomes import CallReport
 
 router = APIRouter(prefix="/v1/dialer", tags=["Dialer"])
 bearer = HTTPBearer(auto_error=False, description="The dialer's key")
 ERRORS = openapi.errors(DETAIL, 400, 401, 403, 413, 503)
 Hub = Annotated[Services, Depends(services)]
-LEASE = {"max": 10, "lease_seconds": 60, "wait_seconds": 25}
+LEASE = {"max": 10, "lease_seconds": 60, "wait_seconds": 25, "confirm_start": True}
+START = {"token": 1}
 HEARTBEAT = {"calls": [{"id": 1, "token": 1}], "lease_seconds": 60}
 OUTCOME = {"token": 1, "outcome": "interested", "responses": {"wants": "a visit"}}
 REPORTS = {"outcomes": [{"id": 1, **OUTCOME}]}
 LOOK_SECONDS = 1.0  # how often a long poll looks for calls that it was not told of, and whether its dialer is there
+MOST_LOOKS = 5  # in a row, while calls are taken back in the place of being leased
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 
 
 async def dialer_id(
@@ -45,13 +49,38 @@ Dialer = Annotated[int, Depends(dialer_id)]
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63, description="What PostgreSQL can hold as a bigint")]
 
 
+def _reported(outcome: Outcome) -> Outcome:
+    if outcome is Outcome.UNKNOWN:
+        raise ValueError("is the hub's own word for a call whose dialer was lost; report how the call ended")
+    return outcome
+
+
+def _in_range(moment: datetime) -> datetime:
+    if not EARLIEST <= moment < LATEST:
+        raise ValueError("must lie in the years 2000 to 2100")
+    return moment
+
+
+REPORTED = [outcome.value for outcome in Outcome if outcome is not Outcome.UNKNOWN]
+ReportedOutcome = Annotated[Outcome, AfterValidator(_reported), WithJsonSchema({"type": "string", "enum": REPORTED})]
+Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
+
+
 class LeaseRequest(BaseModel):
-    """How many calls to take, for how long, and how long to wait for the first (long poll), in seconds."""
+    """How many calls to take, for how long, and how long to wait for the first (long poll), in seconds.
+
+    With `confirm_start` the dialer asks `calls/{id}/start` right before it dials; without, a lease counts as the call.
+    """
 
     model_config = ConfigDict(extra="forbid")
     max: int = Field(1, ge=1, le=500)
     lease_seconds: int = Field(60, ge=1, le=3600)
     wait_seconds: float = Field(0, ge=0, le=30)
+    confirm_start: bool = False
+
+    def wanted(self) -> leases.Wanted:
+        """The request as the store takes it."""
+        return leases.Wanted(self.max, timedelta(seconds=self.lease_seconds), self.confirm_start)
 
 
 class Person(BaseModel):
@@ -64,7 +93,10 @@ class Person(BaseModel):
 
 
 class LeasedCall(BaseModel):
-    """A call to be made before `lease_until`. `token` must come with each heartbeat and with the outcome."""
+    """A call to be begun before `start_before` (its hours or its time end then), and while it is held: `lease_until`.
+
+    `token` must come with the start, each heartbeat and the outcome.
+    """
 
     id: int
     token: int
@@ -72,12 +104,27 @@ class LeasedCall(BaseModel):
     campaign: str
     attempt: int
     language: str | None
+    start_before: AwareDatetime
     lease_until: AwareDatetime
     person: Person
 
 
 class Leased(BaseModel):
     calls: list[LeasedCall]
+
+
+class StartRequest(BaseModel):
+    """The call's token, as its lease gave it."""
+
+    model_config = ConfigDict(extra="forbid")
+    token: Number
+
+
+class CallStarted(BaseModel):
+    """Dial now. A call of which nothing more is heard by `lease_until` has ended as `unknown`."""
+
+    status: Literal["started"] = "started"
+    lease_until: AwareDatetime
 
 
 class Held(BaseModel):
@@ -101,15 +148,23 @@ class Heartbeaten(BaseModel):
 
 
 class OutcomeReport(BaseModel):
-    """How a call ended. `callback` needs `callback_at`; times carry their zone."""
+    """How a call ended. `callback` needs `callback_at`, `meeting_booked` needs `meeting_at`; times carry their zone."""
 
     model_config = ConfigDict(extra="forbid")
     token: Number
-    outcome: Outcome
-    callback_at: AwareDatetime | None = None
-    meeting_at: AwareDatetime | None = None
+    outcome: ReportedOutcome
+    callback_at: Moment | None = Field(None, validate_default=True)
+    meeting_at: Moment | None = Field(None, validate_default=True)
     recording_url: str | None = Field(None, max_length=2048, pattern=r"^https?://")
     responses: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("callback_at", "meeting_at")
+    @classmethod
+    def _needed(cls, moment: datetime | None, info: ValidationInfo) -> datetime | None:
+        needing = {"callback_at": Outcome.CALLBACK, "meeting_at": Outcome.MEETING_BOOKED}[info.field_name or ""]
+        if moment is None and info.data.get("outcome") is needing:
+            raise ValueError(f"outcome {needing} needs this time, with its zone, such as 2026-05-04T15:00:00+01:00")
+        return moment
 
     def of_call(self, call_id: int) -> CallReport:
         """The report as the store takes it."""
@@ -160,20 +215,25 @@ class ReportResults(BaseModel):
 @router.post("/calls:lease", responses=ERRORS, openapi_extra=openapi.body(LeaseRequest, LEASE, idempotency_key=False))
 async def lease_calls(request: Request, hub: Hub, dialer: Dialer) -> Leased:
     """Take due calls, oldest first. Each is this dialer's alone until its lease ends."""
-    wanted = await read_model(request, LeaseRequest)
-    hold = timedelta(seconds=wanted.lease_seconds)
+    asked = await read_model(request, LeaseRequest)
+    wanted = asked.wanted()
     async with hub.call_notifier.subscribe(dialer) as call_ready:
-        taken = await _lease(hub, dialer, wanted.max, hold)
-        until = monotonic() + wanted.wait_seconds
+        taken = await _lease(hub, dialer, wanted)
+        until = monotonic() + asked.wait_seconds
         while not taken and (left := until - monotonic()) > 0 and not await request.is_disconnected():
             await call_ready(min(left, LOOK_SECONDS))
-            taken = await _lease(hub, dialer, wanted.max, hold)
+            taken = await _lease(hub, dialer, wanted)
     return Leased(calls=[_leased(lease) for lease in taken])
 
 
-async def _lease(hub: Services, dialer: int, most: int, hold: timedelta) -> list[leases.Lease]:
-    async with hub.database.begin() as tx:
-        return await leases.lease(tx, hub.vault, dialer, most, hold)
+async def _lease(hub: Services, dialer: int, wanted: leases.Wanted) -> list[leases.Lease]:
+    """Look again at once where all calls found were taken back."""
+    for _ in range(MOST_LOOKS):
+        async with hub.database.begin() as tx:
+            leased = await leases.lease(tx, hub.vault, dialer, wanted)
+        if leased.calls or not leased.taken_back:
+            return leased.calls
+    return []
 
 
 def _leased(lease: leases.Lease) -> LeasedCall:
@@ -184,6 +244,7 @@ def _leased(lease: leases.Lease) -> LeasedCall:
         campaign=lease.campaign,
         attempt=lease.attempt,
         language=lease.language,
+        start_before=lease.start_before,
         lease_until=lease.until,
         person=Person(
             phone=lease.person.phone or "",
@@ -204,6 +265,24 @@ async def keep_calls(request: Request, hub: Hub, dialer: Dialer) -> Heartbeaten:
     async with hub.database.begin() as tx:
         held = await leases.heartbeat(tx, dialer, pairs, timedelta(seconds=beat.lease_seconds))
     return Heartbeaten(held=sorted(held), lost=[call.id for call in beat.calls if call.id not in held])
+
+
+@router.post(
+    "/calls/{call_id}/start",
+    responses=openapi.errors(DETAIL, 400, 401, 403, 404, 409, 413, 503),
+    openapi_extra=openapi.body(StartRequest, START, idempotency_key=False),
+)
+async def start_call(request: Request, hub: Hub, dialer: Dialer, call_id: Number) -> CallStarted:
+    """Ask right before dialling, of a call leased with `confirm_start`: 409 says not to dial, and why.
+
+    From the 200 on the call counts. Saying it again changes nothing.
+    """
+    asked = await read_model(request, StartRequest)
+    async with hub.database.begin() as tx:
+        started = await starts.start(tx, dialer, call_id, asked.token)
+    if isinstance(started, starts.TakenBack):
+        raise Conflict(f"The call was taken back, do not dial: {started.why}.")
+    return CallStarted(lease_until=started.lease_until)
 
 
 @router.post(

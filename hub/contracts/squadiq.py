@@ -77,6 +77,7 @@ OUTCOMES = {
     Outcome.BUSY: "Not Connected : Busy",
     Outcome.VOICEMAIL: "Not Connected : Voicemail",
     Outcome.FAILED: FAILED,
+    Outcome.UNKNOWN: FAILED,
     Outcome.WRONG_NUMBER: "Not Connected : Wrong Number",
 }
 

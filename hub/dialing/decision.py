@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from hub.dialing.hours import Week, written
 from hub.dialing.policy import CallingPolicy, DialingRules, Spacing, policy_for
-from hub.leads import Outcome
+from hub.leads import Hold, Outcome
 from hub.phones import DialRefusal, Grade
 
 __all__ = [
@@ -49,10 +49,14 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class NotYet:
-    """`at` is the first moment at which it is Allowed; `why` is for people and holds no personal data."""
+    """`at` is the first moment at which it may be Allowed; `why` is for people and holds no personal data.
+
+    `hold`: it waits for a change that has no known time, and is woken by it; `at` is when to look at the latest.
+    """
 
     at: datetime
     why: str
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +118,13 @@ def retry_at(now: datetime, outcome: Outcome, policy: CallingPolicy) -> datetime
     return None if wait is None else _utc(now) + wait
 
 
-def capped_until(now: datetime, calls: Iterable[datetime], rules: DialingRules) -> datetime | None:
+def capped_until(now: datetime, calls: Iterable[datetime], max_per_day: int) -> datetime | None:
     """When the number may be called again under the cap per rolling 24 hours; None when the cap is not reached.
 
     `calls` are the times of all calls to this number, of any campaign; those before the last 24 hours are ignored.
     """
     recent = sorted(_utc(call) for call in calls if _utc(call) > _utc(now) - _A_DAY)
-    return recent[-rules.max_per_day] + _A_DAY if len(recent) >= rules.max_per_day else None
+    return recent[-max_per_day] + _A_DAY if len(recent) >= max_per_day else None
 
 
 def load_calendars() -> None:

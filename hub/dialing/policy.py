@@ -13,6 +13,7 @@ from hub.dialing.hours import Week, Windows, compiled, intersection
 from hub.leads import Outcome
 
 Wait = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=31))]
+LaterWait = Annotated[timedelta, Field(ge=timedelta(seconds=1), le=timedelta(days=31))]
 _SETTINGS = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -26,6 +27,8 @@ class Spacing(BaseModel):
     voicemail: Wait = timedelta(hours=4)
     # A technical failure: call again soon, but not while the line is still down.
     failed: Wait = timedelta(minutes=15)
+    # Perhaps somebody was spoken to: never at once.
+    unknown: LaterWait = timedelta(hours=2)
 
     def after(self, outcome: Outcome) -> timedelta | None:
         """None for outcomes after which no attempt follows."""
@@ -34,6 +37,7 @@ class Spacing(BaseModel):
             Outcome.NO_ANSWER: self.no_answer,
             Outcome.VOICEMAIL: self.voicemail,
             Outcome.FAILED: self.failed,
+            Outcome.UNKNOWN: self.unknown,
         }
         return waits.get(outcome)
 
@@ -44,7 +48,7 @@ class CallingPolicy(BaseModel):
     `windows` narrow the region's hours. `region_windows` replace the region's default regulation, its daily cap
     included: for operators to whom another one applies. `skip_holidays`: no calls on the region's public holidays.
     `max_attempts` (3: a first call and two more) and `max_per_day` (3 in any 24 hours, over all campaigns of the
-    number: the strictest of the default regulations) count calls placed. `regions` is an allow-list of ISO 3166 codes,
+    number: the strictest of the default regulations) count calls made. `regions` is an allow-list of ISO 3166 codes,
     None for all. `expires_after` counts from the lead's creation. `open_always` ignores hours and holidays, for
     development.
     """

@@ -6,26 +6,25 @@ done for any number of leads at once, in a fixed number of statements.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select, text
 
 from hub.dialing import decision
 from hub.dialing.policy import DialingRules
-from hub.leads import LeadState
+from hub.leads import CallState, LeadState
 from hub.phones import grade_or_refusal
 from hub.seal import Vault
-from hub.store import dialers, events, results
+from hub.store import calling_limits, dialers, events, results
+from hub.store.calling_limits import Candidate
 from hub.store.db.engine import Tx
 from hub.store.dialers import DialerCall
 from hub.store.lead_rows import LeadRow, lock_leads
 from hub.store.tables import Call
-from hub.store.withdrawals import withdraw_expired
+from hub.store.withdrawals import withdraw_expired, withdraw_waiting
 
-DAY = timedelta(hours=24)
-PARTNER_DISABLED_WAIT = timedelta(minutes=5)
-BUDGET_WAIT = timedelta(minutes=15)
+UNSETTLED_WAIT = timedelta(seconds=2)
 NOT_JUDGED_WAIT = timedelta(minutes=15)
 
 
@@ -59,18 +58,27 @@ Position = Placed | Waiting | Closed
 async def advance(tx: Tx, vault: Vault, lead_ids: Sequence[int], *, always_open: bool = False) -> dict[int, Position]:
     """Give each lead's next call to its dialer, if the lead is due and the call allowed now; say how each lead stands.
 
-    A call that no dialer took in its time is withdrawn first. Safe to run twice: an open call stays as it is.
+    A call that no dialer took in its time is withdrawn first, and one that waits for its dialer is judged again. Safe
+    to run twice: a call that may still be made stays as it is.
     """
     leads = await lock_leads(tx, lead_ids)
-    positions: dict[int, Position] = {}
-    if calling := [lead.id for lead in leads if lead.state is LeadState.CALLING]:
-        await withdraw_expired(tx, calling)
-        positions |= await _open_calls(tx, calling)
     closed = [lead for lead in leads if not lead.state.open]
-    positions |= {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
+    positions: dict[int, Position] = {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
+    waiting: dict[int, OpenCall] = {}
+    if calling := [lead for lead in leads if lead.state is LeadState.CALLING]:
+        await withdraw_expired(tx, [lead.id for lead in calling])
+        open_calls = await _open_calls(tx, calling)
+        positions |= {lead_id: Placed(call.id, call.until) for lead_id, call in open_calls.items() if not call.ready}
+        waiting = {lead_id: call for lead_id, call in open_calls.items() if call.ready}
     judged = judge([lead for lead in leads if lead.id not in positions], always_open=always_open)
-    judged = await _apply_number_limits(tx, judged)
-    return positions | await _carry_out(tx, vault, judged)
+    judged = await _apply_limits(tx, judged)
+    stay = {
+        each.lead.id: Placed(call.id, call.until)
+        for each in judged
+        if isinstance(each.decision, decision.Allowed) and (call := waiting.get(each.lead.id)) and not call.outdated
+    }
+    await withdraw_waiting(tx, [lead_id for lead_id in waiting if lead_id not in stay])
+    return positions | stay | await _carry_out(tx, vault, [each for each in judged if each.lead.id not in stay])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +91,13 @@ class Judged:
 
 
 def judge(leads: Sequence[LeadRow], *, always_open: bool) -> list[Judged]:
-    """Everything that can forbid or delay a call, but what other calls to the number say. Pure."""
+    """Everything that can forbid or delay a call, but what other rows say (calling_limits). Pure."""
     rules: dict[tuple[int | None, str | None, tuple[str, ...]], DialingRules] = {}
     return [_judge(lead, rules, always_open=always_open) for lead in leads]
 
 
 def _judge(lead: LeadRow, rules: dict[tuple[int | None, str | None, tuple[str, ...]], DialingRules], *,
            always_open: bool) -> Judged:  # fmt: skip
-    if lead.partner_disabled:
-        return Judged(lead, None, decision.NotYet(lead.now + PARTNER_DISABLED_WAIT, "the partner is disabled"))
     if lead.phone_hash is None or lead.dialer_id is None:
         return Judged(lead, None, decision.Never("there is no number, or no campaign to call it for"))
     if lead.dialer_kind not in dialers.DIALERS:
@@ -116,77 +122,36 @@ def _decide(lead: LeadRow, rules: DialingRules) -> decision.Decision:
     return decision.decide(lead.now, zones=tuple(lead.zones), rules=rules, not_before=lead.dial_at, not_after=not_after)
 
 
-# The locks first, each number's in one order: of two claims of a number the second counts the first's call.
-_LOCK_NUMBERS = text("SELECT pg_advisory_xact_lock(number) FROM unnest(CAST(:numbers AS bigint[])) AS number")
-_NUMBERS = text("""
-    SELECT wanted.lead_id,
-           EXISTS (SELECT FROM suppression WHERE suppression.phone_hash = wanted.phone_hash
-                   AND (suppression.partner_id IS NULL OR suppression.partner_id = wanted.partner_id)) AS suppressed,
-           ARRAY(SELECT placed_at FROM call WHERE call.phone_hash = wanted.phone_hash AND placed_at > :since
-                 AND (leased_at IS NOT NULL OR ended_at IS NULL)) AS calls
-    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:hashes AS bytea[]), CAST(:partners AS bigint[]))
-         AS wanted (lead_id, phone_hash, partner_id)
-""")
-_BUDGETS = text("""
-    SELECT partner_id, count(*) AS calls FROM call
-    WHERE partner_id = ANY(:partners) AND placed_at > :since AND (leased_at IS NOT NULL OR ended_at IS NULL)
-    GROUP BY partner_id
-""")
-
-
-async def _apply_number_limits(tx: Tx, judged: Sequence[Judged]) -> list[Judged]:
-    """Do-not-call, and the caps that count other calls, for the leads that may be called otherwise."""
-    allowed = [each.lead for each in judged if isinstance(each.decision, decision.Allowed)]
+async def _apply_limits(tx: Tx, judged: Sequence[Judged]) -> list[Judged]:
+    """The limits that other rows tell of, for the leads that may be called otherwise."""
+    allowed = [each for each in judged if isinstance(each.decision, decision.Allowed)]
     if not allowed:
         return list(judged)
-    hashes = [lead.phone_hash or b"" for lead in allowed]
-    numbers = sorted({int.from_bytes(phone_hash[:8], signed=True) for phone_hash in hashes})
-    await tx.execute(_LOCK_NUMBERS, {"numbers": numbers})
-    since = max(lead.now for lead in allowed) - DAY
-    wanted = {"lead_ids": [lead.id for lead in allowed], "partners": [lead.partner_id for lead in allowed]}
-    rows = await tx.execute(_NUMBERS, {**wanted, "hashes": hashes, "since": since})
-    facts = {row.lead_id: row for row in rows}
-    calls: defaultdict[bytes, list[datetime]] = defaultdict(list)
-    for lead in allowed:
-        calls[lead.phone_hash or b""] = list(facts[lead.id].calls)
-    budgets = await _budgets(tx, allowed, since)
-    return [
-        each
-        if each.lead.id not in facts
-        else _limited(each, calls[each.lead.phone_hash or b""], budgets, suppressed=facts[each.lead.id].suppressed)
-        for each in judged
-    ]
+    candidates = [_candidate(each) for each in allowed]
+    limits = await calling_limits.load_for_placing(tx, candidates, [each.lead.id for each in allowed])
+    limited = {
+        each.lead.id: _until_closed(each.decision, refusal)
+        for index, each in enumerate(allowed)
+        if (refusal := limits.refusal(index, candidates[index])) is not None
+    }
+    return [Judged(each.lead, each.rules, limited.get(each.lead.id, each.decision)) for each in judged]
 
 
-async def _budgets(tx: Tx, leads: Sequence[LeadRow], since: datetime) -> dict[int, int]:
-    """How many more calls each partner that has a daily limit may have."""
-    limits = {lead.partner_id: lead.daily_calls for lead in leads if lead.daily_calls is not None}
-    if not limits:
-        return {}
-    used = {row.partner_id: row.calls for row in await tx.execute(_BUDGETS, {"partners": list(limits), "since": since})}
-    return {partner_id: limit - used.get(partner_id, 0) for partner_id, limit in limits.items()}
+def _until_closed(allowed: decision.Decision, refusal: decision.Decision) -> decision.Decision:
+    """A held lead looks again when its hours end or it expires, so that it says what it waits for then."""
+    if isinstance(refusal, decision.NotYet) and refusal.hold and isinstance(allowed, decision.Allowed):
+        return replace(refusal, at=min(refusal.at, allowed.until))
+    return refusal
 
 
-def _limited(each: Judged, calls: list[datetime], budgets: dict[int, int], *, suppressed: bool) -> Judged:
-    """The lead within its number's and its partner's limits; `calls` and `budgets` count it, if it may be called."""
+def _candidate(each: Judged) -> Candidate:
     lead, rules = each.lead, each.rules
     assert rules is not None  # noqa: S101 - what has no rules is not Allowed
-    if suppressed:
-        return Judged(lead, rules, decision.Never("the number is on the do-not-call list"))
-    if capped := decision.capped_until(lead.now, calls, rules):
-        why = f"the number was called {len(calls)} times within 24 hours"
-        return Judged(lead, rules, decision.NotYet(capped, why))
-    if budgets.get(lead.partner_id, 1) <= 0:
-        why = "the partner's budget of calls for 24 hours is used up"
-        return Judged(lead, rules, decision.NotYet(lead.now + BUDGET_WAIT, why))
-    calls.append(lead.now)
-    if lead.partner_id in budgets:
-        budgets[lead.partner_id] -= 1
-    return each
+    return Candidate(lead.partner_id, lead.phone_hash, rules.max_per_day, lead.partner_disabled, lead.daily_calls)
 
 
 async def _carry_out(tx: Tx, vault: Vault, judged: Sequence[Judged]) -> dict[int, Position]:
-    place = [(each.lead, each.decision) for each in judged if isinstance(each.decision, decision.Allowed)]
+    place = [each for each in judged if isinstance(each.decision, decision.Allowed)]
     wait = [(each.lead, each.decision) for each in judged if isinstance(each.decision, decision.NotYet)]
     refuse = [(each.lead, each.decision) for each in judged if isinstance(each.decision, decision.Never)]
     positions: dict[int, Position] = {}
@@ -204,22 +169,26 @@ _PLACE = text("""
         SELECT * FROM unnest(
             CAST(:lead_ids AS bigint[]), CAST(:partners AS bigint[]), CAST(:dialers AS bigint[]),
             CAST(:attempts AS bigint[]), CAST(:hashes AS bytea[]), CAST(:due AS timestamptz[]),
-            CAST(:closes AS timestamptz[])
-        ) AS wanted (lead_id, partner_id, dialer_id, attempt, phone_hash, due_at, closes_at)
+            CAST(:closes AS timestamptz[]), CAST(:caps AS bigint[]), CAST(:policies AS text[])
+        ) AS wanted (lead_id, partner_id, dialer_id, attempt, phone_hash, due_at, closes_at, max_per_day, policy_hash)
     ), placed AS (
-        INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, phone_hash, due_at, closes_at)
-        SELECT lead_id, partner_id, dialer_id, attempt, 'ready', phone_hash, due_at, closes_at FROM wanted
+        INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, phone_hash, due_at, closes_at, max_per_day,
+                          policy_hash)
+        SELECT lead_id, partner_id, dialer_id, attempt, 'ready', phone_hash, due_at, closes_at, max_per_day,
+               policy_hash FROM wanted
         RETURNING id, lead_id
     ), moved AS (
-        UPDATE lead SET state = 'calling', why = NULL, started = true, updated_at = clock_timestamp()
+        UPDATE lead SET state = 'calling', why = NULL, look_at = NULL, hold = NULL, started = true,
+               updated_at = clock_timestamp()
         FROM wanted WHERE lead.id = wanted.lead_id
     )
     SELECT id, lead_id FROM placed
 """)
 
 
-async def _place(tx: Tx, vault: Vault, allowed: Sequence[tuple[LeadRow, decision.Allowed]]) -> dict[int, Position]:
-    leads = [lead for lead, _ in allowed]
+async def _place(tx: Tx, vault: Vault, allowed: Sequence[Judged]) -> dict[int, Position]:
+    leads = [each.lead for each in allowed]
+    until = {each.lead.id: each.decision.until for each in allowed if isinstance(each.decision, decision.Allowed)}
     calls = {
         "lead_ids": [lead.id for lead in leads],
         "partners": [lead.partner_id for lead in leads],
@@ -227,12 +196,14 @@ async def _place(tx: Tx, vault: Vault, allowed: Sequence[tuple[LeadRow, decision
         "attempts": [lead.attempts + 1 for lead in leads],
         "hashes": [lead.phone_hash for lead in leads],
         "due": [lead.dial_at for lead in leads],
-        "closes": [until.until for _, until in allowed],
+        "closes": [until[lead.id] for lead in leads],
+        "caps": [each.rules.max_per_day if each.rules else None for each in allowed],
+        "policies": [lead.policy_hash for lead in leads],
     }
     ids = {row.lead_id: row.id for row in await tx.execute(_PLACE, calls)}
     await dialers.place(tx, (_at_dialer(lead, ids[lead.id]) for lead in leads))
     await _record_scheduled(tx, vault, leads, ids)
-    return {lead.id: Placed(ids[lead.id], until.until) for lead, until in allowed}
+    return {lead.id: Placed(ids[lead.id], until[lead.id]) for lead in leads}
 
 
 def _at_dialer(lead: LeadRow, call_id: int) -> DialerCall:
@@ -250,20 +221,22 @@ async def _record_scheduled(tx: Tx, vault: Vault, leads: Sequence[LeadRow], call
         await events.record(tx, vault, partner_id, new_events)
 
 
+# When the lead is due stays as it is: by that its calls are ordered.
 _RESCHEDULE = text("""
-    UPDATE lead SET state = 'scheduled', dial_at = wanted.dial_at, why = wanted.why, started = true,
+    UPDATE lead SET state = 'scheduled', look_at = wanted.look_at, hold = wanted.hold, why = wanted.why, started = true,
            updated_at = clock_timestamp()
-    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:due AS timestamptz[]), CAST(:reasons AS text[]))
-         AS wanted (lead_id, dial_at, why)
-    WHERE lead.id = wanted.lead_id AND (lead.state, lead.dial_at, lead.why, lead.started)
-          IS DISTINCT FROM ('scheduled', wanted.dial_at, wanted.why, true)
+    FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:looks AS timestamptz[]), CAST(:holds AS text[]),
+                CAST(:reasons AS text[])) AS wanted (lead_id, look_at, hold, why)
+    WHERE lead.id = wanted.lead_id AND (lead.state, lead.look_at, lead.hold, lead.why, lead.started)
+          IS DISTINCT FROM ('scheduled', wanted.look_at, wanted.hold, wanted.why, true)
 """)
 
 
 async def _reschedule(tx: Tx, waiting: Sequence[tuple[LeadRow, decision.NotYet]]) -> dict[int, Position]:
     wanted = {
         "lead_ids": [lead.id for lead, _ in waiting],
-        "due": [not_yet.at for _, not_yet in waiting],
+        "looks": [not_yet.at for _, not_yet in waiting],
+        "holds": [not_yet.hold for _, not_yet in waiting],
         "reasons": [not_yet.why for _, not_yet in waiting],
     }
     await tx.execute(_RESCHEDULE, wanted)
@@ -271,8 +244,8 @@ async def _reschedule(tx: Tx, waiting: Sequence[tuple[LeadRow, decision.NotYet]]
 
 
 _REFUSE = text("""
-    UPDATE lead SET state = 'refused', why = wanted.why, started = true, processed_at = clock_timestamp(),
-           updated_at = clock_timestamp()
+    UPDATE lead SET state = 'refused', why = wanted.why, look_at = NULL, hold = NULL, started = true,
+           processed_at = clock_timestamp(), updated_at = clock_timestamp()
     FROM unnest(CAST(:lead_ids AS bigint[]), CAST(:reasons AS text[])) AS wanted (lead_id, why)
     WHERE lead.id = wanted.lead_id
 """)
@@ -289,7 +262,30 @@ async def _refuse(tx: Tx, vault: Vault, refused: Sequence[tuple[LeadRow, decisio
     return {lead.id: Closed(LeadState.REFUSED, never.why) for lead, never in refused}
 
 
-async def _open_calls(tx: Tx, lead_ids: Sequence[int]) -> dict[int, Position]:
-    until = func.greatest(Call.closes_at, Call.lease_until)
-    mine = select(Call.id, Call.lead_id, until.label("until")).where(Call.lead_id == func.any(list(lead_ids)))
-    return {row.lead_id: Placed(row.id, row.until) for row in await tx.execute(mine.where(Call.ended_at.is_(None)))}
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call that has not ended. `ready`: no dialer has it; `outdated`: it was placed under another policy.
+
+    A lease that was lost a moment ago is still to be settled, so that `until` lies ahead in any case.
+    """
+
+    id: int
+    until: datetime
+    ready: bool
+    outdated: bool
+
+
+async def _open_calls(tx: Tx, leads: Sequence[LeadRow]) -> dict[int, OpenCall]:
+    policies = {lead.id: lead.policy_hash for lead in leads}
+    until = func.greatest(Call.closes_at, Call.lease_until, func.clock_timestamp() + UNSETTLED_WAIT)
+    columns = select(Call.id, Call.lead_id, Call.state, Call.policy_hash, until.label("until"))
+    mine = columns.where(Call.lead_id == func.any(list(policies)), Call.ended_at.is_(None)).with_for_update()
+    return {
+        row.lead_id: OpenCall(
+            row.id,
+            row.until,
+            ready=row.state == CallState.READY,
+            outdated=row.policy_hash is not None and row.policy_hash != policies[row.lead_id],
+        )
+        for row in await tx.execute(mine)
+    }

@@ -15,8 +15,9 @@ from hub.store.db.engine import Tx
 class LeadRow:
     """One lead. `campaign` is its public id; `phone_hash` None: no number; `now` is the database's clock.
 
-    `grade` is hub.phones' Grade or DialRefusal; `policy` the campaign's settings, not validated; `daily_calls` the
-    partner's limit per 24 h, None for none; `has_endpoints`: somebody may want its events.
+    `grade` is hub.phones' Grade or DialRefusal; `policy` the campaign's settings, not validated, `policy_hash` what
+    they are recognised by; `daily_calls` the partner's limit per 24 h, None for none; `has_endpoints`: somebody may
+    want its events.
     """
 
     id: int
@@ -27,6 +28,7 @@ class LeadRow:
     dialer_id: int | None
     dialer_kind: str | None
     policy: dict[str, Any]
+    policy_hash: str
     state: LeadState
     why: str | None
     outcome: str | None
@@ -51,7 +53,8 @@ class LeadRow:
 
 LEAD_COLUMNS = """
     lead.id, lead.partner_id, lead.api, lead.campaign_id, campaign.public_id AS campaign, campaign.dialer_id,
-    dialer.kind AS dialer_kind, coalesce(campaign.policy, '{}') AS policy, lead.state, lead.why, lead.outcome,
+    dialer.kind AS dialer_kind, coalesce(campaign.policy, '{}') AS policy,
+    coalesce(md5(campaign.policy::text), '') AS policy_hash, lead.state, lead.why, lead.outcome,
     lead.attempts, lead.dial_at, lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
     partner.disabled_at IS NOT NULL AS partner_disabled, partner.daily_calls,
     EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS has_endpoints,

@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from hub.dialing import decision
 from hub.errors import Conflict, HubError, NotFound
-from hub.leads import CallState, LeadState, Outcome
+from hub.leads import CallState, LeadState, LeaseEnd, Outcome
 from hub.seal import Vault
 from hub.store import contacts, events, results
 from hub.store.contacts import RESPONSES, open_column
@@ -21,7 +21,10 @@ from hub.store.lead_rows import LEAD_COLUMNS, LeadRow
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
-    """What a dialer reports of a finished call. Times are aware; `responses` are the dialer's own words and values."""
+    """What a dialer reports of a finished call. Times are aware; `responses` are the dialer's own words and values.
+
+    `reason`: why the hub itself says so, when no dialer does.
+    """
 
     call_id: int
     token: int
@@ -30,11 +33,15 @@ class CallReport:
     meeting_at: datetime | None = None
     recording_url: str | None = None
     responses: dict[str, Any] = field(default_factory=dict)
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """A call with its lead. `dialled_hash` is of the number it was placed to, None once that is erased."""
+    """A call with its lead. `dialled_hash` is of the number it was placed to, None once that is erased.
+
+    `started_at` is when it was dialled, None: not that the hub knows; `lost`: its lease has ended in time.
+    """
 
     call_id: int
     lead: LeadRow
@@ -42,7 +49,8 @@ class CallRow:
     outcome: str | None
     token: int
     attempt: int
-    leased_at: datetime | None
+    started_at: datetime | None
+    lost: bool
     dialled_hash: bytes | None
     wrapped_key: bytes | None
     responses: bytes | None
@@ -87,31 +95,51 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
             calls[each.call_id] = replace(outcome.call, lead=lead, state=CallState.ENDED, outcome=each.outcome)
         results.append(outcome.state if isinstance(outcome, Ended) else outcome)
     await suppress(tx, suppressed, ASKED_ON_A_CALL)
+    await _carry_out(tx, vault, ended, LeaseEnd.REPORTED)
+    return results
+
+
+async def end_lost(tx: Tx, vault: Vault, reports: Sequence[CallReport]) -> int:
+    """End those calls, of any dialers, whose leases are still lost; returns how many."""
+    if not reports:
+        return 0
+    calls = await _lock(tx, None, [each.call_id for each in reports])
+    lost = [(calls[each.call_id], each) for each in reports if each.call_id in calls]
+    ended = [
+        _next(call, each)
+        for call, each in lost
+        if call.state is CallState.LEASED and call.lost and call.token == each.token
+    ]
+    await _carry_out(tx, vault, ended, LeaseEnd.LOST)
+    return len(ended)
+
+
+async def _carry_out(tx: Tx, vault: Vault, ended: Sequence[Ended], lease_end: LeaseEnd) -> None:
     if ended:
         await _save_responses(tx, vault, ended)
-        await _move_on(tx, ended)
+        await _move_on(tx, ended, lease_end)
         await _record_events(tx, vault, ended)
-    return results
 
 
 # The contact too, so that it is read as whoever had the lead before left it. In one order, so that two never deadlock.
 _LOCK = text(f"""
     SELECT {LEAD_COLUMNS}, call.id AS call_id, call.state AS call_state, call.outcome AS call_outcome, call.token,
-           call.attempt, call.leased_at, call.phone_hash AS dialled_hash, contact.wrapped_key, contact.responses
+           call.attempt, call.started_at, coalesce(call.lease_until < clock_timestamp(), false) AS lost,
+           call.phone_hash AS dialled_hash, contact.wrapped_key, contact.responses
     FROM lead
     JOIN call ON call.lead_id = lead.id
     JOIN partner ON partner.id = lead.partner_id
     JOIN campaign ON campaign.id = lead.campaign_id
     JOIN dialer ON dialer.id = campaign.dialer_id
     JOIN contact ON contact.lead_id = lead.id
-    WHERE call.id = ANY(:call_ids) AND call.dialer_id = :dialer_id
+    WHERE call.id = ANY(:call_ids) AND (CAST(:dialer_id AS bigint) IS NULL OR call.dialer_id = :dialer_id)
     ORDER BY lead.id, call.id
     FOR UPDATE OF lead, call, contact
 """)  # noqa: S608 - constants
-_OF_CALL = ("call_id", "token", "attempt", "leased_at", "dialled_hash", "wrapped_key", "responses")
+_OF_CALL = ("call_id", "token", "attempt", "started_at", "lost", "dialled_hash", "wrapped_key", "responses")
 
 
-async def _lock(tx: Tx, dialer_id: int, call_ids: Sequence[int]) -> dict[int, CallRow]:
+async def _lock(tx: Tx, dialer_id: int | None, call_ids: Sequence[int]) -> dict[int, CallRow]:
     rows = await tx.execute(_LOCK, {"dialer_id": dialer_id, "call_ids": list(call_ids)})
     return {row["call_id"]: _call_row(dict(row)) for row in rows.mappings()}
 
@@ -128,7 +156,8 @@ def _end(call: CallRow | None, report: CallReport) -> Ended | LeadState | HubErr
         return NotFound("There is no such call.")
     if call.state is CallState.ENDED and (call.token, call.outcome) == (report.token, report.outcome):
         return call.lead.state
-    if call.state is not CallState.LEASED or call.token != report.token:
+    # A call that went back is its last dialer's to report on until another one has it.
+    if call.state not in {CallState.LEASED, CallState.READY} or not call.token or call.token != report.token:
         if report.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
             return call.lead.state
         return Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
@@ -146,8 +175,9 @@ def _next(call: CallRow, report: CallReport) -> Ended:
         policy = _policy(lead)
         if call.attempt < policy.max_attempts:
             again = decision.retry_at(lead.now, outcome, policy) or lead.now
-            return Ended(call, report, LeadState.SCHEDULED, again, f"redial after {outcome}")
-    return Ended(call, report, LeadState.DONE, lead.dial_at, None)
+            why = f"redial after {outcome}" + (f": {report.reason}" if report.reason else "")
+            return Ended(call, report, LeadState.SCHEDULED, again, why)
+    return Ended(call, report, LeadState.DONE, lead.dial_at, report.reason)
 
 
 def _policy(lead: LeadRow) -> decision.CallingPolicy:
@@ -177,16 +207,20 @@ _MOVE_ON = text("""
         SELECT * FROM unnest(
             CAST(:call_ids AS bigint[]), CAST(:lead_ids AS bigint[]), CAST(:outcomes AS text[]),
             CAST(:callbacks AS timestamptz[]), CAST(:states AS text[]), CAST(:due AS timestamptz[]),
-            CAST(:reasons AS text[]), CAST(:attempts AS bigint[]), CAST(:called AS timestamptz[])
-        ) AS reported (call_id, lead_id, outcome, callback_at, state, dial_at, why, attempt, called_at)
+            CAST(:reasons AS text[]), CAST(:attempts AS bigint[]), CAST(:called AS timestamptz[]),
+            CAST(:tokens AS bigint[]), CAST(:own_reasons AS text[])
+        ) AS reported (call_id, lead_id, outcome, callback_at, state, dial_at, why, attempt, called_at, token, reason)
     ), ended AS (
         UPDATE call SET state = 'ended', ended_at = clock_timestamp(), outcome = reported.outcome,
-               callback_at = reported.callback_at
+               callback_at = reported.callback_at, started_at = reported.called_at, reason = reported.reason
         FROM reported WHERE call.id = reported.call_id
+    ), lease_ended AS (
+        UPDATE lease SET ended_at = clock_timestamp(), ended = :lease_end, started_at = reported.called_at
+        FROM reported WHERE lease.call_id = reported.call_id AND lease.token = reported.token
     ), moved AS (
         UPDATE lead SET state = reported.state, dial_at = reported.dial_at, why = reported.why,
-               outcome = reported.outcome, attempts = reported.attempt, called_at = reported.called_at,
-               updated_at = clock_timestamp(),
+               look_at = NULL, hold = NULL, outcome = reported.outcome, attempts = reported.attempt,
+               called_at = coalesce(reported.called_at, lead.called_at), updated_at = clock_timestamp(),
                processed_at = CASE WHEN reported.state = 'done' THEN clock_timestamp() END
         FROM reported WHERE lead.id = reported.lead_id
     ), pending AS (
@@ -196,9 +230,12 @@ _MOVE_ON = text("""
 """)
 
 
-async def _move_on(tx: Tx, ended: Sequence[Ended]) -> None:
+async def _move_on(tx: Tx, ended: Sequence[Ended], lease_end: LeaseEnd) -> None:
     """End the calls, move their leads on and wake their workflows."""
     moved = {
+        "lease_end": lease_end.value,
+        "tokens": [each.call.token for each in ended],
+        "own_reasons": [each.report.reason for each in ended],
         "call_ids": [each.call.call_id for each in ended],
         "lead_ids": [each.call.lead.id for each in ended],
         "outcomes": [each.report.outcome.value for each in ended],
@@ -207,9 +244,14 @@ async def _move_on(tx: Tx, ended: Sequence[Ended]) -> None:
         "due": [each.dial_at for each in ended],
         "reasons": [each.why for each in ended],
         "attempts": [each.call.attempt for each in ended],
-        "called": [each.call.leased_at for each in ended],
+        "called": [_called_at(each, lease_end) for each in ended],
     }
     await tx.execute(_MOVE_ON, moved)
+
+
+def _called_at(ended: Ended, lease_end: LeaseEnd) -> datetime | None:
+    """A reported call was made, also when its dialer confirmed no start."""
+    return ended.call.started_at or (ended.call.lead.now if lease_end is LeaseEnd.REPORTED else None)
 
 
 async def _record_events(tx: Tx, vault: Vault, ended: Sequence[Ended]) -> None:
@@ -227,10 +269,12 @@ def _new_events(tx: Tx, vault: Vault, ended: Ended) -> list[events.NewEvent]:
     completed = lead | {
         "call_id": call.call_id,
         "attempt": call.attempt,
-        "called_at": call.leased_at.isoformat() if call.leased_at else None,
+        "called_at": call.started_at.isoformat() if call.started_at else None,
         "recording_url": report.recording_url,
         "responses": report.responses,
     }
+    if report.reason:
+        completed["reason"] = report.reason
     data_of = [("call.completed", completed)]
     if report.outcome in {Outcome.INTERESTED, Outcome.MEETING_BOOKED}:
         data_of.append(("lead.interested", lead))

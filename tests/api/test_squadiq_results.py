@@ -53,7 +53,8 @@ def test_a_processed_lead_is_reported_in_the_documented_words(
     [before] = sender.results(lead_id="a")
     assert (before["lead_outcome"], before["processed_at"], sender.results()) == (None, None, [])
     [call] = dialer.lease()
-    dialer.report(call, outcome, recording_url="https://rec.example.com/1", responses={"budget": "5 lakh"})
+    more = {"meeting_at": "2026-05-04T15:00:00+05:30"} if outcome == "meeting_booked" else {}
+    dialer.report(call, outcome, recording_url="https://rec.example.com/1", responses={"budget": "5 lakh"}, **more)
     [result] = sender.results()
     assert sender.results(lead_id="a") == [result]
     assert {key: result[key] for key in ("lead_id", "phone_number", "contact_name", "campaign_id")} == {

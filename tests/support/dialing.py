@@ -18,16 +18,31 @@ class Dialer:
     def __init__(self, hub: Hub, partner: dict[str, Any]) -> None:
         self.hub = hub
         [(number,)] = hub.query("INSERT INTO dialer (name, kind) VALUES (gen_random_uuid()::text, 'pull') RETURNING id")
-        hub.query("UPDATE campaign SET dialer_id = $1 WHERE partner_id = $2", number, partner["id"])
+        self.id = number
+        self.serve(partner)
         key = hub.dialer_key()
         hub.query("UPDATE api_key SET dialer_id = $1 WHERE id = $2", number, key.split("_")[2])
         self.headers = {"Authorization": f"Bearer {key}"}
 
-    def lease(self, most: int = 1, seconds: int = 60, wait: float = 10) -> list[dict[str, Any]]:
-        wanted = {"max": most, "lease_seconds": seconds, "wait_seconds": wait}
+    def serve(self, partner: dict[str, Any]) -> None:
+        """Take this partner's calls too."""
+        self.hub.query("UPDATE campaign SET dialer_id = $1 WHERE partner_id = $2", self.id, partner["id"])
+
+    def lease(self, most: int = 1, seconds: int = 60, wait: float = 10, **more: Any) -> list[dict[str, Any]]:
+        wanted = {"max": most, "lease_seconds": seconds, "wait_seconds": wait, **more}
         answer = requests.post(self.hub.url + "/v1/dialer/calls:lease", json=wanted, headers=self.headers, timeout=60)
         assert answer.status_code == 200, answer.text
         return list(answer.json()["calls"])
+
+    def start(self, call: dict[str, Any]) -> requests.Response:
+        url = f"{self.hub.url}/v1/dialer/calls/{call['id']}/start"
+        return requests.post(url, json={"token": call["token"]}, headers=self.headers, timeout=60)
+
+    def lost(self, *calls: dict[str, Any]) -> list[int]:
+        """Which of these calls a heartbeat says are lost."""
+        held = {"calls": [{"id": call["id"], "token": call["token"]} for call in calls]}
+        url = f"{self.hub.url}/v1/dialer/calls:heartbeat"
+        return list(requests.post(url, json=held, headers=self.headers, timeout=60).json()["lost"])
 
     def report(self, call: dict[str, Any], outcome: str, **more: Any) -> requests.Response:
         url = f"{self.hub.url}/v1/dialer/calls/{call['id']}/outcome"

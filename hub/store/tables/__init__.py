@@ -2,7 +2,7 @@
 
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
-from hub.store.tables.leads import Call, Contact, Lead
+from hub.store.tables.leads import Call, Contact, Lead, Lease
 from hub.store.tables.tenants import (
     Agent,
     ApiKey,
@@ -32,6 +32,7 @@ __all__ = [
     "Endpoint",
     "Event",
     "Lead",
+    "Lease",
     "Origin",
     "Outbox",
     "Partner",

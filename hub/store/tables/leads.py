@@ -1,9 +1,9 @@
 """Leads, their contacts and calls. Only `contact` holds personal data, sealed by a key per lead."""
 
-from sqlalchemy import ForeignKey, Index, Integer, text
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.leads import LeadState, Outcome
+from hub.leads import Hold, LeadState, LeaseEnd, Outcome
 from hub.store.tables.base import Base, EnumText, Id, Moment, Now
 
 
@@ -13,12 +13,15 @@ class Lead(Base):
     `dedupe_key` is the keyed hash of its identity in its API (null: other leads may have the same), `phone_hash` of its
     E.164. `grade` is a `hub.phones.Grade`, or the `DialRefusal` that forbids any call. `why` says in words what it
     waits for or why it ended. `row_index`: which row of its submission it was, from 0; null: of the first release.
+    `dial_at` is when it is due, by which calls are ordered; `look_at` (null: when it is due) when its workflow looks
+    again, and `hold` what wakes it before.
     """
 
     __tablename__ = "lead"
     __table_args__ = (
         Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),
         Index("ix_lead_results", "campaign_id", "processed_at", "id"),
+        Index("ix_lead_held", "partner_id", "hold", "dial_at", postgresql_where=text("hold IS NOT NULL")),
     )
     id: Mapped[Id]
     partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
@@ -39,6 +42,8 @@ class Lead(Base):
     outcome: Mapped[Outcome | None] = mapped_column(EnumText(Outcome))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     dial_at: Mapped[Moment]
+    look_at: Mapped[Moment | None]
+    hold: Mapped[Hold | None] = mapped_column(EnumText(Hold))
     started: Mapped[bool] = mapped_column(server_default=text("false"))
     created_at: Mapped[Now]
     updated_at: Mapped[Now]
@@ -63,14 +68,17 @@ class Contact(Base):
 
 
 class Call(Base):
-    """One call attempt. `token` is the fencing token of its lease; from `closes_at` on it may not start any more.
+    """One call attempt. From `closes_at` on it may not start any more; `phone_hash` is of its number (null: erased).
 
-    `phone_hash` is of the number called (null: erased).
+    `max_per_day` is the cap of calls to the number, `policy_hash` the campaign's policy that this and `closes_at` come
+    from. `reason`: why the hub itself ended it. `token`, `confirm_start`, `started_at` and `lease_until` are the latest lease's, the `leases`-th.
     """
 
     __tablename__ = "call"
     __table_args__ = (
-        Index("ix_call_leasable", "dialer_id", "due_at", "id", postgresql_where=text("state IN ('ready', 'leased')")),
+        Index("ix_call_ready", "dialer_id", "due_at", "id", postgresql_where=text("state = 'ready'")),
+        Index("ix_call_leased", "lease_until", postgresql_where=text("state = 'leased'")),
+        Index("ix_call_open", "partner_id", postgresql_where=text("ended_at IS NULL")),
         Index("ix_call_number", "phone_hash", "placed_at"),
         Index("ix_call_budget", "partner_id", "placed_at"),
         Index("uq_call_open", "lead_id", unique=True, postgresql_where=text("ended_at IS NULL")),
@@ -85,9 +93,42 @@ class Call(Base):
     token: Mapped[int] = mapped_column(server_default=text("0"))
     due_at: Mapped[Moment]
     closes_at: Mapped[Moment]
+    max_per_day: Mapped[int | None]
+    policy_hash: Mapped[str | None]
     placed_at: Mapped[Now]
+    leases: Mapped[int] = mapped_column(server_default=text("0"))
+    confirm_start: Mapped[bool] = mapped_column(server_default=text("false"))
+    started_at: Mapped[Moment | None]
     leased_at: Mapped[Moment | None]
     lease_until: Mapped[Moment | None]
     ended_at: Mapped[Moment | None]
     outcome: Mapped[Outcome | None] = mapped_column(EnumText(Outcome))
+    reason: Mapped[str | None]
     callback_at: Mapped[Moment | None]
+
+
+class Lease(Base):
+    """A dialer's right to make a call, from `leased_at` to `lease_until`; `ended` says how it came to its end.
+
+    From `started_at` on it counts as a call: at once, or for one with `confirm_start` when its dialer said so.
+    `phone_hash` and `partner_id` are the call's.
+    """
+
+    __tablename__ = "lease"
+    __table_args__ = (
+        UniqueConstraint("call_id", "token"),
+        Index("ix_lease_number", "phone_hash", "started_at"),
+        Index("ix_lease_budget", "partner_id", "started_at"),
+    )
+    id: Mapped[Id]
+    call_id: Mapped[int] = mapped_column(ForeignKey("call.id"))
+    token: Mapped[int]
+    dialer_id: Mapped[int] = mapped_column(ForeignKey("dialer.id"))
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
+    phone_hash: Mapped[bytes | None]
+    confirm_start: Mapped[bool]
+    leased_at: Mapped[Moment]
+    lease_until: Mapped[Moment]
+    started_at: Mapped[Moment | None]
+    ended_at: Mapped[Moment | None]
+    ended: Mapped[LeaseEnd | None] = mapped_column(EnumText(LeaseEnd))

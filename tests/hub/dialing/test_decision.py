@@ -215,6 +215,7 @@ def test_redials_are_spaced_by_outcome() -> None:
     assert waits.pop(Outcome.NO_ANSWER) == now + timedelta(hours=2)
     assert waits.pop(Outcome.VOICEMAIL) == now + timedelta(hours=4)
     assert waits.pop(Outcome.FAILED) == now + timedelta(minutes=15)
+    assert waits.pop(Outcome.UNKNOWN) == now + timedelta(hours=2)
     assert set(waits.values()) == {None}
     assert {outcome for outcome in Outcome if retry_at(now, outcome, policy)} == {o for o in Outcome if o.redial}
     quick = CallingPolicy.model_validate({"spacing": {"busy": 30}})
@@ -223,7 +224,7 @@ def test_redials_are_spaced_by_outcome() -> None:
 
 
 def test_the_cap_holds_in_every_rolling_day() -> None:
-    now, law = at("2026-02-04T12:00"), policy_for("US", frozenset({"FL"}))
+    now, law = at("2026-02-04T12:00"), policy_for("US", frozenset({"FL"})).max_per_day
     calls = [now - timedelta(hours=hours) for hours in (1, 30, 23, 5)]
     assert capped_until(now, calls[:3], law) is None
     lifted = capped_until(now, calls, law)
