@@ -7,7 +7,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.discounts import DiscountActivities
     from hub.temporal import vocabulary
     from hub.temporal.vocabulary import DiscountRef
-    from workflows.steps import DATABASE, MAIL, SHOP
+    from workflows.steps import MAIL, SHOP, database_step
 
 
 @workflow.defn
@@ -15,14 +15,13 @@ class DiscountWorkflow:
     @workflow.run
     async def run(self, ref: DiscountRef) -> str:
         """Returns `sent: ...`, `failed: ...`, or that the request was never stored."""
-        if not await workflow.execute_local_activity_method(DiscountActivities.begin, ref, **DATABASE):
+        if not await database_step(DiscountActivities.begin, ref):
             return "never stored: its sender got the error that it could not be scheduled"
         try:
             return await self.fulfil(ref.discount_id)
         except ActivityError as error:
             reason = error.cause.message if isinstance(error.cause, ApplicationError) else "a step took too long"
-            args = [ref.discount_id, reason]
-            await workflow.execute_local_activity_method(DiscountActivities.fail, args=args, **DATABASE)
+            await database_step(DiscountActivities.fail, ref.discount_id, reason)
             return self.show_details("failed", reason)
 
     async def fulfil(self, discount_id: int) -> str:

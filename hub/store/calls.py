@@ -27,6 +27,7 @@ DAY = timedelta(hours=24)
 PARTNER_DISABLED_WAIT = timedelta(minutes=5)
 BUDGET_WAIT = timedelta(minutes=15)
 NOT_JUDGED_WAIT = timedelta(minutes=15)
+NO_SUCH_LEAD = "there is no such lead: the database was restored from a backup that is older"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,8 @@ async def advance(tx: Tx, vault: Vault, lead_ids: Sequence[int], *, always_open:
     if calling := [lead.id for lead in leads if lead.state is LeadState.CALLING]:
         await withdraw_expired(tx, calling)
         positions |= await _open_calls(tx, calling)
+    known = {lead.id for lead in leads}
+    positions |= {lead_id: Closed(LeadState.ERASED, NO_SUCH_LEAD) for lead_id in lead_ids if lead_id not in known}
     closed = [lead for lead in leads if not lead.state.open]
     positions |= {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
     judged = judge([lead for lead in leads if lead.id not in positions], always_open=always_open)

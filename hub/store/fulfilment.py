@@ -157,6 +157,16 @@ async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str) -> N
         await _record_event(tx, vault, discount, "discount.failed", reason=reason)
 
 
+async def take_end(tx: Tx, vault: Vault, discount_id: int, result: str) -> None:
+    """A request that is under way ends as its workflow did, such as by `sent: ...`: a backup was restored."""
+    discount = await load(tx, vault, discount_id)
+    if result.startswith(DiscountState.SENT):
+        await record_coupon(tx, discount_id)
+        await record_sent_mail(tx, vault, discount)
+    else:
+        await fail(tx, vault, discount, result.removeprefix(f"{DiscountState.FAILED}: "))
+
+
 async def _update(tx: Tx, discount_id: int, **values: Any) -> None:
     mine = update(Discount).where(Discount.id == discount_id)
     await tx.execute(mine.values(updated_at=func.clock_timestamp(), **values))

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from hub.seal import Vault
 from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
+from hub.store.restores import CALL_IS_COMPARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Lease:
 
 
 # A call that is leased by another request just now is passed over, not waited for.
-_LEASE = text("""
+_LEASE = text(f"""
     WITH due AS (
         SELECT call.id FROM call
         WHERE dialer_id = :dialer_id AND due_at <= statement_timestamp() AND closes_at > statement_timestamp()
@@ -35,6 +36,7 @@ _LEASE = text("""
           AND NOT EXISTS (SELECT FROM suppression WHERE suppression.phone_hash = call.phone_hash
                           AND (suppression.partner_id IS NULL OR suppression.partner_id = call.partner_id))
           AND NOT EXISTS (SELECT FROM partner WHERE partner.id = call.partner_id AND disabled_at IS NOT NULL)
+          AND {CALL_IS_COMPARED}
         ORDER BY due_at, id LIMIT :most FOR UPDATE OF call SKIP LOCKED
     ), leased AS (
         UPDATE call SET state = 'leased', token = token + 1, leased_at = coalesce(leased_at, clock_timestamp()),
@@ -48,7 +50,7 @@ _LEASE = text("""
     JOIN campaign ON campaign.id = lead.campaign_id
     JOIN contact ON contact.lead_id = lead.id
     ORDER BY leased.due_at, leased.id
-""")
+""")  # noqa: S608 - a constant
 
 _HEARTBEAT = text("""
     UPDATE call SET lease_until = clock_timestamp() + CAST(:hold AS interval)

@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.leads import LeadState, Outcome
-from hub.store.tables.base import Base, EnumText, Id, Moment, Now
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 
 
 class Lead(Base):
@@ -12,12 +12,13 @@ class Lead(Base):
 
     `dedupe_key` is the keyed hash of its identity in its API (null: other leads may have the same), `phone_hash` of its
     E.164. `grade` is a `hub.phones.Grade`, or the `DialRefusal` that forbids any call. `why` says in words what it
-    waits for or why it ended.
+    waits for or why it ended. `checked_at`: when it was last compared with its workflow, because it was late.
     """
 
     __tablename__ = "lead"
     __table_args__ = (
         Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),
+        Index("ix_lead_due", "dial_at", postgresql_where=text("state = 'scheduled'")),
         Index("ix_lead_results", "campaign_id", "processed_at", "id"),
     )
     id: Mapped[Id]
@@ -43,6 +44,8 @@ class Lead(Base):
     updated_at: Mapped[Now]
     called_at: Mapped[Moment | None]
     processed_at: Mapped[Moment | None]
+    workflow_token: Mapped[WorkflowToken]
+    checked_at: Mapped[Moment | None]
 
 
 class Contact(Base):
@@ -71,6 +74,7 @@ class Call(Base):
     __table_args__ = (
         Index("ix_call_leasable", "dialer_id", "due_at", "id", postgresql_where=text("state IN ('ready', 'leased')")),
         Index("ix_call_number", "phone_hash", "placed_at"),
+        Index("ix_call_closing", "closes_at", postgresql_where=text("ended_at IS NULL")),
         Index("uq_call_open", "lead_id", unique=True, postgresql_where=text("ended_at IS NULL")),
     )
     id: Mapped[Id]
