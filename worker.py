@@ -6,19 +6,22 @@ from collections.abc import AsyncIterator, Callable, Collection, Iterator, Seque
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Self
 
 import structlog
 from temporalio.client import Client
+from temporalio.common import MetricMeter
 from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.failures import FailureTranslator
 from activities.intake import IntakeActivities, LeadStarter
+from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadActivities
 from activities.webhooks import WebhookActivities
 from background.call_upkeep import run_call_upkeep
 from background.outbox_relay import OutboxRelay
+from background.reconciliation import Reconciler
 from background.retention import run_retention
 from hub.adaptive_limit import AdaptiveLimit
 from hub.dialing import decision
@@ -77,10 +80,22 @@ class Shared:
     database: Database
     vault: Vault
     ids: WorkflowIds
+    starter: WorkflowStarter
+    lead_workflows: LeadWorkflows
+
+    @classmethod
+    async def of(cls, settings: Settings, client: Client, database: Database) -> Self:
+        async with database.begin() as tx:
+            ids = WorkflowIds(await deployment_id(tx))
+        vault, starter = settings.vault(), WorkflowStarter(client, ids)
+        limit = AdaptiveLimit(STARTS_TARGET_SECONDS, most=STARTS_AT_ONCE)
+        workflows = LeadWorkflows(starter, database, vault, limit, always_open=settings.always_open)
+        return cls(settings, client, database, vault, ids, starter, workflows)
 
     @property
-    def starter(self) -> WorkflowStarter:
-        return WorkflowStarter(self.client, self.ids)
+    def meter(self) -> MetricMeter:
+        """For what the worker's own port for metrics shows."""
+        return (self.client.service_client.config.runtime or Runtime.default()).metric_meter
 
 
 @asynccontextmanager
@@ -105,8 +120,7 @@ async def lead_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """Leads that came in batches: their starts, and their workflows."""
     always_open = shared.settings.always_open
     leads = LeadActivities(shared.database, shared.vault, always_open=always_open)
-    limit = AdaptiveLimit(STARTS_TARGET_SECONDS, most=STARTS_AT_ONCE)
-    starter = LeadStarter(shared.starter, shared.database, shared.vault, limit, always_open=always_open)
+    starter = LeadStarter(shared.database, shared.lead_workflows)
     yield [
         build_worker(
             shared.client,
@@ -169,9 +183,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
     async with AsyncExitStack() as stack:
         database = Database.of(settings)
         stack.push_async_callback(database.close)
-        async with database.begin() as tx:
-            ids = WorkflowIds(await deployment_id(tx))
-        shared = Shared(settings, client, database, settings.vault(), ids)
+        shared = await Shared.of(settings, client, database)
         if wanted & {Role.INTAKE, Role.LEADS} and not settings.always_open:
             await asyncio.to_thread(decision.load_calendars)
         for role in wanted:
@@ -184,9 +196,12 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
 
 def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Task[None]]:
     if kinds := [kind for role, kind in RELAYED.items() if role in wanted]:
-        yield asyncio.create_task(OutboxRelay(shared.starter, shared.database, kinds).run(), name="outbox relay")
+        relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows)
+        yield asyncio.create_task(relay.run(), name="outbox relay")
     if Role.LEADS in wanted:
         yield asyncio.create_task(run_call_upkeep(shared.database, shared.vault), name="call upkeep")
+        reconciler = Reconciler(shared.starter, shared.database, shared.vault, shared.lead_workflows, shared.meter)
+        yield asyncio.create_task(reconciler.run(), name="reconciliation")
     if Role.INTAKE in wanted:
         yield asyncio.create_task(run_retention(shared.database, shared.settings), name="retention")
 

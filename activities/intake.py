@@ -1,23 +1,17 @@
 """Taking a submission in: register its leads, then start a workflow for each."""
 
-import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 from temporalio import activity
 
 from activities.heartbeat import heartbeating
+from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadStep
-from hub.adaptive_limit import AdaptiveLimit
 from hub.leads import Registered
 from hub.seal import Vault
 from hub.settings import DedupeScope
 from hub.store import calls, lead_rows, registration
-from hub.store.calls import Closed, Placed, Position
-from hub.store.db import outbox
 from hub.store.db.engine import Database
-from hub.store.db.outbox import Kind
-from hub.temporal.starts import LeadStart, WorkflowStarter
 
 CHUNK = 100  # leads that are started, then placed together: the first are with their dialer while the others start
 
@@ -49,66 +43,30 @@ class IntakeActivities:
 class LeadStarter:
     """Runs where leads are worked on, so that a busy lead queue slows starts down, and not answers."""
 
-    def __init__(
-        self, starter: WorkflowStarter, database: Database, vault: Vault, limit: AdaptiveLimit, *, always_open: bool
-    ) -> None:
-        self._starter, self._database, self._vault, self._limit = starter, database, vault, limit
-        self._always_open = always_open
+    def __init__(self, database: Database, workflows: LeadWorkflows) -> None:
+        self._database, self._workflows = database, workflows
 
     @activity.defn
     async def start_leads(self, submission_id: int) -> int:
         """Start a workflow for each lead of the submission that has none, and place the calls of those that are due.
 
-        Returns how many. A call is placed after all its chunk's workflows are started: its outcome must find one.
+        Returns how many.
         """
         started = 0
         async with heartbeating():
-            while planned := await self._plan(submission_id):
-                await asyncio.gather(*(self._start(start) for start in planned))
-                await self._place(planned)
-                started += len(planned)
+            while count := await self._start_some(submission_id):
+                started += count
         return started
 
-    async def _plan(self, submission_id: int) -> list[LeadStart]:
-        async with self._database.begin() as tx:
-            leads = await lead_rows.unstarted_leads(tx, submission_id, CHUNK)
-        return [_plan(judged) for judged in calls.judge(leads, always_open=self._always_open)]
-
-    async def _start(self, start: LeadStart) -> None:
-        async with self._limit.slot():
-            await self._starter.start_lead(start)
-
-    async def _place(self, started: Sequence[LeadStart]) -> None:
-        lead_ids = [start.lead_id for start in started]
-        async with self._database.begin() as tx:
-            positions = await calls.advance(tx, self._vault, lead_ids, always_open=self._always_open)
-            await registration.mark_started(tx, lead_ids)
-            surprised = [start.lead_id for start in started if _looks_too_late(start, positions[start.lead_id])]
-            await outbox.put(tx, Kind.WAKE_LEAD, surprised)
-
-
-def _plan(judged: calls.Judged) -> LeadStart:
-    """When the lead's workflow has to look at it first, if all goes as the rules say now."""
-    lead = judged.lead
-    step = LeadStep.planned(judged.decision, lead.now)
-    return LeadStart(
-        lead_id=lead.id,
-        partner_id=lead.partner_id,
-        api=lead.api,
-        campaign=lead.campaign,
-        dial_at=lead.dial_at,
-        stage=step.stage,
-        why=step.why,
-        first_look=step.until,
-    )
-
-
-def _looks_too_late(start: LeadStart, position: Position) -> bool:
-    """Whether the lead's position differs from what its workflow was started with, so that it must look now."""
-    match position:
-        case Closed():
-            return True
-        case Placed(until=until):
-            return start.stage != "calling" or until < start.first_look
-        case calls.Waiting(at=at):
-            return start.stage != "waiting" or at < start.first_look
+    async def _start_some(self, submission_id: int) -> int:
+        try:
+            async with self._database.begin() as tx:
+                leads = await lead_rows.unstarted_leads(tx, submission_id, CHUNK)
+            starts = await self._workflows.start_rows(leads)
+        except Exception:  # noqa: BLE001 - a lead that can't be read holds up no other; raised again if it was not that
+            async with self._database.begin() as tx:
+                lead_ids = await lead_rows.unstarted_ids(tx, submission_id, CHUNK)
+            starts = await self._workflows.start(lead_ids)
+        for error in starts.failed.values():
+            raise error
+        return len(starts.started) + len(starts.running) + len(starts.ended)

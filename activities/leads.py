@@ -6,9 +6,10 @@ from datetime import UTC, datetime
 from temporalio import activity
 
 from hub.dialing.decision import Allowed, Decision, Never, NotYet
+from hub.errors import DatabaseUnavailable
 from hub.leads import Registered
 from hub.seal import Vault
-from hub.store import calls
+from hub.store import calls, lead_rows
 from hub.store.calls import Closed, Placed, Position, Waiting
 from hub.store.db.engine import Database
 
@@ -69,9 +70,19 @@ class LeadActivities:
 
     @activity.defn
     async def advance(self, lead_id: int) -> LeadStep:
-        """Place the lead's call when it may be placed now; return how it stands. Run again it changes nothing."""
-        async with self._database.begin() as tx:
-            positions = await calls.advance(tx, self._vault, [lead_id], always_open=self._always_open)
+        """Place the lead's call when it may be placed now; return how it stands. Run again it changes nothing.
+
+        What fails for another reason than an unavailable database is written into the lead's row.
+        """
+        try:
+            async with self._database.begin() as tx:
+                positions = await calls.advance(tx, self._vault, [lead_id], always_open=self._always_open)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:
+            async with self._database.begin() as tx:
+                await lead_rows.record_failure(tx, [lead_id], f"cannot be judged: {type(error).__name__}")
+            raise
         return LeadStep.at(positions[lead_id])
 
 

@@ -88,8 +88,13 @@ async def _run_intake(
 ) -> StoredResponse | None:
     if admitted.joined and (stored := await _stored_response(services, admitted)):
         return stored
-    start = IntakeStart(admitted.id, submission.partner_id, submission.api, submission.request_id, admitted.lead_id)
+    owner = submission.partner_id, submission.api, submission.request_id
+    start = IntakeStart(admitted.id, *owner, admitted.token, admitted.lead_id)
     await starter.run_intake(start)
+    if (stored := await _stored_response(services, admitted)) or not admitted.joined:
+        return stored
+    # Its workflow has stored a response, in a database that was restored from a backup since.
+    await starter.run_intake(start, anew=True)
     return await _stored_response(services, admitted)
 
 

@@ -8,6 +8,7 @@ import structlog
 from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.lead_starts import LeadWorkflows
 from hub.adaptive_limit import AdaptiveLimit
 from hub.errors import DatabaseUnavailable
 from hub.store.db import outbox
@@ -33,8 +34,11 @@ class OutboxRelay:
     No transaction waits for Temporal. First tries never stand behind repeated ones: those have few places of their own.
     """
 
-    def __init__(self, starter: WorkflowStarter, database: Database, kinds: Sequence[Kind]) -> None:
+    def __init__(
+        self, starter: WorkflowStarter, database: Database, kinds: Sequence[Kind], lead_workflows: LeadWorkflows
+    ) -> None:
         self._starter, self._database, self._kinds = starter, database, kinds
+        self._lead_workflows = lead_workflows
         self._limits = {
             Kind.WAKE_LEAD: AdaptiveLimit(WAKE_TARGET_SECONDS, most=40, least=2),
             Kind.DELIVER: AdaptiveLimit(START_TARGET_SECONDS, most=20),
@@ -94,21 +98,34 @@ class OutboxRelay:
         self._look.set()
 
     async def _send(self, entry: Entry) -> bool:
-        """Whether Temporal has it. A workflow that is over needs no wake-up."""
+        """Whether Temporal has it. A workflow that is over needs no wake-up; an open lead needs a workflow."""
         try:
             match entry.kind:
                 case Kind.DELIVER:
-                    await self._starter.start_webhook(entry.ref)
+                    await self._starter.start_webhook(entry.ref, entry.token)
                 case Kind.WAKE_LEAD if entry.lead_state is None or entry.lead_state.open:
-                    await self._starter.look_again(entry.ref)
+                    await self._starter.look_again(entry.ref, entry.token)
                 case Kind.WAKE_LEAD:
-                    await self._starter.close_lead(entry.ref, entry.lead_state, entry.lead_why or "")
+                    await self._starter.close_lead(entry.ref, entry.token, entry.lead_state, entry.lead_why or "")
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
-                return True
+                return await self._start_again(entry)
             return self._failure(entry, error.status.name)
         except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             return self._failure(entry, type(error).__name__)
+        return True
+
+    async def _start_again(self, entry: Entry) -> bool:
+        """The lead's workflow is gone. One that is still open gets another."""
+        if entry.lead_state is None or not entry.lead_state.open:
+            return True
+        try:
+            starts = await self._lead_workflows.start([entry.ref])
+        except DatabaseUnavailable as error:
+            return self._failure(entry, error.failure)
+        if starts.failed:
+            return self._failure(entry, starts.failed[entry.ref].status.name)
+        log.info("outbox", kind=entry.kind, ref=entry.ref, started=starts.started)
         return True
 
     def _failure(self, entry: Entry, failure: str) -> bool:

@@ -8,7 +8,7 @@ with workflow.unsafe.imports_passed_through():
     from hub.discounts import OPERATORS_REASON
     from hub.temporal import vocabulary
     from hub.temporal.vocabulary import DiscountRef
-    from workflows.steps import DATABASE, MAIL, SHOP
+    from workflows.steps import MAIL, SHOP, database_step
 
 
 @workflow.defn
@@ -16,14 +16,13 @@ class DiscountWorkflow:
     @workflow.run
     async def run(self, ref: DiscountRef) -> str:
         """Returns `sent: ...`, `failed: ...`, or that the request was never stored."""
-        if not await workflow.execute_local_activity_method(DiscountActivities.begin, ref, **DATABASE):
+        if not await database_step(DiscountActivities.begin, ref):
             return "never stored: its sender got the error that it could not be scheduled"
         try:
             return await self.fulfil(ref.discount_id)
         except ActivityError as error:
             reason, told = _reasons(error)
-            args = [ref.discount_id, reason, told]
-            await workflow.execute_local_activity_method(DiscountActivities.fail, args=args, **DATABASE)
+            await database_step(DiscountActivities.fail, ref.discount_id, reason, told)
             return self.show_details("failed", reason)
 
     async def fulfil(self, discount_id: int) -> str:

@@ -6,7 +6,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities, LeadStarter
     from hub.leads import Registered
     from hub.temporal import vocabulary
-    from workflows.steps import DATABASE, START, queue
+    from workflows.steps import START, database_step, queue
 
 
 @workflow.defn
@@ -16,7 +16,7 @@ class IntakeWorkflow:
 
     @workflow.run
     async def run(self, submission_id: int) -> Registered:
-        registered = await workflow.execute_local_activity_method(IntakeActivities.register, submission_id, **DATABASE)
+        registered: Registered = await database_step(IntakeActivities.register, submission_id)
         self._registered = registered
         workflow.set_current_details(registered.summary)
         if registered.created:

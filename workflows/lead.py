@@ -1,17 +1,24 @@
 """One lead: wait until a call is due and allowed, place it with the dialer, wait for its outcome, until it is done."""
 
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
+from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities
     from activities.leads import LeadActivities, LeadStep
     from hub.temporal import vocabulary
     from hub.temporal.vocabulary import LeadRef
-    from workflows.steps import DATABASE
+    from workflows.steps import DATABASE, DATABASE_LATER, database_step
+
+PAUSES = "pauses-between-looks"  # the patch since which a due time that stays past is waited for
+LONGEST_PAUSE_SECONDS = 60
+LONGEST_WAIT = timedelta(days=366)  # Temporal refuses centuries
+NOT_JUDGED_WAIT = timedelta(minutes=15)
 
 
 @workflow.defn
@@ -22,6 +29,8 @@ class LeadWorkflow:
         self._look_now = False
         self._closed: LeadStep | None = None
         self._response_stored = False
+        self._looked = False
+        self._vain_looks = 0
 
     @workflow.run
     async def run(self, lead: LeadRef) -> str:
@@ -30,8 +39,10 @@ class LeadWorkflow:
         while not step.closed:
             await self.pause(step)
             step = self._closed or await self.advance(lead)
-            if workflow.info().is_continue_as_new_suggested() and not step.closed and not self._look_now:
-                workflow.continue_as_new(LeadRef(lead.lead_id, step.until))
+            if workflow.info().is_continue_as_new_suggested() and not step.closed:
+                await workflow.wait_condition(workflow.all_handlers_finished)
+                if not self._look_now:
+                    workflow.continue_as_new(LeadRef(lead.lead_id, step.until))
         self.show(step)
         await workflow.wait_condition(workflow.all_handlers_finished)
         return step.summary
@@ -61,15 +72,20 @@ class LeadWorkflow:
         """Register the lead if that is still to be done, else begin with the wait."""
         if lead.submission_id is None:
             return LeadStep("waiting", lead.due_at, "for the delay that its sender asked for")
-        args = [lead.submission_id, lead.lead_id]
-        step = await workflow.execute_local_activity_method(IntakeActivities.register_one, args=args, **DATABASE)
-        self._response_stored = True
+        step: LeadStep = await database_step(IntakeActivities.register_one, lead.submission_id, lead.lead_id)
+        self._response_stored = self._looked = True
         return step
 
     async def pause(self, step: LeadStep) -> None:
         """Until the step's time has come, or somebody changed the lead."""
-        left = step.until - workflow.now()
-        if left.total_seconds() > 0 and not self._look_now:
+        left = min(step.until - workflow.now(), LONGEST_WAIT)
+        if left > timedelta():
+            self._vain_looks = 0
+        elif self._looked and not self._look_now and workflow.patched(PAUSES):
+            # The database's clock is behind Temporal's: the time has not come there.
+            left = timedelta(seconds=min(2**self._vain_looks, LONGEST_PAUSE_SECONDS))
+            self._vain_looks += 1
+        if left > timedelta() and not self._look_now:
             self.show(step)
             with suppress(TimeoutError):
                 await workflow.wait_condition(lambda: self._look_now, timeout=left, timeout_summary=step.summary)
@@ -77,7 +93,29 @@ class LeadWorkflow:
 
     async def advance(self, lead: LeadRef) -> LeadStep:
         """Place the call if it may be placed now; learn how the lead stands."""
-        return await workflow.execute_local_activity_method(LeadActivities.advance, lead.lead_id, **DATABASE)
+        self._looked = True
+        try:
+            return await workflow.execute_local_activity_method(LeadActivities.advance, lead.lead_id, **DATABASE)
+        except ActivityError as failure:
+            if is_cancelled_exception(failure):
+                raise
+            return await self.advance_later(lead, failure)
+
+    async def advance_later(self, lead: LeadRef, failure: ActivityError) -> LeadStep:
+        """The step that has failed is tried with growing waits, until it succeeds or somebody has changed the lead."""
+        why = f"cannot be judged: {reason(failure)}"
+        workflow.set_current_details(f"**waiting** {why}")
+        step = workflow.start_activity_method(LeadActivities.advance, lead.lead_id, summary=why, **DATABASE_LATER)
+        await workflow.wait_condition(lambda: step.done() or self._look_now)
+        if not step.done():
+            step.cancel()
+            return LeadStep("waiting", workflow.now(), why)
+        try:
+            return await step
+        except ActivityError as final:
+            if is_cancelled_exception(final):
+                raise
+            return LeadStep("waiting", workflow.now() + NOT_JUDGED_WAIT, f"cannot be judged: {reason(final)}")
 
     def show(self, step: LeadStep) -> None:
         """What Temporal's UI shows."""
@@ -89,3 +127,9 @@ class LeadWorkflow:
             if step.campaign:
                 attributes.append(vocabulary.CAMPAIGN.value_set(step.campaign))
             workflow.upsert_search_attributes(attributes)
+
+
+def reason(failure: ActivityError) -> str:
+    """The kind of failure and where it arose, as activities report it."""
+    cause = failure.cause
+    return cause.message if isinstance(cause, ApplicationError) else type(cause).__name__

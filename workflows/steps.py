@@ -1,10 +1,12 @@
 """Named timeouts and retry policies, one for each kind of step."""
 
+from collections.abc import Callable
 from datetime import timedelta
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
+from temporalio.exceptions import ActivityError, is_cancelled_exception
 
 
 class StepPolicy(TypedDict):
@@ -12,6 +14,15 @@ class StepPolicy(TypedDict):
 
     start_to_close_timeout: timedelta
     retry_policy: RetryPolicy
+
+
+class LocalPolicy(StepPolicy):
+    """For a step that the worker that holds the workflow runs itself.
+
+    Between tries that are further apart than `local_retry_threshold` the worker is free for other workflows.
+    """
+
+    local_retry_threshold: timedelta
 
 
 class HeartbeatPolicy(StepPolicy):
@@ -31,13 +42,31 @@ def queue(name: str) -> str:
     return f"{name}-{workflow.info().task_queue.rpartition('-')[2]}"
 
 
-# A short database step, run by the worker that holds the workflow. Retried without end.
-DATABASE = StepPolicy(
+# A short database step, run by the worker that holds the workflow: tried at once, after 1 s and after 4 s more.
+DATABASE = LocalPolicy(
+    start_to_close_timeout=timedelta(seconds=20),
+    local_retry_threshold=timedelta(milliseconds=500),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), backoff_coefficient=4, maximum_attempts=3),
+)
+
+# The same step when it fails all the same: without end, and out of other workflows' way.
+DATABASE_LATER = StepPolicy(
     start_to_close_timeout=timedelta(seconds=20),
     retry_policy=RetryPolicy(
-        initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=10)
+        initial_interval=timedelta(seconds=5), backoff_coefficient=2, maximum_interval=timedelta(minutes=10)
     ),
 )
+
+
+async def database_step(activity: Callable[..., Any], *args: Any) -> Any:
+    """A database step by DATABASE, then by DATABASE_LATER. Raises ActivityError only for a failure that is final."""
+    try:
+        return await workflow.execute_local_activity_method(activity, args=args, **DATABASE)
+    except ActivityError as error:
+        if is_cancelled_exception(error):
+            raise
+        return await workflow.execute_activity_method(activity, args=args, **DATABASE_LATER)
+
 
 # Starting workflows is retried without end: the leads are stored, and their sender has its response.
 START = HeartbeatPolicy(

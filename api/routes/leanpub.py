@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError
 
 from api import openapi
@@ -82,7 +81,7 @@ async def request_discount(
         return _refused(request, leanpub.INVALID_API_KEY)
     except DiscountRefused as refused:
         return _refused(request, refused.refusal)
-    except (DatabaseUnavailable, RPCError, WorkflowAlreadyStartedError) as error:
+    except (DatabaseUnavailable, RPCError) as error:
         log.warning("not scheduled", failure=type(error).__name__)
         return _refused(request, leanpub.NOT_SCHEDULED)
 
@@ -108,7 +107,7 @@ async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiRe
         raise DiscountRefused(parsed)
     stored = await discounts.store(tx, hub.vault, partner_id, parsed, value)
     if stored.fresh:
-        await hub.starter.start_discount(DiscountRef(stored.id, partner_id))
+        await hub.starter.start_discount(DiscountRef(stored.id, partner_id), stored.token)
     return ApiResponse(200, leanpub.acknowledged(stored.public_id))
 
 

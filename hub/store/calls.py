@@ -26,6 +26,7 @@ from hub.store.withdrawals import withdraw_expired, withdraw_waiting
 
 UNSETTLED_WAIT = timedelta(seconds=2)
 NOT_JUDGED_WAIT = timedelta(minutes=15)
+NO_SUCH_LEAD = "there is no such lead: the database was restored from a backup that is older"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +63,11 @@ async def advance(tx: Tx, vault: Vault, lead_ids: Sequence[int], *, always_open:
     to run twice: a call that may still be made stays as it is.
     """
     leads = await lock_leads(tx, lead_ids)
+    known = {lead.id for lead in leads}
+    gone = {lead_id: Closed(LeadState.ERASED, NO_SUCH_LEAD) for lead_id in lead_ids if lead_id not in known}
     closed = [lead for lead in leads if not lead.state.open]
-    positions: dict[int, Position] = {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
+    positions: dict[int, Position] = dict(gone)
+    positions |= {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
     waiting: dict[int, OpenCall] = {}
     if calling := [lead for lead in leads if lead.state is LeadState.CALLING]:
         await withdraw_expired(tx, [lead.id for lead in calling])

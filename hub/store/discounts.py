@@ -23,11 +23,12 @@ REPEATS_WITHIN = timedelta(hours=24)
 
 @dataclass(frozen=True, slots=True)
 class StoredDiscount:
-    """A stored request. `fresh`: it is new, and its workflow is still to be started."""
+    """A stored request. `fresh`: it is new, and its workflow is still to be started; `token`: of that one's id."""
 
     id: int
     public_id: str
     fresh: bool
+    token: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +85,11 @@ async def store(
         recipient=key.seal(strictjson.dumps(recipient), row=public_id, column=RECIPIENT),
         email_hash=vault.index("email", request.recipient.email.lower()),
     )
-    discount_id = int((await tx.execute(row.returning(Discount.id))).scalar_one())
+    discount_id, token = (await tx.execute(row.returning(Discount.id, Discount.workflow_token))).one()
     await tx.execute(
         insert(Coupon).values(discount_id=discount_id, **_coupon_columns(product, sandbox=request.sandbox))
     )
-    return StoredDiscount(discount_id, public_id, fresh=True)
+    return StoredDiscount(discount_id, public_id, fresh=True, token=token)
 
 
 def _repeat_hash(vault: Vault, partner_id: int, request: DiscountRequest, body: dict[str, Any]) -> bytes | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from sqlalchemy import func, select, update
 
 from hub import strictjson
-from hub.discounts import MOST_MAILS, CouponState, DiscountState, MailState
+from hub.discounts import MOST_MAILS, OPERATORS_REASON, CouponState, DiscountState, MailState
 from hub.mail import Mailbox, stable_message_id
 from hub.seal import Vault
 from hub.store import events
@@ -163,6 +163,16 @@ async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str, told
     failed = mine.values(state=DiscountState.FAILED, why=reason, updated_at=func.clock_timestamp())
     if (await tx.execute(failed.returning(Discount.id))).first():
         await _record_event(tx, vault, discount, "discount.failed", reason=told)
+
+
+async def take_end(tx: Tx, vault: Vault, discount_id: int, result: str) -> None:
+    """A request that is under way ends as its workflow did, such as by `sent: ...`: a backup was restored."""
+    discount = await load(tx, vault, discount_id)
+    if result.startswith(DiscountState.SENT):
+        await record_coupon(tx, discount_id)
+        await record_sent_mail(tx, vault, discount)
+    else:
+        await fail(tx, vault, discount, result.removeprefix(f"{DiscountState.FAILED}: "), OPERATORS_REASON)
 
 
 async def _update(tx: Tx, discount_id: int, **values: Any) -> None:

@@ -17,7 +17,7 @@ class LeadRow:
 
     `grade` is hub.phones' Grade or DialRefusal; `policy` the campaign's settings, not validated, `policy_hash` what
     they are recognised by; `daily_calls` the partner's limit per 24 h, None for none; `has_endpoints`: somebody may
-    want its events.
+    want its events; `workflow_token`: of its workflow's id.
     """
 
     id: int
@@ -43,6 +43,8 @@ class LeadRow:
     partner_disabled: bool
     daily_calls: int | None
     has_endpoints: bool
+    workflow_token: str | None
+    updated_at: datetime
     now: datetime
 
     @classmethod
@@ -58,7 +60,7 @@ LEAD_COLUMNS = """
     lead.attempts, lead.dial_at, lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
     partner.disabled_at IS NOT NULL AS partner_disabled, partner.daily_calls,
     EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS has_endpoints,
-    clock_timestamp() AS now
+    lead.workflow_token, lead.updated_at, clock_timestamp() AS now
 """
 LEAD_TABLES = """
     lead JOIN partner ON partner.id = lead.partner_id LEFT JOIN campaign ON campaign.id = lead.campaign_id
@@ -75,6 +77,16 @@ _UNSTARTED = text(
 )
 
 
+_UNSTARTED_IDS = text(
+    "SELECT id FROM lead WHERE submission_id = :submission_id AND NOT started ORDER BY id LIMIT :most"
+)
+_OWNER = text("SELECT partner_id, api, workflow_token FROM lead WHERE id = :lead_id")
+_BY_ID = text(f"SELECT {LEAD_COLUMNS} FROM {LEAD_TABLES} WHERE lead.id = ANY(:lead_ids) ORDER BY lead.id")  # noqa: S608 - likewise
+_FAILURE = text(
+    "UPDATE lead SET why = :why WHERE id = ANY(:lead_ids) AND why IS DISTINCT FROM :why AND state <> ALL(:closed)"
+)
+
+
 async def lock_leads(tx: Tx, lead_ids: Sequence[int]) -> list[LeadRow]:
     """The leads, locked until the transaction ends, in the order of their ids."""
     return [LeadRow.of(row) for row in (await tx.execute(_LOCK, {"lead_ids": list(lead_ids)})).mappings()]
@@ -84,3 +96,34 @@ async def unstarted_leads(tx: Tx, submission_id: int, most: int) -> list[LeadRow
     """Up to `most` leads of the submission that have no workflow yet."""
     rows = await tx.execute(_UNSTARTED, {"submission_id": submission_id, "most": most})
     return [LeadRow.of(row) for row in rows.mappings()]
+
+
+async def load_leads(tx: Tx, lead_ids: Sequence[int]) -> list[LeadRow]:
+    """The leads as they are now, not locked, in the order of their ids."""
+    return [LeadRow.of(row) for row in (await tx.execute(_BY_ID, {"lead_ids": list(lead_ids)})).mappings()]
+
+
+async def record_failure(tx: Tx, lead_ids: Sequence[int], why: str) -> None:
+    """Say in the leads' rows why no step of theirs succeeds; final ones stay as they are."""
+    closed = [state.value for state in LeadState if not state.open]
+    await tx.execute(_FAILURE, {"lead_ids": list(lead_ids), "why": why, "closed": closed})
+
+
+async def unstarted_ids(tx: Tx, submission_id: int, most: int) -> list[int]:
+    """As `unstarted_leads`, where one of them can't be read."""
+    return list((await tx.execute(_UNSTARTED_IDS, {"submission_id": submission_id, "most": most})).scalars())
+
+
+@dataclass(frozen=True, slots=True)
+class LeadOwner:
+    """What a workflow's start needs of any lead."""
+
+    partner_id: int
+    api: str
+    workflow_token: str | None
+
+
+async def find_owner(tx: Tx, lead_id: int) -> LeadOwner | None:
+    """Of a lead whose row can't be read in full; None for no such lead."""
+    row = (await tx.execute(_OWNER, {"lead_id": lead_id})).first()
+    return None if row is None else LeadOwner(row.partner_id, row.api, row.workflow_token)

@@ -13,6 +13,7 @@ from hub.seal import Vault
 from hub.store import contacts
 from hub.store.db.engine import Tx
 from hub.store.tables import Contact, Lead
+from hub.store.tables.base import new_workflow_token
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,44 +24,49 @@ class _Draft:
     lead: NewLead
     key: bytes | None
     id: int
+    token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedLead:
+    """The id of a request's only lead, if it becomes one, and its workflow's token: that is running already."""
+
+    id: int
+    token: str | None
 
 
 async def store_leads(
-    tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row], reserved_id: int | None = None
+    tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row], reserved: ReservedLead | None = None
 ) -> list[Result]:
-    """Create what is new and say for each row, in order, what became of it.
-
-    `reserved_id`: the id of the only row's lead, if it becomes one; its workflow is running already.
+    """Create what is new and say for each row, in order, what became of it. `reserved`: for the only row.
 
     A second row with the identity of an earlier one (in this batch, in the database, or in a transaction that commits
     first) is Existing, with that one's id. What shall be kept but not called (see NewLead) is Refused.
     """
-    results = await _store(tx, vault, tenant, submission_id, rows, reserved_id)
+    results = await _store(tx, vault, tenant, submission_id, rows, reserved)
     refused = {
         index: replace(row, identity=None, refused=row.refuse_known(result.state))
         for index, (row, result) in enumerate(zip(rows, results, strict=True))
         if isinstance(result, Existing) and isinstance(row, NewLead) and row.refuse_known
     }
     if refused:
-        kept = await _store(tx, vault, tenant, submission_id, list(refused.values()), reserved_id)
+        kept = await _store(tx, vault, tenant, submission_id, list(refused.values()), reserved)
         for index, result in zip(refused, kept, strict=True):
             results[index] = result
     return results
 
 
 async def _store(
-    tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row], reserved_id: int | None
+    tx: Tx, vault: Vault, tenant: Tenant, submission_id: int, rows: Sequence[Row], reserved: ReservedLead | None
 ) -> list[Result]:
     keys = [
         None if isinstance(row, BadRow) or row.identity is None else identity_key(vault, tenant, row.identity)
         for row in rows
     ]
     # One row alone is stored at once: the unique index says whether it was known.
-    known = await _known(tx, keys) if reserved_id is None else {}
-    drafts = await _draft(tx, rows, keys, known, reserved_id)
-    created = (
-        await _insert(tx, vault, tenant, submission_id, drafts, started=reserved_id is not None) if drafts else set()
-    )
+    known = await _known(tx, keys) if reserved is None else {}
+    drafts = await _draft(tx, rows, keys, known, reserved)
+    created = await _insert(tx, vault, tenant, submission_id, drafts, started=reserved is not None) if drafts else set()
     lost = [draft.key for draft in drafts if draft.id not in created]
     known |= await _known(tx, lost)
     known |= {
@@ -100,7 +106,7 @@ async def _draft(
     rows: Sequence[Row],
     keys: Sequence[bytes | None],
     known: dict[bytes, Existing],
-    reserved_id: int | None,
+    reserved: ReservedLead | None,
 ) -> list[_Draft]:
     """The first row of each new identity, numbered in the order of the rows."""
     seen: set[bytes | None] = set(known)
@@ -111,8 +117,10 @@ async def _draft(
             seen.add(key)
     if not fresh:
         return []
-    ids = [reserved_id] if reserved_id is not None else (await tx.execute(_NEXT_IDS, {"n": len(fresh)})).scalars()
-    return [_Draft(*new, lead_id) for new, lead_id in zip(fresh, ids, strict=True)]
+    if reserved is not None:
+        return [_Draft(*new, reserved.id, reserved.token) for new in fresh]
+    ids = (await tx.execute(_NEXT_IDS, {"n": len(fresh)})).scalars()
+    return [_Draft(*new, lead_id, new_workflow_token()) for new, lead_id in zip(fresh, ids, strict=True)]
 
 
 _NEXT_IDS = text("SELECT nextval('lead_id_seq') FROM generate_series(1, :n)")
@@ -125,15 +133,16 @@ _INSERT = text("""
             CAST(:dedupe_key AS bytea[]), CAST(:phone_hash AS bytea[]), CAST(:grade AS text[]),
             CAST(:region AS text[]), CAST(:zones AS text[]), CAST(:language AS text[]), CAST(:states AS text[]),
             CAST(:state AS text[]), CAST(:why AS text[]), CAST(:started AS boolean[]), CAST(:delay AS interval[]),
-            CAST(:wrapped_key AS bytea[]), CAST(:sealed AS bytea[]), CAST(:email_hash AS bytea[])
+            CAST(:wrapped_key AS bytea[]), CAST(:sealed AS bytea[]), CAST(:email_hash AS bytea[]),
+            CAST(:workflow_token AS text[])
         ) AS new (id, row_index, campaign_id, dedupe_key, phone_hash, grade, region, zones, language, states, state,
-                  why, started, delay, wrapped_key, sealed, email_hash)
+                  why, started, delay, wrapped_key, sealed, email_hash, workflow_token)
     ), stored AS (
         INSERT INTO lead (id, row_index, partner_id, api, submission_id, campaign_id, dedupe_key, phone_hash, grade,
-                          region, zones, language, states, state, why, started, dial_at)
+                          region, zones, language, states, state, why, started, workflow_token, dial_at)
         SELECT id, row_index, :partner_id, :api, :submission_id, campaign_id, dedupe_key, phone_hash, grade, region,
                string_to_array(zones, ','), language, string_to_array(states, ','), state, why, started,
-               statement_timestamp() + delay
+               workflow_token, statement_timestamp() + delay
         FROM new ON CONFLICT (dedupe_key) DO NOTHING RETURNING id
     )
     INSERT INTO contact (lead_id, wrapped_key, sealed, email_hash)
@@ -179,6 +188,7 @@ def _row(vault: Vault, draft: _Draft, *, started: bool) -> dict[str, object]:
         "state": LeadState.REFUSED if lead.refused else LeadState.SCHEDULED,
         "why": lead.refused,
         "started": started or lead.refused is not None,
+        "workflow_token": draft.token,
         "delay": lead.delay,
         "wrapped_key": wrapped,
         **contacts.seal_person(vault, key, draft.id, lead.person),

@@ -16,6 +16,7 @@ from hub.store import calling_limits, lost_leases, withdrawals
 from hub.store.calling_limits import Candidate
 from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
+from hub.store.restores import CALL_IS_COMPARED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,13 @@ class Leased:
 
 
 # A call that is leased by another request just now is passed over, not waited for.
-_DUE = text("""
+_DUE = text(f"""
     WITH due AS MATERIALIZED (
         SELECT id, lead_id, partner_id, phone_hash, max_per_day, policy_hash, due_at FROM call
         WHERE dialer_id = :dialer_id AND state = 'ready'
           AND due_at <= statement_timestamp() AND closes_at > statement_timestamp()
           AND NOT EXISTS (SELECT FROM partner WHERE partner.id = call.partner_id AND disabled_at IS NOT NULL)
+          AND {CALL_IS_COMPARED}
         ORDER BY due_at, id LIMIT :most FOR UPDATE OF call SKIP LOCKED
     )
     SELECT due.id, due.partner_id, due.phone_hash, coalesce(due.max_per_day, 3) AS max_per_day, partner.daily_calls,
@@ -69,7 +71,7 @@ _DUE = text("""
     JOIN campaign ON campaign.id = lead.campaign_id
     JOIN partner ON partner.id = due.partner_id
     ORDER BY due.due_at, due.id
-""")
+""")  # noqa: S608 - a constant
 _LEASE = text("""
     WITH leased AS (
         UPDATE call SET state = 'leased', token = token + 1, leases = leases + 1, confirm_start = :confirm_start,

@@ -15,7 +15,7 @@ from hub.seal import Vault
 from hub.settings import DedupeScope
 from hub.store import events, submissions
 from hub.store.db.engine import Tx
-from hub.store.leads import discard_leads, store_leads
+from hub.store.leads import ReservedLead, discard_leads, store_leads
 from hub.store.submissions import OpenSubmission
 from hub.store.tables import Lead
 from hub.store.tenants import load_tenant
@@ -66,7 +66,8 @@ async def _register_leads(
     tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSubmission, body: Any, contract: LeadContract
 ) -> _Outcome:
     rows = contract.read(body, tenant, submission.campaign_id)
-    results = await store_leads(tx, vault, tenant, submission.id, rows, submission.lead_id)
+    reserved = None if submission.lead_id is None else ReservedLead(submission.lead_id, submission.token)
+    results = await store_leads(tx, vault, tenant, submission.id, rows, reserved)
     response = contract.answer(body, results)
     if response.rejected:
         await discard_leads(tx, [result.lead_id for result in results if isinstance(result, Created)])

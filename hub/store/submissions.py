@@ -51,12 +51,13 @@ class NewSubmission:
 class Admitted:
     """Go on: a new submission, or (`joined`) an earlier one whose client has not had its response yet.
 
-    `lead_id`: the id that the lead of its only row will have, None for a batch.
+    `lead_id`: the id that the lead of its only row will have, None for a batch. `token`: of its workflow's id.
     """
 
     id: int
     joined: bool
     lead_id: int | None
+    token: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,8 @@ async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: by
 async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
     mine = update(Submission).where(Submission.id == submission_id)
     joined = mine.values(late=False, held_until=func.clock_timestamp() + request.hold)
-    lead_id = (await tx.execute(joined.returning(Submission.lead_id))).scalar_one()
-    return Admitted(submission_id, joined=True, lead_id=lead_id)
+    row = (await tx.execute(joined.returning(Submission.lead_id, Submission.workflow_token))).one()
+    return Admitted(submission_id, joined=True, lead_id=row.lead_id, token=row.workflow_token)
 
 
 async def _check_limit(tx: Tx, request: NewSubmission) -> None:
@@ -166,8 +167,9 @@ async def _insert(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: byt
         body=key.seal(request.body, row=fingerprint.hex(), column="submission.body"),
         lead_id=text("nextval('lead_id_seq')") if request.one_row else None,
     )
-    submission_id, lead_id = (await tx.execute(row.returning(Submission.id, Submission.lead_id))).one()
-    return Admitted(submission_id, joined=False, lead_id=lead_id)
+    stored = row.returning(Submission.id, Submission.lead_id, Submission.workflow_token)
+    submission_id, lead_id, token = (await tx.execute(stored)).one()
+    return Admitted(submission_id, joined=False, lead_id=lead_id, token=token)
 
 
 def _metadata(request: NewSubmission) -> dict[str, Any]:
@@ -210,7 +212,7 @@ async def mark_late(tx: Tx, submission_id: int) -> None:
 class OpenSubmission:
     """A submission that is being worked on, its body unsealed. `keyed`: a repeat may ask for its response.
 
-    `lead_id`: the id that the lead of its only row will have, None for a batch.
+    `lead_id`: the id that the lead of its only row will have, None for a batch. `token`: of its workflow's id.
     """
 
     id: int
@@ -219,6 +221,7 @@ class OpenSubmission:
     route: str
     campaign_id: int | None
     lead_id: int | None
+    token: str | None
     body: bytes
     fingerprint: bytes
     wrapped_key: bytes
@@ -226,13 +229,13 @@ class OpenSubmission:
 
 
 async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission | None:
-    """Lock a submission that has no answer yet and open its body; None when it has been answered."""
-    row = (await tx.execute(select(Submission).where(Submission.id == submission_id).with_for_update())).one()
-    if row.status is not None or row.wrapped_key is None:
+    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more."""
+    row = (await tx.execute(select(Submission).where(Submission.id == submission_id).with_for_update())).first()
+    if row is None or row.status is not None or row.wrapped_key is None:
         return None
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
     keyed = row.idempotency_hash is not None
-    facts = (row.id, row.partner_id, row.api, row.route, row.campaign_id, row.lead_id)
+    facts = (row.id, row.partner_id, row.api, row.route, row.campaign_id, row.lead_id, row.workflow_token)
     return OpenSubmission(*facts, body, row.fingerprint, row.wrapped_key, keyed)
 
 

@@ -106,6 +106,12 @@ class Hub:
 
         return _run(fetch())
 
+    def lead_workflow(self, lead: int) -> str:
+        """The id of the lead's workflow."""
+        ids = "SELECT concat_ws('-', 'lead', lead.id, workflow_token, deployment.id) FROM lead, deployment"
+        [(workflow_id,)] = self.query(f"{ids} WHERE lead.id = $1", lead)
+        return str(workflow_id)
+
     def post(self, path: str, key: str, body: Any, **headers: str) -> requests.Response:
         """POST as a Partner API client does."""
         return requests.post(self.url + path, json=body, headers={"X-API-Key": key, **headers}, timeout=30)

@@ -37,8 +37,7 @@ def add(hub: Hub, partner: dict[str, Any], number: str, **more: Any) -> dict[str
 
 async def events_of(hub: Hub, temporal: Client, lead: int) -> Counter[str]:
     """The lead's history, by type, once its workflow has ended."""
-    [(deployment,)] = hub.query("SELECT id FROM deployment")
-    handle = temporal.get_workflow_handle(f"lead-{lead}-{deployment}")
+    handle = temporal.get_workflow_handle(hub.lead_workflow(lead))
     await handle.result()
     assert (await handle.describe()).status is WorkflowExecutionStatus.COMPLETED
     history = await handle.fetch_history()
@@ -81,9 +80,13 @@ async def test_a_request_with_one_row_is_its_leads_workflow(hub: Hub, temporal: 
     assert (await events_of(hub, temporal, call["lead_id"]))["WORKFLOW_TASK_COMPLETED"] == tasks
     [(submission, started)] = hub.query("SELECT submission_id, started FROM lead WHERE partner_id = $1", partner["id"])
     assert started
-    [(deployment,)] = hub.query("SELECT id FROM deployment")
+    [(workflow_id,)] = hub.query(
+        "SELECT concat_ws('-', 'intake', submission.id, workflow_token, deployment.id) FROM submission, deployment"
+        " WHERE submission.id = $1",
+        submission,
+    )
     with pytest.raises(RPCError, match="not found"):
-        await temporal.get_workflow_handle(f"intake-{submission}-{deployment}").describe()
+        await temporal.get_workflow_handle(workflow_id).describe()
 
 
 async def test_a_row_that_becomes_no_lead_to_call_ends_its_workflow(hub: Hub, temporal: Client) -> None:
@@ -92,8 +95,7 @@ async def test_a_row_that_becomes_no_lead_to_call_ends_its_workflow(hub: Hub, te
     assert add(hub, partner, number)["error"] == "Another call is already scheduled"
     [_, (lead, state)] = hub.query("SELECT id, state FROM lead WHERE partner_id = $1 ORDER BY id", partner["id"])
     assert state == "refused"
-    [(deployment,)] = hub.query("SELECT id FROM deployment")
-    result = await temporal.get_workflow_handle(f"lead-{lead}-{deployment}").result()
+    result = await temporal.get_workflow_handle(hub.lead_workflow(lead)).result()
     assert result == "refused: 0 created, 0 known already, 1 turned down"
 
 
@@ -143,13 +145,13 @@ async def test_a_workflow_of_the_version_before_goes_on(hub: Hub, temporal: Clie
     add(hub, partner, hub.number(), delays=600)
     [(lead,)] = hub.query("SELECT id FROM lead WHERE partner_id = $1", partner["id"])
     [(deployment,)] = hub.query("SELECT id FROM deployment")
-    handle = temporal.get_workflow_handle(f"lead-{lead}-{deployment}")
-    await handle.terminate("a workflow as the version before started it stands in its place")
+    await temporal.get_workflow_handle(hub.lead_workflow(lead)).terminate("the version before started another")
+    hub.query("UPDATE lead SET workflow_token = NULL WHERE id = $1", lead)
     due = (datetime.now(UTC) + timedelta(seconds=600)).isoformat()
     before = await temporal.start_workflow(
         "LeadWorkflow",
         {"lead_id": lead, "due_at": due},
-        id=handle.id,
+        id=f"lead-{lead}-{deployment}",
         task_queue=f"hub-leads-{deployment}",
     )
     hub.query("UPDATE lead SET dial_at = now() WHERE id = $1", lead)

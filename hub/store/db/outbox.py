@@ -22,12 +22,16 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A claimed row. `tries`: how often it was sent before, in vain. Of a lead: its state, and why it is in it."""
+    """A claimed row. `tries`: how often it was sent before, in vain; `token`: of the id of its row's workflow.
+
+    Of a lead: its state, and why it is in it.
+    """
 
     id: int
     kind: Kind
     ref: int
     tries: int
+    token: str | None
     lead_state: LeadState | None
     lead_why: str | None
 
@@ -52,8 +56,10 @@ _CLAIM = text("""
         UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => :seconds)
         FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
-    SELECT claimed.*, lead.state AS lead_state, coalesce(lead.outcome, lead.why) AS lead_why
+    SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token) AS token, lead.state AS lead_state,
+           coalesce(lead.outcome, lead.why) AS lead_why
     FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
+    LEFT JOIN delivery ON kind = 'deliver' AND delivery.id = ref
 """)
 
 
@@ -61,9 +67,22 @@ async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int, seconds: float) ->
     """Claim up to `most` due rows, oldest first; those that are not deleted by then are due again in `seconds`."""
     wanted = {"kinds": [kind.value for kind in kinds], "most": most, "seconds": seconds}
     return [
-        Entry(row.id, Kind(row.kind), row.ref, row.tries, row.lead_state and LeadState(row.lead_state), row.lead_why)
+        Entry(
+            id=row.id,
+            kind=Kind(row.kind),
+            ref=row.ref,
+            tries=row.tries,
+            token=row.token,
+            lead_state=_known_state(row.lead_state),
+            lead_why=row.lead_why,
+        )
         for row in await tx.execute(_CLAIM, wanted)
     ]
+
+
+def _known_state(state: str | None) -> LeadState | None:
+    """None for none, and for a state of a later version: one such lead must not keep the others' rows waiting."""
+    return LeadState(state) if state in set(LeadState) else None
 
 
 _DELETE = text("DELETE FROM outbox WHERE id = ANY(:ids)")

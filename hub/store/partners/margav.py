@@ -112,7 +112,7 @@ async def _create(
         "started": True,
     }
     if submission.lead_id is not None:
-        owner["id"] = submission.lead_id
+        owner |= {"id": submission.lead_id, "workflow_token": submission.token}
     row = insert(Lead).values(
         **owner,
         dedupe_key=_key(vault, tenant, report),

@@ -1,5 +1,6 @@
 """What every table shares: one metadata, names for constraints, and the column types that recur."""
 
+import secrets
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
@@ -11,6 +12,15 @@ from sqlalchemy.orm import DeclarativeBase, mapped_column
 Id = Annotated[int, mapped_column(BigInteger, Identity(), primary_key=True)]
 Moment = Annotated[datetime, mapped_column(DateTime(timezone=True))]
 Now = Annotated[datetime, mapped_column(DateTime(timezone=True), server_default=func.clock_timestamp())]
+
+
+def new_workflow_token() -> str:
+    """The random part of the workflow id of a new row (see hub.temporal.ids)."""
+    return secrets.token_hex(4)
+
+
+# Set by the hub, not by a default of the database: rows of the version before have none, and keep their workflow ids.
+WorkflowToken = Annotated[str | None, mapped_column(Text, default=new_workflow_token)]
 
 
 class EnumText(TypeDecorator[StrEnum]):

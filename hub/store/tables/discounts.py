@@ -4,17 +4,21 @@ from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.discounts import CouponState, DiscountState, MailState
-from hub.store.tables.base import Base, EnumText, Id, Moment, Now
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 
 
 class Discount(Base):
     """One discount request. `repeat_hash` finds the same partner, transaction and payload again within 24 h.
 
     `message_id` is set before the first mail is sent; `mails_sent` counts those handed over or about to be.
+    `checked_at`: when it was last compared with its workflow, because it was late.
     """
 
     __tablename__ = "discount"
-    __table_args__ = (Index("ix_discount_repeat", "partner_id", "repeat_hash"),)
+    __table_args__ = (
+        Index("ix_discount_repeat", "partner_id", "repeat_hash"),
+        Index("ix_discount_taken", "created_at", postgresql_where=text("state = 'taken'")),
+    )
     id: Mapped[Id]
     public_id: Mapped[str] = mapped_column(unique=True)
     partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
@@ -33,6 +37,8 @@ class Discount(Base):
     updated_at: Mapped[Now]
     sent_at: Mapped[Moment | None]
     erased_at: Mapped[Moment | None]
+    workflow_token: Mapped[WorkflowToken]
+    checked_at: Mapped[Moment | None]
 
 
 class Coupon(Base):

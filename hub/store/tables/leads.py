@@ -4,7 +4,7 @@ from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.leads import Hold, LeadState, LeaseEnd, Outcome
-from hub.store.tables.base import Base, EnumText, Id, Moment, Now
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 
 
 class Lead(Base):
@@ -14,12 +14,14 @@ class Lead(Base):
     E.164. `grade` is a `hub.phones.Grade`, or the `DialRefusal` that forbids any call. `why` says in words what it
     waits for or why it ended. `row_index`: which row of its submission it was, from 0; null: of the first release.
     `dial_at` is when it is due, by which calls are ordered; `look_at` (null: when it is due) when its workflow looks
-    again, and `hold` what wakes it before.
+    again, and `hold` what wakes it before. `checked_at`: when it was last compared with its workflow, because it was
+    late.
     """
 
     __tablename__ = "lead"
     __table_args__ = (
         Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),
+        Index("ix_lead_due", "dial_at", postgresql_where=text("state = 'scheduled'")),
         Index("ix_lead_results", "campaign_id", "processed_at", "id"),
         Index("ix_lead_held", "partner_id", "hold", "dial_at", postgresql_where=text("hold IS NOT NULL")),
     )
@@ -49,6 +51,8 @@ class Lead(Base):
     updated_at: Mapped[Now]
     called_at: Mapped[Moment | None]
     processed_at: Mapped[Moment | None]
+    workflow_token: Mapped[WorkflowToken]
+    checked_at: Mapped[Moment | None]
 
 
 class Contact(Base):
@@ -71,7 +75,8 @@ class Call(Base):
     """One call attempt. From `closes_at` on it may not start any more; `phone_hash` is of its number (null: erased).
 
     `max_per_day` is the cap of calls to the number, `policy_hash` the campaign's policy that this and `closes_at` come
-    from. `reason`: why the hub itself ended it. `token`, `confirm_start`, `started_at` and `lease_until` are the latest lease's, the `leases`-th.
+    from. `reason`: why the hub itself ended it.
+    `token`, `confirm_start`, `started_at` and `lease_until` are the latest lease's, the `leases`-th.
     """
 
     __tablename__ = "call"
@@ -81,6 +86,7 @@ class Call(Base):
         Index("ix_call_open", "partner_id", postgresql_where=text("ended_at IS NULL")),
         Index("ix_call_number", "phone_hash", "placed_at"),
         Index("ix_call_budget", "partner_id", "placed_at"),
+        Index("ix_call_closing", "closes_at", postgresql_where=text("ended_at IS NULL")),
         Index("uq_call_open", "lead_id", unique=True, postgresql_where=text("ended_at IS NULL")),
     )
     id: Mapped[Id]

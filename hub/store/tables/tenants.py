@@ -9,11 +9,19 @@ from hub.store.tables.base import Base, Id, Moment, Now
 
 
 class Deployment(Base):
-    """One row: the random id that every workflow id of this database ends with."""
+    """One row: the random id that every workflow id of this database ends with.
+
+    `incarnation` says which run of which PostgreSQL database the open calls were last compared with Temporal in, or are
+    being compared since `restarted_at`: those up to `compared_to` are (null: all), by who holds it until `held_until`.
+    """
 
     __tablename__ = "deployment"
     only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
     id: Mapped[str]
+    incarnation: Mapped[str | None]
+    restarted_at: Mapped[Moment | None]
+    compared_to: Mapped[int | None]
+    held_until: Mapped[Moment | None]
 
 
 class Dialer(Base):

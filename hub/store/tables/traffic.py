@@ -3,7 +3,7 @@
 from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from hub.store.tables.base import Base, EnumText, Id, Moment, Now
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 from hub.webhooks import DeliveryState
 
 
@@ -49,6 +49,7 @@ class Submission(Base):
     status: Mapped[int | None]
     answer: Mapped[bytes | None]
     created_at: Mapped[Now]
+    workflow_token: Mapped[WorkflowToken]
 
 
 class Event(Base):
@@ -90,10 +91,14 @@ class Endpoint(Base):
 
 
 class Delivery(Base):
-    """The delivery of one event to one endpoint."""
+    """The delivery of one event to one endpoint. `checked_at`: when it was last compared with its workflow."""
 
     __tablename__ = "delivery"
-    __table_args__ = (UniqueConstraint("event_id", "endpoint_id"), Index("ix_delivery_created_at", "created_at"))
+    __table_args__ = (
+        UniqueConstraint("event_id", "endpoint_id"),
+        Index("ix_delivery_created_at", "created_at"),
+        Index("ix_delivery_pending", text("coalesce(next_at, created_at)"), postgresql_where=text("state = 'pending'")),
+    )
     id: Mapped[Id]
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"))
     endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), index=True)
@@ -101,6 +106,8 @@ class Delivery(Base):
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     next_at: Mapped[Moment | None]
     created_at: Mapped[Now]
+    workflow_token: Mapped[WorkflowToken]
+    checked_at: Mapped[Moment | None]
 
 
 class DeliveryAttempt(Base):

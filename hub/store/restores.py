@@ -1,0 +1,64 @@
+"""Whether this database is the one that the open calls were last compared with Temporal in.
+
+A backup that is restored brings back calls that were made since. PostgreSQL starts anew, or the tables get new ids:
+then no dialer gets an open call before it was compared.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import text
+
+from hub.store.db.engine import Tx
+from hub.store.db.outbox import CALLS_CHANNEL
+
+_CURRENT: Final = """concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),
+    (SELECT oid FROM pg_database WHERE datname = current_database()), 'deployment'::regclass::oid)"""
+
+CALL_IS_COMPARED: Final = f"""EXISTS (SELECT FROM deployment WHERE incarnation IS NULL OR incarnation = {_CURRENT}
+    AND (compared_to IS NULL OR call.id <= compared_to OR call.placed_at > restarted_at))"""
+"""A condition on a row of `call`: its dialer may have it."""
+
+_NOTICE = text(f"""
+    UPDATE deployment SET incarnation = {_CURRENT}, restarted_at = clock_timestamp(), compared_to = 0, held_until = NULL
+    WHERE incarnation IS DISTINCT FROM {_CURRENT}
+""")  # noqa: S608 - constants
+_HOLD = text("""
+    UPDATE deployment SET held_until = clock_timestamp() + interval '15 seconds'
+    WHERE compared_to IS NOT NULL AND (held_until IS NULL OR held_until < clock_timestamp()) RETURNING compared_to
+""")
+_OPEN = text("""
+    SELECT call.id, lead.id AS lead_id, workflow_token FROM call JOIN lead ON lead.id = lead_id
+    WHERE ended_at IS NULL AND call.id > :after AND placed_at <= (SELECT restarted_at FROM deployment)
+    ORDER BY call.id LIMIT :most
+""")
+_COMPARED = text("UPDATE deployment SET compared_to = :to, held_until = clock_timestamp() + interval '15 seconds'")
+_ALL_COMPARED = text("UPDATE deployment SET compared_to = NULL, held_until = NULL")
+_WAKE_DIALERS = text("SELECT pg_notify(:channel, id::text) FROM dialer")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCall:
+    """A call of before the restart, with its lead and the token of that one's workflow."""
+
+    id: int
+    lead_id: int
+    token: str | None
+
+
+async def begin_comparison(tx: Tx) -> int | None:
+    """The call id up to which open calls are compared; None when all are, or another process is at it."""
+    await tx.execute(_NOTICE)
+    return (await tx.execute(_HOLD)).scalar()
+
+
+async def open_calls(tx: Tx, after: int, most: int) -> list[OpenCall]:
+    """The next `most` calls that are still to be compared, by id."""
+    rows = await tx.execute(_OPEN, {"after": after, "most": most})
+    return [OpenCall(row.id, row.lead_id, row.workflow_token) for row in rows]
+
+
+async def record_compared(tx: Tx, to: int | None) -> None:
+    """Calls up to this id (None: all) are compared: their dialers may have them."""
+    await tx.execute(_ALL_COMPARED if to is None else _COMPARED, {} if to is None else {"to": to})
+    await tx.execute(_WAKE_DIALERS, {"channel": CALLS_CHANNEL})
