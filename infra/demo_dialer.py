@@ -1,4 +1,4 @@
-"""A small dialer, and the first client of the pull API: leases calls, pretends to call, reports how each ended.
+"""A small dialer, and the first client of the pull API: leases calls, starts them, reports how each ended.
 
 Every call ends with a final outcome, in turn interested and not interested, so that a demo can be foretold.
 Reads HUB_API_URL and HUB_DIALER_KEY.
@@ -18,7 +18,7 @@ from hub.logs import configure
 
 log = structlog.get_logger()
 AT_ONCE = 20
-LEASE = {"max": 100, "lease_seconds": 60, "wait_seconds": 25}
+LEASE = {"max": 100, "lease_seconds": 60, "wait_seconds": 25, "confirm_start": True}
 TALK_SECONDS = 0.2
 AFTER_TROUBLE_SECONDS = 1.0
 OUTCOMES = ("interested", "not_interested")
@@ -53,6 +53,11 @@ async def _call(api: aiohttp.ClientSession, lines: asyncio.Semaphore, call: dict
         "responses": {"demo": "said yes" if outcome == "interested" else "said no"},
     }
     async with lines:
+        # Without a clear yes there is no call: it is another's by now, or must not be made any more.
+        async with api.post(f"/v1/dialer/calls/{call['id']}/start", json={"token": call["token"]}) as started:
+            if started.status != HTTPStatus.OK:
+                log.info("not called", call=call["id"], lead=call["lead_id"], status=started.status)
+                return
         await asyncio.sleep(TALK_SECONDS)
         status = await _report(api, f"/v1/dialer/calls/{call['id']}/outcome", report)
     log.info("called", call=call["id"], lead=call["lead_id"], outcome=outcome, status=status)

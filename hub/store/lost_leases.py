@@ -22,7 +22,6 @@ _RETURN = text("""
         SELECT id, token FROM call
         WHERE state = 'leased' AND lease_until < statement_timestamp() AND closes_at > statement_timestamp()
           AND leases < :most_leases AND NOT (confirm_start AND started_at IS NOT NULL)
-          AND (CAST(:dialer_id AS bigint) IS NULL OR dialer_id = :dialer_id)
         LIMIT :most FOR UPDATE SKIP LOCKED
     ), returned AS (
         UPDATE call SET state = 'ready' FROM lost WHERE call.id = lost.id
@@ -36,12 +35,12 @@ _RETURN = text("""
 """)
 
 
-async def return_calls(tx: Tx, dialer_id: int | None = None) -> int:
-    """Make lost calls ready again, of a dialer that asks for calls, or of all, who hear of it; returns how many."""
-    wanted = {"dialer_id": dialer_id, "most_leases": MOST_LEASES, "most": MOST_AT_ONCE}
-    returned = [DialerCall(*row) for row in await tx.execute(_RETURN, wanted)]
-    if dialer_id is None:
-        await dialers.place(tx, returned)
+async def return_calls(tx: Tx) -> int:
+    """Make lost calls ready again, and let their dialers know; returns how many."""
+    returned = [
+        DialerCall(*row) for row in await tx.execute(_RETURN, {"most_leases": MOST_LEASES, "most": MOST_AT_ONCE})
+    ]
+    await dialers.place(tx, returned)
     return len(returned)
 
 

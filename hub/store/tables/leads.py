@@ -75,8 +75,8 @@ class Call(Base):
     """One call attempt. From `closes_at` on it may not start any more; `phone_hash` is of its number (null: erased).
 
     `max_per_day` is the cap of calls to the number, `policy_hash` the campaign's policy that this and `closes_at` come
-    from. `reason`: why the hub itself ended it.
-    `token`, `confirm_start`, `started_at` and `lease_until` are the latest lease's, the `leases`-th.
+    from. `token`, `confirm_start`, `started_at` and `lease_until` are the latest lease's, the `leases`-th. `reason`:
+    why the hub itself ended it.
     """
 
     __tablename__ = "call"
