@@ -25,9 +25,10 @@ CHECKED_FOR: Final = timedelta(seconds=30)
 
 _LEADS = text("""
     UPDATE lead SET checked_at = clock_timestamp() WHERE id IN (SELECT id FROM lead WHERE id IN (
-        (SELECT id FROM lead WHERE state = 'scheduled' AND dial_at < statement_timestamp() - CAST(:grace AS interval)
+        (SELECT id FROM lead WHERE state = 'scheduled'
+             AND coalesce(look_at, dial_at) < statement_timestamp() - CAST(:grace AS interval)
              AND (checked_at IS NULL OR checked_at < statement_timestamp() - CAST(:checked AS interval))
-         ORDER BY dial_at LIMIT :most)
+         ORDER BY coalesce(look_at, dial_at) LIMIT :most)
         UNION ALL
         (SELECT id FROM lead WHERE NOT started AND state = 'scheduled'
              AND created_at < statement_timestamp() - CAST(:starts AS interval)
@@ -131,7 +132,8 @@ async def take_lead_end(tx: Tx, vault: Vault, lead_id: int, result: str) -> None
 
 
 _WAITS = text("""
-    UPDATE lead SET state = 'scheduled', dial_at = known.dial_at, why = 'waits as its workflow does', started = true,
+    UPDATE lead SET state = 'scheduled', dial_at = known.dial_at, look_at = NULL, hold = NULL,
+           why = 'waits as its workflow does', started = true,
            updated_at = clock_timestamp()
     FROM unnest(CAST(:ids AS bigint[]), CAST(:due AS timestamptz[])) AS known (id, dial_at), deployment
     WHERE lead.id = known.id AND lead.state IN ('scheduled', 'calling') AND lead.updated_at < deployment.restarted_at

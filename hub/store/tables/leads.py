@@ -21,7 +21,7 @@ class Lead(Base):
     __tablename__ = "lead"
     __table_args__ = (
         Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),
-        Index("ix_lead_due", "dial_at", postgresql_where=text("state = 'scheduled'")),
+        Index("ix_lead_due", text("coalesce(look_at, dial_at)"), postgresql_where=text("state = 'scheduled'")),
         Index("ix_lead_results", "campaign_id", "processed_at", "id"),
         Index("ix_lead_held", "partner_id", "hold", "dial_at", postgresql_where=text("hold IS NOT NULL")),
     )
