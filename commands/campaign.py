@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from commands.common import DATA, Data, Json, OfPartner, fail, list_all, run, show
 from hub.dialing.decision import CallingPolicy
+from hub.dialing.policy import MOST_ATTEMPTS
 from hub.settings import Settings
 from hub.store import admin
 from hub.store.db.engine import Tx
@@ -35,7 +36,7 @@ def create(
         await admin.require_partner(tx, partner)
         campaign_id = await admin.create_campaign(tx, partner, name, dialer)
         given = {"language": language, "required_fields": required_field}
-        await admin.change(tx, Campaign, campaign_id, {key: value for key, value in given.items() if value})
+        await admin.change(tx, Campaign, campaign_id, {key: value for key, value in given.items() if value is not None})
         return {"id": campaign_id, "name": name}
 
     show(run(data, work), as_json=as_json)
@@ -45,7 +46,7 @@ def create(
 def set_(
     campaign_id: Annotated[int, typer.Argument(help="The campaign's id.")],
     policy: Annotated[str | None, typer.Option(help='JSON over what is set, such as {"max_per_day": 2}.')] = None,
-    max_attempts: Annotated[int | None, typer.Option(min=1)] = None,
+    max_attempts: Annotated[int | None, typer.Option(min=1, max=MOST_ATTEMPTS)] = None,
     language: Language = None,
     dialer: Annotated[int | None, typer.Option(help="The dialer's id.")] = None,
     required_field: RequiredFields = None,

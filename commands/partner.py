@@ -14,15 +14,19 @@ from hub.store.provisioning import NewPartner
 from hub.store.tables import Partner
 
 app = typer.Typer(no_args_is_help=True)
+MOST_REQUESTS, MOST_CALLS = 1_000_000, 100_000_000
 Id = Annotated[int, typer.Argument(help="The partner's id.")]
+RateLimit = Annotated[int | None, typer.Option(min=1, max=MOST_REQUESTS, help="Requests (Partner API: leads) in 60 s.")]
+Region = Annotated[str | None, typer.Option(help="Of numbers without a +: ISO 3166, such as GB.")]
 
 
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What people call it.")],
     api: Annotated[str, typer.Option(help=", ".join(registry.names()))],
-    rate_limit: Annotated[int | None, typer.Option(min=1, help="Requests (Partner API: leads) in 60 s.")] = None,
-    region: Annotated[str | None, typer.Option(help="Of numbers without a +: ISO 3166, such as GB.")] = None,
+    rate_limit: RateLimit = None,
+    region: Region = None,
+    public_id: Annotated[str | None, typer.Option(help="Leanpub: its partnerId; otherwise made of the name.")] = None,
     *,
     production_ready: Annotated[
         bool, typer.Option("--production-ready", help="Leanpub: may leave the sandbox.")
@@ -33,14 +37,18 @@ def create(
     """Create a tenant with its key (shown once) and what it needs to start."""
     if api not in registry.names():
         raise fail(f"--api: must be one of {', '.join(registry.names())}.")
-    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
-        raise fail(f"--region: {region!r} is not a region of the numbering plans; give two capital letters such as GB.")
-    new = NewPartner(name, api, rate_limit, region, production_ready)
+    _require_region(region)
+    new = NewPartner(name, api, rate_limit, region, production_ready, public_id)
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         return await provisioning.create_partner(tx, pepper(settings), new, settings.default_rate_limit)
 
     show(run(data, work), as_json=as_json)
+
+
+def _require_region(region: str | None) -> None:
+    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise fail(f"--region: {region!r} is not a region of the numbering plans; give two capital letters such as GB.")
 
 
 def _switch(partner_id: int, data: Any, *, disabled: bool, as_json: bool) -> None:
@@ -66,16 +74,21 @@ def enable(partner_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
 @app.command("set")
 def set_(
     partner_id: Id,
-    rate_limit: Annotated[int | None, typer.Option(min=1)] = None,
-    daily_calls: Annotated[int | None, typer.Option(min=1, help="At most so many calls in 24 h.")] = None,
+    rate_limit: RateLimit = None,
+    daily_calls: Annotated[
+        int | None, typer.Option(min=1, max=MOST_CALLS, help="At most so many calls in 24 h.")
+    ] = None,
+    region: Region = None,
     *,
     production_ready: Annotated[bool | None, typer.Option(help="Leanpub: may leave the sandbox.")] = None,
     dialer: Annotated[int | None, typer.Option(help="Margav: the dialer whose calls it reports.")] = None,
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
-    """Change what is given, leave the rest."""
+    """Change what is given, leave the rest. A region counts for requests from now on."""
+    _require_region(region)
     given = {
+        "region": region,
         "rate_limit": rate_limit,
         "daily_calls": daily_calls,
         "production_ready": production_ready,

@@ -4,13 +4,21 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, change, list_all, run, show
+from commands.common import DATA, Data, Json, OfPartner, list_all, run, show
 from hub.settings import Settings
 from hub.store import admin
 from hub.store.db.engine import Tx
 from hub.store.tables import Product
 
 app = typer.Typer(no_args_is_help=True)
+MOST_CENTS, MOST_DAYS, MOST_USES = 1_000_000, 3660, 1_000_000
+Price = Annotated[int, typer.Option(min=0, max=MOST_CENTS, help="The discounted price, in US cents.")]
+NewPrice = Annotated[int | None, typer.Option(min=0, max=MOST_CENTS, help="The discounted price, in US cents.")]
+FullPrice = Annotated[
+    int | None, typer.Option(min=0, max=MOST_CENTS, help="What it costs without the coupon; the mail shows it.")
+]
+ValidDays = Annotated[int, typer.Option(min=1, max=MOST_DAYS)]
+MaxUses = Annotated[int, typer.Option(min=1, max=MOST_USES)]
 
 
 @app.command()
@@ -19,9 +27,10 @@ def create(
     partner: OfPartner,
     slug: Annotated[str, typer.Option(help="The book's at Leanpub.")],
     title: Annotated[str, typer.Option(help="As the mail names it.")],
-    price_cents: Annotated[int, typer.Option(min=0, help="The discounted price.")],
-    valid_days: Annotated[int, typer.Option(min=1)] = 30,
-    max_uses: Annotated[int, typer.Option(min=1)] = 1,
+    price_cents: Price,
+    full_price_cents: FullPrice = None,
+    valid_days: ValidDays = 30,
+    max_uses: MaxUses = 1,
     package: Annotated[str, typer.Option(help="Leanpub's package slug.")] = "book",
     language: Annotated[str, typer.Option(help="Of the mail.")] = "en",
     data: Data = DATA,
@@ -29,7 +38,12 @@ def create(
     as_json: Json = False,
 ) -> None:
     """Let a Leanpub partner discount a book."""
-    terms = {"price_cents": price_cents, "valid_days": valid_days, "max_uses": max_uses}
+    terms = {
+        "price_cents": price_cents,
+        "full_price_cents": full_price_cents,
+        "valid_days": valid_days,
+        "max_uses": max_uses,
+    }
     columns = {"slug": slug, "title": title, "package": package, "language": language, **terms}
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
@@ -44,16 +58,26 @@ def set_(
     product_id: Annotated[int, typer.Argument(help="The product's id.")],
     slug: Annotated[str | None, typer.Option()] = None,
     title: Annotated[str | None, typer.Option()] = None,
-    price_cents: Annotated[int | None, typer.Option(min=0)] = None,
-    valid_days: Annotated[int | None, typer.Option(min=1)] = None,
-    max_uses: Annotated[int | None, typer.Option(min=1)] = None,
+    price_cents: NewPrice = None,
+    full_price_cents: FullPrice = None,
+    valid_days: Annotated[int | None, typer.Option(min=1, max=MOST_DAYS)] = None,
+    max_uses: Annotated[int | None, typer.Option(min=1, max=MOST_USES)] = None,
+    language: Annotated[str | None, typer.Option(help="Of the mail.")] = None,
     data: Data = DATA,
     *,
     as_json: Json = False,
 ) -> None:
     """Change what is given; coupons already made stay."""
-    columns = {"slug": slug, "title": title, "price_cents": price_cents, "valid_days": valid_days, "max_uses": max_uses}
-    change(Product, product_id, data, as_json=as_json, **columns)
+    prices = {"price_cents": price_cents, "full_price_cents": full_price_cents}
+    given = {
+        "slug": slug, "title": title, **prices, "valid_days": valid_days, "max_uses": max_uses, "language": language
+    }  # fmt: skip
+    values = {name: value for name, value in given.items() if value is not None}
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        return await admin.change_product(tx, product_id, values)
+
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("list")

@@ -50,18 +50,22 @@ class Person:
     def load(cls, stored: dict[str, Any]) -> Self:
         """From what is stored: by `as_json`, or flat, with the row's fields and the hub's among each other.
 
-        Flat are the reports of Margav's dialers, and all leads of the first release.
+        Flat are the reports of Margav's dialers, and all leads of the first release. Of those reports `given` holds
+        what was sent under the hub's own names.
         """
         if set(stored) == _FIELDS:
             return cls(**stored)
+        kept = stored.get("given")
+        kept = kept if isinstance(kept, dict) else {}
+        sent = (kept.get("phone"), stored.get("phone_number"), stored.get("mobile"), stored.get("phone"))
         return cls(
             name=stored.get("name") or stored.get("full_name"),
             phone=stored.get("phone"),
-            phone_sent=stored.get("phone_sent") or stored.get("phone"),
+            phone_sent=next(filter(None, map(phones.text_of, sent)), None),
             extension=stored.get("extension"),
             email=stored.get("email"),
             reference=stored.get("lead_id"),
-            given=stored,
+            given=stored | kept,
         )
 
     def as_json(self) -> dict[str, Any]:

@@ -37,15 +37,15 @@ class Settings(BaseSettings):
     database_direct_url: str | None = Field(
         default=None, validation_alias=AliasChoices("DATABASE_DIRECT_URL", "HUB_DATABASE_DIRECT_URL")
     )
-    database_pool: int = 10
+    database_pool: int = Field(10, ge=1, le=1000)
     master_key: SecretStr
     pepper: SecretStr
     public_url: str = "http://127.0.0.1:8000"
     trusted_proxies: Annotated[list[str], NoDecode] = []
 
     dedupe_scope: DedupeScope = DedupeScope.HUB
-    default_rate_limit: int = 600
-    answer_timeout: timedelta = timedelta(seconds=10)
+    default_rate_limit: int = Field(600, ge=1, le=1_000_000)
+    answer_timeout: timedelta = Field(timedelta(seconds=10), gt=timedelta(0), le=timedelta(minutes=5))
     windows_open: bool | None = None
 
     keep_submissions: Age = timedelta(days=90)
@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     egress_cidrs: Annotated[list[str], NoDecode] = []
 
     smtp_host: str = "127.0.0.1"
-    smtp_port: int = 25
+    smtp_port: int = Field(25, ge=1, le=65_535)
     smtp_tls: Literal["none", "starttls", "tls"] = "none"
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None

@@ -11,6 +11,7 @@ import requests
 from activities.failures import translate
 from api.app import create_app
 from api.envelopes import envelope
+from hub import phones
 from hub.contracts import registry
 from hub.contracts.registry import PARTNER_APIS, PartnerApi, Reports, UnknownPartnerApi
 from hub.errors import Invalid
@@ -116,6 +117,45 @@ def test_its_routes_are_served_under_its_prefixes_alone(api: PartnerApi, openapi
     assert len(tags) == 1
     tagged = {path for path, methods in openapi["paths"].items() for one in methods.values() if tags & set(one["tags"])}
     assert tagged == {path for _, path, _ in mine}
+
+
+@every_api
+def test_its_key_goes_where_its_owner_documented(api: PartnerApi, openapi: dict[str, Any]) -> None:
+    """Two APIs whose keys have one scheme in common would have /docs send one's key in the other's header."""
+    schemes = {name for _, _, operation in operations(openapi, api) for each in operation["security"] for name in each}
+    described = [openapi["components"]["securitySchemes"][name] for name in schemes]
+    places = {(each["type"], each.get("in"), each.get("name", each.get("scheme"))) for each in described}
+    assert all(name == api.name or name.startswith(f"{api.name}_") for name in schemes)
+    assert (
+        places
+        == {
+            "partner_api": {("apiKey", "header", "X-API-Key")},
+            "margav": {("apiKey", "header", "X-Dialer-Api-Key")},
+            "squadiq": {("http", None, "bearer")},
+            "leanpub": {("apiKey", "header", "x-api-key")},
+            "comunik8": {("apiKey", "query", "key"), ("apiKey", "header", "X-API-Key")},
+        }[api.name]
+    )
+
+
+def phones_in(value: Any) -> list[str]:
+    if isinstance(value, list):
+        return [phone for each in value for phone in phones_in(each)]
+    if not isinstance(value, dict):
+        return []
+    named = [str(value[name]) for name in ("phone", "phone_number", "mobile") if name in value]
+    return named + [phone for each in value.values() for phone in phones_in(each)]
+
+
+@every_api
+def test_the_numbers_of_its_examples_may_be_dialled(api: PartnerApi, openapi: dict[str, Any]) -> None:
+    described = [operation.get("requestBody", {}) for _, _, operation in operations(openapi, api)]
+    written = [phone for body in described for phone in phones_in(body.get("content", {}).get("application/json"))]
+    numbers = [phone for phone in written if any(char.isdigit() for char in phone) and "type" not in phone]
+    assert api.name == "leanpub" or numbers
+    for number in numbers:
+        phone = phones.parse(number, "IN" if api.name == "squadiq" else "GB")
+        assert (phone.grade, phone.refusal) == (phones.Grade.VALID, None)
 
 
 @every_api

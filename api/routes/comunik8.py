@@ -34,7 +34,7 @@ in_header = APIKeyHeader(
 )
 Hub = Annotated[Services, Depends(services)]
 
-CANCELLATION = {"mobile": "07840258823", "type": "motor-trade"}
+CANCELLATION = {"mobile": "02079460123", "type": "motor-trade"}
 LEAD = {
     "first_name": "John",
     "surname": "Doe",

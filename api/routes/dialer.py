@@ -21,7 +21,7 @@ from hub.store import leases, outcomes, starts
 from hub.store.outcomes import CallReport
 
 router = APIRouter(prefix="/v1/dialer", tags=["Dialer"])
-bearer = HTTPBearer(auto_error=False, description="The dialer's key")
+bearer = HTTPBearer(scheme_name="dialer", auto_error=False, description="The dialer's key")
 ERRORS = openapi.errors(DETAIL, 400, 401, 403, 413, 503)
 Hub = Annotated[Services, Depends(services)]
 LEASE = {"max": 10, "lease_seconds": 60, "wait_seconds": 25, "confirm_start": True}

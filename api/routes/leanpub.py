@@ -36,7 +36,7 @@ EXAMPLE = {
 
 
 class RecipientIn(BaseModel):
-    """The buyer. Printable Latin-1."""
+    """The buyer. Extended ASCII, after NFC; names that look like an address are refused."""
 
     firstName: str  # noqa: N815 - Leanpub's names
     lastName: str  # noqa: N815

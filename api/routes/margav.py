@@ -20,7 +20,7 @@ EXAMPLE = {
     "dialer_user_id": "vicidial_user_123",
     "lead_id": "DIALER_12345",
     "full_name": "John Smith",
-    "phone": "+44123456789",
+    "phone": "+442079460123",
     "email": "john@example.com",
     "comments": "Interested in solar panels",
 }

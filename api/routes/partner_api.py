@@ -18,8 +18,8 @@ router = APIRouter(tags=["Partner API"])
 api_key = APIKeyHeader(name="X-API-Key", scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "leads": [
-        {"name": "John Doe", "phone": "+1234567890", "email": "john@example.com"},
-        {"name": "Jane Smith", "phone": "+1987654321", "email": "jane@example.com"},
+        {"name": "John Doe", "phone": "+442079460123", "email": "john@example.com"},
+        {"name": "Jane Smith", "phone": "+12025550123", "email": "jane@example.com"},
     ]
 }
 

@@ -86,6 +86,11 @@ class DiscountRequest:
     recipient: Recipient
 
 
+def is_partner_id(text: str) -> bool:
+    """Whether a partner may have this id: what a request can name, in the form that requests are compared in."""
+    return 0 < len(text) <= LONGEST and text == text.strip() and _extended(text) == text
+
+
 def acknowledged(request_id: str) -> dict[str, int | str]:
     """The answer to a request that was accepted."""
     return {"code": 0, "message": "OK", "requestId": request_id}

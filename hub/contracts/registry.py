@@ -76,6 +76,7 @@ class NewProduct:
     slug: str
     title: str
     price_cents: int
+    full_price_cents: int
 
 
 RANDOM_ID = ""
@@ -195,7 +196,9 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
             },
             public_id=True,
             origins=("shop.example.com",),
-            products=(NewProduct("foobar", slug="foobar", title="The Foobar Book", price_cents=999),),
+            products=(
+                NewProduct("foobar", slug="foobar", title="The Foobar Book", price_cents=999, full_price_cents=1999),
+            ),
         ),
         wrong_method=(403, "Missing Authentication Token"),
     ),

@@ -14,6 +14,7 @@ from hub.leads import Outcome
 
 Wait = Annotated[timedelta, Field(ge=timedelta(0), le=timedelta(days=31))]
 LaterWait = Annotated[timedelta, Field(ge=timedelta(seconds=1), le=timedelta(days=31))]
+MOST_ATTEMPTS = 100
 _SETTINGS = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -58,7 +59,7 @@ class CallingPolicy(BaseModel):
     windows: Windows | None = None
     region_windows: Windows | None = None
     skip_holidays: bool = True
-    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    max_attempts: Annotated[int, Field(ge=1, le=MOST_ATTEMPTS)] = 3
     max_per_day: Annotated[int, Field(ge=1, le=100)] = 3
     spacing: Spacing = Spacing()
     dial_unverified: bool = False

@@ -10,6 +10,8 @@ from hub.store import tables
 from hub.store.db.engine import Tx
 from hub.store.keys import create_key
 
+LONGEST_TEXT = 255
+
 
 async def default_dialer(tx: Tx) -> int:
     """The id of the pull dialer that all campaigns start with."""
@@ -20,7 +22,7 @@ async def default_dialer(tx: Tx) -> int:
 
 async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
     """A pull dialer with its key. Raises Invalid when the name is taken."""
-    _require_text(name=name)
+    require_text(name=name)
     dialer_id = await _insert(tx, tables.Dialer, name=name, kind="pull")
     if dialer_id is None:
         raise Invalid(f"there is a dialer {name} already.", field="name")
@@ -29,8 +31,12 @@ async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
 
 
 async def create_campaign(tx: Tx, partner_id: int, name: str, dialer_id: int | None = None) -> int:
-    """A campaign on the given or the default dialer. Raises Invalid when the partner has one of that name."""
-    _require_text(name=name)
+    """A campaign on the given or the default dialer.
+
+    Raises Invalid for a name that no request could name, and when the partner has one of that name.
+    """
+    require_text(name=name)
+    _require_path_segment(name)
     dialer_id = dialer_id or await default_dialer(tx)
     made = await _insert(tx, tables.Campaign, partner_id=partner_id, public_id=name, dialer_id=dialer_id)
     if made is None:
@@ -47,7 +53,7 @@ async def create_agent(
     password_digest: bytes | None = None,
 ) -> int:
     """An agent of a Margav partner, who may log in with a password. Raises Invalid when a name is taken."""
-    _require_text(username=username)
+    require_text(username=username)
     values = {"username": username, "name": name, "dialer_user_id": dialer_user_id, "password_digest": password_digest}
     made = await _insert(tx, tables.Agent, partner_id=partner_id, **values)
     if made is None:
@@ -57,7 +63,8 @@ async def create_agent(
 
 async def create_origin(tx: Tx, partner_id: int, name: str) -> dict[str, Any]:
     """A system from which a Leanpub partner may send. Raises Invalid when the partner has it already."""
-    _require_text(name=name)
+    require_text(name=name)
+    _require_ascii(name=name)
     made = await _insert(tx, tables.Origin, partner_id=partner_id, name=name)
     if made is None:
         raise Invalid(f"this partner has an origin {name} already.", field="name")
@@ -72,19 +79,53 @@ async def delete_origin(tx: Tx, origin_id: int) -> None:
 
 
 async def create_product(tx: Tx, partner_id: int, public_id: str, **columns: Any) -> dict[str, Any]:
-    """A book that a Leanpub partner may discount. Raises Invalid for a blank text, and when the partner has it."""
+    """A book that a Leanpub partner may discount. Raises Invalid for unusable terms, and when the partner has it."""
     texts = {name: value for name, value in columns.items() if isinstance(value, str)}
-    _require_text(public_id=public_id, **texts)
+    require_text(public_id=public_id, **texts)
+    _require_ascii(public_id=public_id)
+    _require_prices(columns)
     made = await _insert(tx, tables.Product, partner_id=partner_id, public_id=public_id, **columns)
     if made is None:
         raise Invalid(f"this partner has a product {public_id} already.", field="public_id")
     return await change(tx, tables.Product, made, {})
 
 
-def _require_text(**texts: str) -> None:
+async def change_product(tx: Tx, product_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Change a book's terms. Raises Invalid, NotFound."""
+    changed = await change(tx, tables.Product, product_id, values)
+    _require_prices(changed)
+    return changed
+
+
+def _require_prices(product: dict[str, Any]) -> None:
+    full, discounted = product.get("full_price_cents"), product["price_cents"]
+    if full is not None and full < discounted:
+        raise Invalid(f"must not be less than the discounted price, {discounted}.", field="full_price_cents")
+
+
+def require_text(**texts: str) -> None:
+    """Raises Invalid for a blank text and for one that is too long, by the name of its column."""
     for name, text in texts.items():
         if not text.strip():
             raise Invalid("must not be blank.", field=name)
+        if len(text) > LONGEST_TEXT:
+            raise Invalid(f"must be at most {LONGEST_TEXT} characters.", field=name)
+
+
+def _require_ascii(**texts: str) -> None:
+    for name, text in texts.items():
+        if not (text.isascii() and text.isprintable()):
+            raise Invalid("must be printable ASCII characters: no request can name anything else.", field=name)
+
+
+def _require_path_segment(name: str) -> None:
+    """SquadIQ's campaigns are named by URLs, Comunik8's types by bodies of one line."""
+    if name != name.strip():
+        raise Invalid("must not begin or end with a blank.", field="name")
+    if "/" in name or name in {".", ".."}:
+        raise Invalid("no URL can name it: it must not hold a slash, nor be dots alone.", field="name")
+    if not all(char.isprintable() for char in name):
+        raise Invalid("must be printable characters.", field="name")
 
 
 async def _insert(tx: Tx, table: type[tables.Base], **values: object) -> int | None:
@@ -123,7 +164,10 @@ async def list_rows(tx: Tx, table: type[tables.Base], *where: Any) -> list[dict[
 
 
 async def change(tx: Tx, table: type[tables.Base], row_id: int, values: dict[str, Any]) -> dict[str, Any]:
-    """Set columns of one row and return it. Raises NotFound."""
+    """Set columns of one row and return it. Raises Invalid for a blank text, NotFound."""
+    require_text(**{name: value for name, value in values.items() if isinstance(value, str)})
+    for item in values.get("required_fields", ()):
+        require_text(required_fields=item)
     key = table.__table__.columns["id"]
     if values:
         await tx.execute(update(table).where(key == row_id).values(values))

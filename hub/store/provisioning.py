@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from hub.contracts import registry
+from hub.contracts import leanpub, registry
 from hub.contracts.registry import RANDOM_ID, ClientField, TenantDefaults
 from hub.errors import Invalid
-from hub.store.admin import create_agent, create_campaign, default_dialer
+from hub.store.admin import create_agent, create_campaign, default_dialer, require_text
 from hub.store.db.engine import Tx
 from hub.store.keys import create_key
 from hub.store.tables import Origin, Partner, Product
@@ -19,25 +19,30 @@ from hub.store.tables import Origin, Partner, Product
 
 @dataclass(frozen=True, slots=True)
 class NewPartner:
-    """What `hub partner create` asks for. `rate_limit` per 60 s, None for the API's default."""
+    """What `hub partner create` asks for. `rate_limit` per 60 s, None for the API's default.
+
+    `public_id`: the id that an API's clients name their tenant by, None for one made of the name.
+    """
 
     name: str
     api: str
     rate_limit: int | None = None
     region: str | None = None
     production_ready: bool = False
+    public_id: str | None = None
 
 
 async def create_partner(tx: Tx, pepper: bytes, new: NewPartner, default_limit: int) -> dict[str, Any]:
     """A tenant with what it needs to start; returns its id and the fields that its client needs, its key among them.
 
-    Raises Invalid for a blank name, UnknownPartnerApi.
+    Raises Invalid for a blank name and for an unusable id, UnknownPartnerApi.
     """
     defaults = registry.find(new.api).tenant
-    if not new.name.strip():
-        raise Invalid("must not be blank.", field="name")
+    require_text(name=new.name)
     dialer_id = await default_dialer(tx)
-    public_id = await _free_public_id(tx, new.name) if defaults.public_id else None
+    public_id = await _public_id(tx, new) if defaults.public_id else None
+    if new.public_id is not None and not defaults.public_id:
+        raise Invalid(f"tenants of {new.api} are known by their keys alone.", field="public_id")
     row = insert(Partner).values(
         name=new.name,
         api=new.api,
@@ -71,6 +76,19 @@ async def _create_defaults(tx: Tx, defaults: TenantDefaults, partner_id: int, di
         ClientField.ORIGIN: next(iter(defaults.origins), None),
         ClientField.PRODUCT: next((product.public_id for product in defaults.products), None),
     }
+
+
+async def _public_id(tx: Tx, new: NewPartner) -> str:
+    """The chosen id, else a free one. Raises Invalid."""
+    if new.public_id is None:
+        return await _free_public_id(tx, new.name)
+    if not leanpub.is_partner_id(new.public_id):
+        raise Invalid(
+            f"must be 1 to {leanpub.LONGEST} printable characters of Latin-1, not blank at its ends.", field="public_id"
+        )
+    if (await tx.execute(select(Partner.id).where(Partner.public_id == new.public_id))).first():
+        raise Invalid(f"another partner has the id {new.public_id} already.", field="public_id")
+    return new.public_id
 
 
 async def _free_public_id(tx: Tx, name: str) -> str:

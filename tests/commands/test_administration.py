@@ -207,6 +207,75 @@ def test_an_agents_password_comes_from_standard_input_and_is_never_shown(databas
     assert "password_digest" not in said(changed)
 
 
+def test_a_partners_region_can_be_changed(cli: Hub) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
+    assert said(cli("partner", "set", partner, "--region", "GB", "--json"))["region"] == "GB"
+    refused = cli("partner", "set", partner, "--region", "XX", "--json")
+    assert (refused.returncode, "--region" in json.loads(refused.stdout)["error"]) == (2, True)
+    assert said(cli("partner", "list", "--json"))[0]["region"] == "GB"
+
+
+def test_a_leanpub_partners_id_can_be_chosen(cli: Hub) -> None:
+    words = ("partner", "create", "Acme", "--api", "leanpub", "--public-id")
+    assert said(cli(*words, "Bücher & Co", "--json"))["partner_id"] == "Bücher & Co"
+    taken = cli(*words, "Bücher & Co", "--json")
+    assert "--public-id: another partner has" in json.loads(taken.stdout)["error"]
+    for unusable in ("", " acme", "Łódź", "a\tb", "x" * 256, "bu\u0308cher"):
+        refused = cli(*words, unusable, "--json")
+        assert (refused.returncode, "--public-id: must be" in json.loads(refused.stdout)["error"]) == (2, True)
+    other = cli("partner", "create", "Acme", "--api", "margav", "--public-id", "acme", "--json")
+    assert "--public-id" in json.loads(other.stdout)["error"]
+    assert len(said(cli("partner", "list", "--json"))) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", ".", "..", " a", "a ", "a\tb", "a\u2028b", "x" * 256])
+def test_a_campaign_that_no_url_can_name_is_not_made(cli: Hub, name: str) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "squadiq", "--json"))["id"])
+    refused = cli("campaign", "create", name, "--partner", partner, "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"].startswith("NAME: ")) == (2, True)
+    assert len(said(cli("campaign", "list", "--json"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--valid-days", "3661"),
+        ("--valid-days", "0"),
+        ("--max-uses", "1000001"),
+        ("--price-cents", "-1"),
+        ("--price-cents", "1000001"),
+        ("--full-price-cents", "998"),
+        ("--title", " "),
+        ("--slug", "x" * 256),
+    ],
+)
+def test_a_products_terms_have_bounds(cli: Hub, option: str, value: str) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "leanpub", "--json"))["id"])
+    terms = {"--slug": "book", "--title": "The Book", "--price-cents": "999"} | {option: value}
+    words = [word for pair in terms.items() for word in pair]
+    made = cli("product", "create", "book", "--partner", partner, *words, "--json")
+    assert (made.returncode, option in made.stderr) == (2, True)
+    [foobar] = said(cli("product", "list", "--json"))
+    changed = cli("product", "set", str(foobar["id"]), option, value, "--json")
+    assert (changed.returncode, option in changed.stderr) == (2, True)
+    assert said(cli("product", "list", "--json")) == [foobar]
+
+
+@pytest.mark.parametrize(("kind", "field"), [("origin", "NAME"), ("product", "PUBLIC_ID")])
+def test_what_no_request_can_name_is_not_made(cli: Hub, kind: str, field: str) -> None:
+    partner = str(said(cli("partner", "create", "Acme", "--api", "leanpub", "--json"))["id"])
+    terms = ("--slug", "b", "--title", "B", "--price-cents", "1") if kind == "product" else ()
+    refused = cli(kind, "create", "büch", "--partner", partner, *terms, "--json")
+    assert (refused.returncode, json.loads(refused.stdout)["error"].startswith(f"{field}: ")) == (2, True)
+
+
+@pytest.mark.parametrize(("option", "value"), [("--rate-limit", "1000001"), ("--daily-calls", "100000001")])
+def test_a_partners_limits_have_bounds(cli: Hub, option: str, value: str) -> None:
+    said(cli("partner", "create", "Acme", "--api", "margav", "--json"))
+    refused = cli("partner", "set", "1", option, value)
+    assert (refused.returncode, option in refused.stderr) == (2, True)
+
+
 def test_a_campaign_is_made_with_the_fields_that_it_requires(cli: Hub) -> None:
     partner = str(said(cli("partner", "create", "Acme", "--api", "squadiq", "--json"))["id"])
     fields = ("--required-field", "policy", "--required-field", "city", "--language", "ta")
