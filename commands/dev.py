@@ -3,7 +3,7 @@
 import re
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
@@ -18,7 +18,7 @@ from infra import postgres
 from infra.data_directory import AlreadyRunning, DataDirectory, write_private
 from infra.ports import PortTaken
 from infra.postgres import PostgresUnavailable
-from infra.processes import ServiceFailed, wait_until_ended
+from infra.processes import OTHER_PORTS, AddressInUse, ServiceFailed, wait_until_ended
 from infra.runfile import RunFile
 from infra.stack import Options, Running, Stack
 from infra.supervisor import StopRequested, Supervisor
@@ -76,7 +76,7 @@ def _run(directory: DataDirectory, options: Options, console: Console) -> None:
     supervisor = Supervisor(directory, say)
     supervisor.take_over()
     try:
-        running = Stack(directory, options, supervisor).bring_up(say)
+        running = _bring_up(directory, options, supervisor, say)
         write_private(directory.dev_json, running.as_json())
         _show(running, directory, console)
         say(f"Ready after {monotonic() - started:.1f} s. Ctrl-C stops everything; the data stays.")
@@ -88,6 +88,21 @@ def _run(directory: DataDirectory, options: Options, console: Console) -> None:
         say("Stopping ...")
         supervisor.stop()
         say("Everything is stopped; the data stays.")
+
+
+def _bring_up(
+    directory: DataDirectory, options: Options, supervisor: Supervisor, say: Callable[[str], None]
+) -> Running:
+    """Start all; once more from the beginning, on other ports, where one of them was taken meanwhile."""
+    for _ in range(OTHER_PORTS):
+        try:
+            return Stack(directory, options, supervisor).bring_up(say)
+        except AddressInUse as problem:
+            say(f"{str(problem).partition(' The end of')[0]} Starting again on another port.")
+        supervisor.stop()
+        supervisor.check()
+        supervisor.take_over()
+    return Stack(directory, options, supervisor).bring_up(say)
 
 
 def _show(running: Running, directory: DataDirectory, console: Console) -> None:

@@ -3,7 +3,10 @@
 import json
 import random
 import socket
+from contextlib import suppress
 from pathlib import Path
+
+import psutil
 
 HOST = "127.0.0.1"
 # Below the range that systems hand out to outgoing connections, so that a port noted today is likely free tomorrow.
@@ -26,6 +29,18 @@ def is_open(port: int) -> bool:
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.settimeout(1.0)
         return probe.connect_ex((HOST, port)) == 0
+
+
+def listening(pid: int) -> set[int]:
+    """The TCP ports at which a process or a child of it listens. Raises psutil.AccessDenied where that is hidden."""
+    found: set[int] = set()
+    with suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in (root, *root.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                sockets = process.net_connections("tcp")
+                found |= {each.laddr.port for each in sockets if each.status == psutil.CONN_LISTEN}
+    return found
 
 
 def free_port(preferred: int | None = None) -> int:

@@ -102,6 +102,7 @@ def service(cluster: Cluster, binaries: Path, **settings: str) -> Service:
         cwd=cluster.directory,
         stop_signal=signal.SIGINT,  # "fast": sessions are ended, the data is checkpointed
         grace=20.0,
+        ports=(cluster.port,),
     )
 
 

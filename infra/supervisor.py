@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from types import FrameType
 
 from infra.data_directory import DataDirectory, set_aside
-from infra.processes import POLL_SECONDS, Service, ServiceFailed, kill_group, spawn
+from infra.processes import POLL_SECONDS, Service, Start, ending, kill_group
 from infra.runfile import RUN_VARIABLE, Child, RunFile
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -26,11 +26,15 @@ class StopRequested(Exception):
 class Running:
     """One supervised server."""
 
-    service: Service
+    start: Start
     process: subprocess.Popen[bytes]
     started: float
     pause: float = FIRST_PAUSE
     restart_at: float | None = None
+
+    @property
+    def service(self) -> Service:
+        return self.start.service
 
 
 class Supervisor:
@@ -53,7 +57,7 @@ class Supervisor:
             signal.signal(each, self._on_signal)
 
     def start(self, *batches: Sequence[Service]) -> None:
-        """Start all together and wait until all are ready; raises ServiceFailed or StopRequested.
+        """Start all together and wait until all are ready; raises ServiceFailed, AddressInUse or StopRequested.
 
         Batches matter when stopping: the last one stops first.
         """
@@ -69,9 +73,10 @@ class Supervisor:
         waiting = fresh
         while waiting:
             self.check()
-            self._hold_to_start(fresh, waiting)
             time.sleep(POLL_SECONDS)
-            waiting = [running for running in waiting if not running.service.ready()]
+            for running in fresh:
+                running.start.check_running()
+            waiting = [running for running in waiting if not running.start.ready()]
 
     def watch(self) -> None:
         """Restart what dies, until a signal comes."""
@@ -99,21 +104,10 @@ class Supervisor:
         log = self._directory.log(service.name)
         set_aside(log)
         marked = replace(service, env={**service.env, RUN_VARIABLE: self._run})
-        process = spawn(marked, log)
-        if child := Child.of(service.name, process.pid, service.stop_signal):
+        start = Start(marked, log)
+        if child := Child.of(service.name, start.process.pid, service.stop_signal):
             self._run_file.add(child)
-        return Running(service, process, started=time.monotonic())
-
-    def _hold_to_start(self, fresh: Sequence[Running], waiting: Sequence[Running]) -> None:
-        for running in fresh:
-            if (code := running.process.poll()) is not None:
-                raise self._failed(running, f"ended with {ending(code)}")
-        for running in waiting:
-            if time.monotonic() - running.started > running.service.start_timeout:
-                raise self._failed(running, f"was not ready within {running.service.start_timeout:.0f} s")
-
-    def _failed(self, running: Running, why: str) -> ServiceFailed:
-        return ServiceFailed(running.service.name, why, self._directory.log(running.service.name))
+        return Running(start, start.process, started=start.began)
 
     def _look_after(self, running: Running, now: float) -> None:
         if running.restart_at is None:
@@ -158,8 +152,3 @@ class Supervisor:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stopping = True
-
-
-def ending(code: int) -> str:
-    """Put an exit code in words."""
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"code {code}"

@@ -67,6 +67,7 @@ def service(server: DevServer, binary: Path) -> Service:
         argv=(str(binary), "server", "start-dev", *_flags(server)),
         ready=partial(is_ready, server),
         grace=10.0,
+        ports=(server.port, server.ui_port, server.metrics_port),
         env={"GOGC": "200"},  # 6% less CPU for 40 MB
     )
 

@@ -1,16 +1,12 @@
 """Failures that are the hub's own: each API answers in its own form, and the logs tell no values."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import requests
 
-from infra import http
-from infra.ports import HOST, free_port
-from infra.processes import Service, run_until_ready, stop
 from tests.support.servers import Databases
-from tests.support.stack import Hub, api_service, environment
+from tests.support.stack import alive_api
 
 TRANSFER = "/api/leads/partner-transfer"
 DISCOUNT = "/api/v2/PartnerDiscountRequest"
@@ -18,15 +14,8 @@ NUMBER = "+442079460123"
 
 
 def test_without_its_database_the_api_answers_503_and_logs_no_values(databases: Databases, tmp_path: Path) -> None:
-    url, port = databases.fresh(), free_port()
-    env = environment(url, "127.0.0.1:1")
-    started = api_service(env, port)
-    answering = partial(http.answers, f"http://{HOST}:{port}/healthz")
-    service = Service(name="api", argv=started.argv, ready=answering, env=started.env)
-    log = tmp_path / "api.log"
-    process = run_until_ready(service, log)
-    try:
-        hub = Hub(f"http://{HOST}:{port}", url, "127.0.0.1:1", env, tmp_path)
+    url = databases.fresh()
+    with alive_api(url, "127.0.0.1:1", tmp_path) as hub:
         key, leanpub = hub.partner()["key"], hub.partner("leanpub")["key"]
         assert hub.post(TRANSFER, key, {}).status_code == 400
         databases.drop(url)
@@ -38,10 +27,9 @@ def test_without_its_database_the_api_answers_503_and_logs_no_values(databases: 
         assert refused["code"] == 501
         ready = requests.get(f"{hub.url}/readyz", timeout=10)
         assert (ready.status_code, ready.json()["database"]) == (503, "InvalidCatalogNameError")
-    finally:
-        stop(process, service)
-    failures = [line for line in log.read_text().splitlines() if '"database"' in line and '"failure"' in line]
+    log = next(tmp_path.glob("alive-*.log")).read_text()
+    failures = [line for line in log.splitlines() if '"database"' in line and '"failure"' in line]
     assert {json.loads(line)["failure"] for line in failures} >= {"InvalidCatalogNameError"}
     for value in (NUMBER, "Ann Lee", key, key.split("_")[2], "SELECT"):
         assert not any(value in line for line in failures)
-    assert "Traceback" not in log.read_text()
+    assert "Traceback" not in log

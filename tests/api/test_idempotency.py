@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from infra.ports import HOST, free_port
-from infra.processes import Service, run_until_ready, stop
 from tests.support.dialing import eventually
 from tests.support.servers import running_temporal
-from tests.support.stack import Hub, api_service, environment, worker_service
+from tests.support.stack import Hub, environment, running_api, running_worker
 
 PATH = "/api/leads/partner-transfer"
 
@@ -55,17 +53,15 @@ def test_a_key_that_is_none_is_named(hub: Hub, key: str) -> None:
 
 
 def test_after_a_503_the_repeat_gets_the_answer_of_the_first_once(database: str, tmp_path: Path) -> None:
-    port = free_port()
     with ExitStack() as stack:
         # A Temporal of its own: no other test's worker may take this intake.
         address = stack.enter_context(running_temporal(tmp_path)).address
         env = environment(database, address, HUB_ANSWER_TIMEOUT="PT1S")
-        hub = Hub(f"http://{HOST}:{port}", database, address, env, tmp_path)
-        start(stack, api_service(env, port), tmp_path)
+        hub = Hub(stack.enter_context(running_api(env, tmp_path)), database, address, env, tmp_path)
         partner, body = hub.partner(), leads(hub, 3)
         late = hub.post(PATH, partner["key"], body)
         assert (late.status_code, "Retry-After" in late.headers) == (503, True)
-        start(stack, worker_service(env), tmp_path)
+        stack.enter_context(running_worker(env, tmp_path))
         answers: list[int] = []
 
         def twice() -> bool:
@@ -77,8 +73,3 @@ def test_after_a_503_the_repeat_gets_the_answer_of_the_first_once(database: str,
         eventually(twice)
         assert answers == [3, 0]
         assert hub.query("SELECT count(*) FROM submission WHERE partner_id = $1", partner["id"]) == [(2,)]
-
-
-def start(stack: ExitStack, service: Service, folder: Path) -> None:
-    process = run_until_ready(service, folder / f"{service.name}.log")
-    stack.callback(stop, process, service)

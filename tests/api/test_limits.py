@@ -5,9 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.ports import HOST, free_port
-from infra.processes import run_until_ready, stop
-from tests.support.stack import Hub, api_service
+from tests.support.stack import Hub, running_api
 
 PATH = "/api/leads/partner-transfer"
 
@@ -66,15 +64,10 @@ def test_an_empty_batch_is_answered_with_zeros(hub: Hub) -> None:
 
 
 def test_the_limit_is_exact_over_several_api_processes(hub: Hub, tmp_path: Path) -> None:
-    port = free_port()
-    service = api_service(hub.env, port, workers=2)
-    process = run_until_ready(service, tmp_path / "api.log")
-    try:
-        both = Hub(f"http://{HOST}:{port}", hub.database_url, hub.temporal, hub.env, tmp_path)
+    with running_api(hub.env, tmp_path, workers=2) as url:
+        both = Hub(url, hub.database_url, hub.temporal, hub.env, tmp_path)
         partner = hub.partner(rate_limit=20)
         bodies = [rows(hub, 1) for _ in range(40)]
         with ThreadPoolExecutor(10) as crowd:
             statuses = list(crowd.map(lambda body: both.post(PATH, partner["key"], body).status_code, bodies))
         assert (statuses.count(200), statuses.count(429)) == (20, 20)
-    finally:
-        stop(process, service)

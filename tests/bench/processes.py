@@ -1,33 +1,42 @@
 """The processes that are measured: started, found, their CPU and memory read. Each counts with all its children."""
 
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import psutil
 
-from infra.processes import Service, run_until_ready, stop
+from infra.processes import Service, run_on_free_ports, stop
 
 Figures = dict[str, float]  # by the name of a group of processes
 Groups = dict[str, list[psutil.Process]]
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+class Started(NamedTuple):
+    """Running processes, and the ports of each service."""
+
+    groups: Groups
+    ports: dict[str, tuple[int, ...]]
+
+
 @contextmanager
-def started(services: Mapping[str, Service], folder: Path) -> Iterator[Groups]:
+def started(choices: Mapping[str, Callable[[], Service]], folder: Path) -> Iterator[Started]:
     """Run them until the block ends. Names that differ in their last word's number only are one group."""
-    running = {}
-    groups: Groups = {}
+    running = []
+    found = Started({}, {})
     try:
-        for name, service in services.items():
-            running[name] = run_until_ready(service, folder / f"{name}.log")
-            groups.setdefault(name.rstrip(" 0123456789"), []).append(psutil.Process(running[name].pid))
-        yield groups
+        for name, choose in choices.items():
+            process, service = run_on_free_ports(choose, folder / f"{name}.log")
+            running.append((process, service))
+            found.ports[name] = service.ports
+            found.groups.setdefault(name.rstrip(" 0123456789"), []).append(psutil.Process(process.pid))
+        yield found
     finally:
-        for name in reversed(list(running)):
-            stop(running[name], services[name])
+        for process, service in reversed(running):
+            stop(process, service)
 
 
 def cpu(groups: Groups) -> Figures:

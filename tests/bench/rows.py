@@ -80,5 +80,5 @@ def quantile(values: Sequence[float], part: float) -> float:
     return sorted(values)[max(0, math.ceil(len(values) * part) - 1)]
 
 
-def ms(seconds: Sequence[float], part: float) -> str:
-    return f"{quantile(seconds, part) * 1000:.0f} ms" if seconds else ""
+def ms(seconds: Sequence[float], part: float, digits: int = 0) -> str:
+    return f"{quantile(seconds, part) * 1000:.{digits}f} ms" if seconds else ""

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -94,63 +94,73 @@ class Servers:
 @asynccontextmanager
 async def running_bench(servers: Servers, folder: Path) -> AsyncIterator[Bench]:
     """As `hub dev` runs it, with two processes for leads."""
-    port = free_port()
     env = environment(servers.database_url, servers.temporal, HUB_DATABASE_POOL="10")
-    hub = Hub(f"http://{HOST}:{port}", servers.database_url, servers.temporal, env, folder)
+    hub = Hub("", servers.database_url, servers.temporal, env, folder)
     roles = {"intake": "intake", "leads 1": "leads", "leads 2": "leads", "webhooks": "webhooks"}
-    services = {name: worker_service(env, role) for name, role in roles.items()}
+    workers = {name: partial(worker_service, env, role) for name, role in roles.items()}
     hub.query("CREATE TABLE plain_lead (phone text PRIMARY KEY, dialled boolean NOT NULL DEFAULT false)")
-    with started({"api": api_service(env, port), **services}, folder) as ours:
+    with started({"api": lambda: api_service(env, free_port()), **workers}, folder) as ours:
+        hub.url = f"http://{HOST}:{ours.ports['api'][0]}"
         config = ClientConfig.load_client_connect_config() | {"target_host": servers.temporal}
         client = await Client.connect(**config)
         plain_url = servers.database_url.replace("+asyncpg", "")
         async with asyncpg.create_pool(plain_url, min_size=1, max_size=2) as database:
-            yield Bench(hub, servers.groups, ours, client, database)
+            yield Bench(hub, servers.groups, ours.groups, client, database)
 
 
 @contextmanager
 def running_servers(folder: Path) -> Iterator[Servers]:
     """PostgreSQL, migrated, and Temporal, writing to disk. For no running loop: migrations have their own."""
-    cluster = postgres.Cluster(folder / "postgres", free_port(), password="bench")
+    cluster = postgres.Cluster(folder / "postgres", 0, password="bench")
     binaries = postgres.find_binaries()
     postgres.create(cluster, binaries)
-    services = {"postgres": postgres.service(cluster, binaries)}
+    choices = {"postgres": lambda: postgres.service(replace(cluster, port=free_port()), binaries)}
     if address := os.environ.get("TEMPORAL_ADDRESS"):
         subprocess.run((sys.executable, "-m", "infra.search_attributes"), check=True, stdout=subprocess.DEVNULL)
     else:
-        server = temporal.DevServer(free_port(), free_port(), free_port(), folder / "temporal.db")
-        services["temporal"] = temporal.service(server, temporal_binary.find_or_get())
-    with started(services, folder) as groups:
-        upgrade(cluster.url())
+        file, binary = folder / "temporal.db", temporal_binary.find_or_get()
+        choices["temporal"] = lambda: temporal.service(
+            temporal.DevServer(free_port(), free_port(), free_port(), file), binary
+        )
+    with started(choices, folder) as found:
+        groups, url = found.groups, replace(cluster, port=found.ports["postgres"][0]).url()
+        upgrade(url)
         if address is None:
+            server = temporal.DevServer(*found.ports["temporal"], file)
             temporal_indexes.drop_unused(server)
         if address:
-            yield Servers(cluster.url(), address, groups | behind(address))
+            yield Servers(url, address, groups | behind(address))
         else:
-            yield Servers(cluster.url(), server.address, groups)
+            yield Servers(url, server.address, groups)
 
 
 @asynccontextmanager
 async def running_plain(bench: Bench) -> AsyncIterator[tuple[str, Groups]]:
     """The URL of the plain baseline and its processes, beside an idle hub."""
-    port = free_port()
-    api, worker = (_program("plain", role, str(port)) for role in ("api", "worker"))
     env = {**os.environ, **bench.hub.env}
-    services = {
-        "plain worker": Service("plain-worker", worker, lambda: True, env=env),
-        "plain api": Service("plain-api", api, partial(is_open, port), env=env),
-    }
-    with started(services, bench.hub.logs) as groups:
-        yield f"http://{HOST}:{port}/", groups
+
+    def api() -> Service:
+        port = free_port()
+        return Service("plain-api", _program("plain", "api", str(port)), partial(is_open, port), env=env, ports=(port,))
+
+    def worker() -> Service:
+        return Service("plain-worker", _program("plain", "worker", "0"), lambda: True, env=env)
+
+    with started({"plain worker": worker, "plain api": api}, bench.hub.logs) as found:
+        yield f"http://{HOST}:{found.ports['plain api'][0]}/", found.groups
 
 
 @contextmanager
 def receiving(folder: Path) -> Iterator[str]:
     """The URL of a webhook endpoint that takes everything."""
-    port = free_port()
-    service = Service("receiver", _program("receiver", str(port)), partial(is_open, port), env=os.environ)
-    with started({"receiver": service}, folder):
-        yield f"http://{HOST}:{port}/"
+
+    def choose() -> Service:
+        port = free_port()
+        program = _program("receiver", str(port))
+        return Service("receiver", program, partial(is_open, port), env=os.environ, ports=(port,))
+
+    with started({"receiver": choose}, folder) as found:
+        yield f"http://{HOST}:{found.ports['receiver'][0]}/"
 
 
 @dataclass

@@ -21,7 +21,7 @@ def test_dev_at_rest(report: Report, tmp_path: Path) -> None:
     data = tmp_path / "data"
     argv = (sys.executable, "-m", "cli", "dev", "--data", str(data), "--port", "0")
     service = Service("dev", argv, (data / "dev.json").exists, env=os.environ, grace=60, start_timeout=120)
-    with started({"dev": service}, tmp_path) as groups:
+    with started({"dev": lambda: service}, tmp_path) as (groups, _):
         time.sleep(QUIET)
         before = cpu(groups)["dev"]
         time.sleep(QUIET / 2)

@@ -108,7 +108,7 @@ async def test_duplicates(bench: Bench, report: Report, leads: int) -> None:
     target, known = bench.known
     bodies = known * max(1, 5000 // (len(known) * SIZE))
     before = await bench.sql("SELECT count(*) FROM lead")
-    with started({"intake": worker_service(bench.hub.env, "intake")}, bench.hub.logs):
+    with started({"intake": partial(worker_service, bench.hub.env, "intake")}, bench.hub.logs):
         await post_all(target, known, POSTERS)  # warm
         await bench.quiet()
         began = time.perf_counter()

@@ -9,11 +9,8 @@ from pathlib import Path
 import pytest
 from pytest_httpserver import HTTPServer
 
-from infra import temporal, temporal_binary
-from infra.ports import free_port
-from infra.processes import run_until_ready, stop
 from tests.support.dialing import Dialer, eventually
-from tests.support.servers import running_postgres
+from tests.support.servers import running_postgres, running_temporal
 from tests.support.squadiq import Sender
 from tests.support.stack import Hub, running_hub
 
@@ -29,15 +26,12 @@ NEW_CITY = "Kanchipuram-Hill"
 @pytest.fixture
 def own_hub(tmp_path: Path) -> Iterator[Hub]:
     """A hub whose servers write every byte into this test's folder."""
-    server = temporal.DevServer(free_port(), free_port(), free_port(), database=tmp_path / "temporal.db")
-    service = temporal.service(server, temporal_binary.find_or_get())
-    with running_postgres(tmp_path) as databases:
-        process = run_until_ready(service, tmp_path / "temporal.log")
-        try:
-            with running_hub(databases.postgres_url, server.address, tmp_path) as hub:
-                yield hub
-        finally:
-            stop(process, service)
+    with (
+        running_postgres(tmp_path) as databases,
+        running_temporal(tmp_path, tmp_path / "temporal.db") as server,
+        running_hub(databases.postgres_url, server.address, tmp_path) as hub,
+    ):
+        yield hub
 
 
 def traces(*texts: str) -> list[bytes]:

@@ -2,10 +2,12 @@
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ import psutil
 import pytest
 import requests
 
+from infra.ports import HOST
 from infra.processes import is_running
 
 ROOT = Path(__file__).parents[2]
@@ -28,8 +31,8 @@ class Dev:
         self.directory = directory
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> dict[str, Any]:
-        """Its dev.json, once it is ready."""
+    def start(self, meanwhile: Callable[[], None] = lambda: None) -> dict[str, Any]:
+        """Its dev.json, once it is ready; until then `meanwhile` is called again and again."""
         facts = self.directory / "dev.json"
         facts.unlink(missing_ok=True)
         command = (sys.executable, "-m", "cli", "dev", "--data", str(self.directory), "--lead-processes", "1")
@@ -38,6 +41,7 @@ class Dev:
         while not facts.exists():
             assert self.process.poll() is None, "hub dev ended while starting"
             assert time.monotonic() < deadline, "hub dev did not get ready"
+            meanwhile()
             time.sleep(0.05)
         return dict(json.loads(facts.read_text()))
 
@@ -92,3 +96,21 @@ def test_it_says_where_everything_is_and_goes_on_after_kill_9(dev: Dev) -> None:
     assert not any(is_running(process) for process in family)
     assert not (dev.directory / "dev.json").exists()
     assert "Nothing is running" in dev.down()
+
+
+def test_a_port_that_is_taken_between_its_choice_and_its_servers_start_is_replaced(dev: Dev) -> None:
+    noted, stranger = dev.directory / "ports.json", ExitStack()
+
+    def take_it() -> None:
+        """As soon as the mail catcher's port is chosen, which is long before the mail catcher is started."""
+        if noted.exists() and not chosen and "smtp" in (ports := json.loads(noted.read_text())):
+            chosen.append(ports["smtp"])
+            stranger.enter_context(socket.create_server((HOST, ports["smtp"])))
+
+    chosen: list[int] = []
+    with stranger:
+        facts = dev.start(take_it)
+        assert chosen
+        assert json.loads(noted.read_text())["smtp"] not in chosen
+        assert requests.get(facts["mail_ui"], timeout=10).ok
+    assert dev.end(signal.SIGINT) == 0

@@ -2,8 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +12,10 @@ from temporalio.client import Client
 from temporalio.common import SearchAttributePair, TypedSearchAttributes
 
 from hub.temporal.vocabulary import API, CAMPAIGN, DIAL_AT, LEAD_ID, PARTNER, STAGE
-from infra import temporal, temporal_binary
+from infra import temporal
 from infra.ports import free_port
-from infra.processes import run_until_ready, stop
 from infra.temporal_indexes import ALWAYS_INDEXED, SEARCHED_COLUMNS, drop_unused, search_attribute_columns
+from tests.support.servers import running_temporal
 
 ATTRIBUTES = TypedSearchAttributes(
     [
@@ -42,15 +41,8 @@ QUERIES = [
 ]
 
 
-@contextmanager
-def running(database: Path) -> Iterator[temporal.DevServer]:
-    server = temporal.DevServer(free_port(), free_port(), free_port(), database)
-    service = temporal.service(server, temporal_binary.find_or_get())
-    process = run_until_ready(service, database.with_name("temporal.log"))
-    try:
-        yield server
-    finally:
-        stop(process, service)
+def running(database: Path) -> AbstractContextManager[temporal.DevServer]:
+    return running_temporal(database.parent, database)
 
 
 def searched_columns(database: Path) -> set[str | None]:

@@ -1,6 +1,7 @@
 """The hub within the test's own process, for tests that change what it consists of; servers and protocols are real."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ from api.app import create_app
 from hub.settings import Settings
 from hub.temporal import vocabulary
 from hub.temporal.roles import Role
-from infra.ports import HOST, free_port
+from infra.ports import HOST
 from tests.support.stack import Hub, environment
 
 
@@ -23,15 +24,15 @@ async def running_in_process(
     database_url: str, temporal: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Hub]:
     """The API at a port of its own and the workers of intake and leads, until the block ends."""
-    port = free_port()
-    url = f"http://{HOST}:{port}"
+    listening = socket.create_server((HOST, 0))
+    url = f"http://{HOST}:{listening.getsockname()[1]}"
     env = environment(database_url, temporal, HUB_PUBLIC_URL=url, HUB_ALWAYS_OPEN="true")
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    server = uvicorn.Server(uvicorn.Config(create_app(), HOST, port, log_config=None))
+    server = uvicorn.Server(uvicorn.Config(create_app(), log_config=None))
     roles = [Role.INTAKE, Role.LEADS]
     async with worker.running(roles, Settings(), await vocabulary.connect()):
-        serving = asyncio.create_task(server.serve())
+        serving = asyncio.create_task(server.serve([listening]))
         try:
             while not server.started:
                 assert not serving.done(), "the API did not start"

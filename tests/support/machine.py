@@ -10,7 +10,7 @@ from pathlib import Path
 
 from infra import temporal, temporal_binary
 from infra.ports import HOST, free_port
-from infra.processes import Service, kill_group, run_until_ready, stop
+from infra.processes import OTHER_PORTS, AddressInUse, Service, kill_group, run_until_ready, stop
 from tests.support.stack import Hub, api_service, environment, worker_service
 
 
@@ -39,6 +39,30 @@ class Machine:
 @contextmanager
 def machine(database: str, folder: Path, **more: str) -> Iterator[Machine]:
     """A Temporal that keeps its data, one worker of all roles, one API; `more` is for their environment."""
+    found = _started(database, folder, more)
+    try:
+        yield found
+    finally:
+        found.stop()
+
+
+def _started(database: str, folder: Path, more: dict[str, str]) -> Machine:
+    """All of it running, on other ports where one was taken meanwhile."""
+    for left in reversed(range(OTHER_PORTS)):
+        found = _describe(database, folder, more)
+        try:
+            for name in found.services:
+                found.start(name)
+        except AddressInUse:
+            found.stop()
+            if not left:
+                raise
+        else:
+            return found
+    raise AssertionError
+
+
+def _describe(database: str, folder: Path, more: dict[str, str]) -> Machine:
     server = temporal.DevServer(free_port(), free_port(), free_port(), folder / "temporal.db")
     port = free_port()
     env = environment(database, server.address, **more)
@@ -47,10 +71,4 @@ def machine(database: str, folder: Path, **more: str) -> Iterator[Machine]:
         "worker": worker_service(env),
         "api": api_service(env, port),
     }
-    found = Machine(Hub(f"http://{HOST}:{port}", database, server.address, env, folder), services, {})
-    for name in services:
-        found.start(name)
-    try:
-        yield found
-    finally:
-        found.stop()
+    return Machine(Hub(f"http://{HOST}:{port}", database, server.address, env, folder), services, {})

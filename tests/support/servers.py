@@ -3,10 +3,10 @@
 import asyncio
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import asyncpg
@@ -14,9 +14,10 @@ import asyncpg
 from infra import postgres, temporal, temporal_binary
 from infra.migrations import upgrade
 from infra.ports import free_port
-from infra.processes import run_until_ready, stop
+from infra.processes import Service, run_on_free_ports, stop
 
 TEMPLATE = "hub_template"
+_LOGS = itertools.count()
 # A test's data need not survive a power cut.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
 
@@ -73,26 +74,44 @@ async def _execute(url: str, statement: str) -> None:
 @contextmanager
 def running_postgres(folder: Path) -> Iterator[Databases]:
     """A server with its data in `folder`, prepared."""
-    cluster = postgres.Cluster(folder / "postgres", free_port(), password="test")
-    binaries = postgres.find_binaries()
-    postgres.create(cluster, binaries)
-    service = postgres.service(cluster, binaries, **FAST)
-    process = run_until_ready(service, folder / "postgres.log")
-    try:
+    with running_cluster(folder, password="test", **FAST) as cluster:
         databases = Databases(cluster)
         databases.prepare()
         yield databases
+
+
+@contextmanager
+def running(choose: Callable[[], Service], folder: Path) -> Iterator[Service]:
+    """What `choose` describes, on ports that it chooses: until the block ends."""
+    log = folder / f"{choose.__name__.strip('<>')}-{next(_LOGS)}.log"
+    process, service = run_on_free_ports(choose, log)
+    try:
+        yield service
     finally:
         stop(process, service)
 
 
 @contextmanager
-def running_temporal(folder: Path) -> Iterator[temporal.DevServer]:
-    """A server as `hub dev` starts it, its data in memory."""
-    server = temporal.DevServer(free_port(), free_port(), free_port())
-    service = temporal.service(server, temporal_binary.find_or_get())
-    process = run_until_ready(service, folder / "temporal.log")
-    try:
-        yield server
-    finally:
-        stop(process, service)
+def running_cluster(folder: Path, password: str, **settings: str) -> Iterator[postgres.Cluster]:
+    """A server with its data in `folder` and an empty database."""
+    binaries = postgres.find_binaries()
+    cluster = postgres.Cluster(folder / "postgres", 0, password)
+    postgres.create(cluster, binaries)
+
+    def choose() -> Service:
+        return postgres.service(replace(cluster, port=free_port()), binaries, **settings)
+
+    with running(choose, folder) as service:
+        yield replace(cluster, port=service.ports[0])
+
+
+@contextmanager
+def running_temporal(folder: Path, database: Path | None = None) -> Iterator[temporal.DevServer]:
+    """A server as `hub dev` starts it, its data in memory or in the file `database`."""
+    binary = temporal_binary.find_or_get()
+
+    def choose() -> Service:
+        return temporal.service(temporal.DevServer(free_port(), free_port(), free_port(), database), binary)
+
+    with running(choose, folder) as service:
+        yield temporal.DevServer(*service.ports, database)

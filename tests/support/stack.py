@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,8 @@ from hub.store.keys import create_key
 from hub.store.provisioning import NewPartner, create_partner
 from infra import http
 from infra.ports import HOST, free_port, is_open
-from infra.processes import Service, run_until_ready, stop
+from infra.processes import Service
+from tests.support.servers import running
 
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
 PEPPER = "a pepper for tests, 32 bytes long"
@@ -143,7 +144,11 @@ def api_service(env: dict[str, str], port: int, workers: int = 1) -> Service:
     argv = (sys.executable, "-m", "cli", "api", "--port", str(port), "--workers", str(workers))
     ready = partial(http.answers, f"http://{HOST}:{port}/readyz")
     return Service(
-        name="api", argv=argv, ready=ready, env={**os.environ, **env, "HUB_PUBLIC_URL": f"http://{HOST}:{port}"}
+        name="api",
+        argv=argv,
+        ready=ready,
+        env={**os.environ, **env, "HUB_PUBLIC_URL": f"http://{HOST}:{port}"},
+        ports=(port,),
     )
 
 
@@ -151,18 +156,48 @@ def worker_service(env: dict[str, str], role: str = "all") -> Service:
     """`hub worker` of a role."""
     port = free_port()
     argv = (sys.executable, "-m", "cli", "worker", "--role", role, "--metrics-port", str(port))
-    return Service(name=f"worker-{role}", argv=argv, ready=partial(is_open, port), env={**os.environ, **env})
+    env = {**os.environ, **env}
+    return Service(name=f"worker-{role}", argv=argv, ready=partial(is_open, port), env=env, ports=(port,))
 
 
 @contextmanager
 def running_hub(database_url: str, temporal: str, folder: Path, **more: str) -> Iterator[Hub]:
     """One API process and one worker of all roles, until the block ends."""
     env = environment(database_url, temporal, **more)
-    port = free_port()
-    services = [worker_service(env), api_service(env, port)]
-    processes = [(run_until_ready(service, folder / f"{service.name}.log"), service) for service in services]
-    try:
-        yield Hub(f"http://{HOST}:{port}", database_url, temporal, env, folder)
-    finally:
-        for process, service in reversed(processes):
-            stop(process, service)
+    with running_worker(env, folder), running_api(env, folder) as url:
+        yield Hub(url, database_url, temporal, env, folder)
+
+
+@contextmanager
+def running_api(env: dict[str, str], folder: Path, workers: int = 1) -> Iterator[str]:
+    """The URL of `hub api` with this environment."""
+
+    def api() -> Service:
+        return api_service(env, free_port(), workers)
+
+    with running(api, folder) as service:
+        yield f"http://{HOST}:{service.ports[0]}"
+
+
+@contextmanager
+def alive_api(database_url: str, temporal: str, folder: Path) -> Iterator[Hub]:
+    """An API that has only to be alive, not ready: for servers that are away."""
+    env = environment(database_url, temporal)
+
+    def alive() -> Service:
+        port = free_port()
+        return replace(api_service(env, port), ready=partial(http.answers, f"http://{HOST}:{port}/healthz"))
+
+    with running(alive, folder) as service:
+        yield Hub(f"http://{HOST}:{service.ports[0]}", database_url, temporal, env, folder)
+
+
+@contextmanager
+def running_worker(env: dict[str, str], folder: Path, role: str = "all") -> Iterator[None]:
+    """`hub worker` of a role with this environment."""
+
+    def worker() -> Service:
+        return worker_service(env, role)
+
+    with running(worker, folder):
+        yield

@@ -12,7 +12,6 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from hub.errors import DatabaseUnavailable
-from hub.store.db import outbox
 from hub.store.db.engine import Database
 from hub.store.db.listen import Listener
 from hub.store.db.url import connect_arguments
@@ -48,7 +47,7 @@ async def hears(url: str, sender: Database) -> bool:
         async with asyncio.timeout(10):
             assert await heard.get() == ""  # it is connected
             async with sender.begin() as tx:
-                await outbox.notify(tx, CHANNEL, "word")
+                await tx.execute(text("SELECT pg_notify(:channel, 'word')"), {"channel": CHANNEL})
             return await heard.get() == "word"
     finally:
         await listener.stop()
