@@ -8,7 +8,7 @@ from typing import Any
 
 import phonenumbers as lib
 from phonenumbers import PhoneNumberType, ValidationResult, shortnumberinfo
-from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number, time_zones_for_number
+from phonenumbers.timezone import UNKNOWN_TIMEZONE, time_zones_for_geographical_number
 
 _SHAPE = re.compile(
     r" *(?:tel:)?[ ().\-/]*(?P<plus>\+?)(?P<number>[0-9 ().\-/]*)"
@@ -109,15 +109,16 @@ def parse(value: str | int, region: str | None) -> Phone:
     plus = bool(shape["plus"])
     home = None if plus or region is None else region.upper()
     number = _read(digits, home)
-    grade, found = _grade(number, digits, plus)
+    kind = lib.number_type(number)
+    grade, found = _grade(number, kind, digits, plus)
     if not plus and home is None and grade is not Grade.VALID:
         raise InvalidPhone("no country code, and no region to presume")
     # An unverified number keeps its digits: no numbering plan tells how to normalise it.
     e164 = f"+{digits}" if grade is Grade.UNVERIFIED else lib.format_number(number, lib.PhoneNumberFormat.E164)
     if len(e164) > _LONGEST_E164 + 1:
         raise InvalidPhone("more than 15 digits")
-    zones = _known(time_zones_for_number(number)) if grade is Grade.VALID else ()
-    return Phone(e164, grade, found or _main_region(number), zones, shape["extension"], _refusal(number, e164))
+    zones = _zones(number, kind) if grade is Grade.VALID else ()
+    return Phone(e164, grade, found or _main_region(number), zones, shape["extension"], _refusal(number, kind, e164))
 
 
 def text_of(value: Any) -> str | None:
@@ -169,8 +170,7 @@ def country_code(e164: str) -> int:
 
 def country_zones(e164: str) -> tuple[str, ...]:
     """Every IANA zone of the number's calling code, () when the code belongs to no country."""
-    whole_country = lib.PhoneNumber(country_code=country_code(e164), national_number=0)
-    return _known(time_zones_for_geographical_number(whole_country))
+    return _country_zones(country_code(e164))
 
 
 def mask(e164: str) -> str:
@@ -198,11 +198,11 @@ def _read(digits: str, home: str | None) -> lib.PhoneNumber:
         raise InvalidPhone("no known country code, or too short or long for a number") from error
 
 
-def _grade(number: lib.PhoneNumber, digits: str, plus: bool) -> tuple[Grade, str | None]:
-    """The grade and the region. Without `is_valid_number`, which would look up the region a second time."""
+def _grade(number: lib.PhoneNumber, kind: int, digits: str, plus: bool) -> tuple[Grade, str | None]:
+    """The grade and the region. Each look into the metadata costs: a number that has a type is valid."""
     found = lib.region_code_for_number(number)
     region = None if found in _NO_REGIONS else found
-    if found is not None and lib.is_valid_number_for_region(number, found):
+    if kind != PhoneNumberType.UNKNOWN:
         return Grade.VALID, region
     if lib.is_possible_number_with_reason(number) == ValidationResult.IS_POSSIBLE:
         return Grade.POSSIBLE, region
@@ -216,10 +216,20 @@ def _main_region(number: lib.PhoneNumber) -> str | None:
     return None if region in _NO_REGIONS else region
 
 
-def _refusal(number: lib.PhoneNumber, e164: str) -> DialRefusal | None:
+def _zones(number: lib.PhoneNumber, kind: int) -> tuple[str, ...]:
+    """As `time_zones_for_number`, for a valid number whose type is known."""
+    if lib.is_number_type_geographical(kind, number.country_code or 0):
+        return _known(time_zones_for_geographical_number(number))
+    return _country_zones(number.country_code or 0)
+
+
+def _country_zones(code: int) -> tuple[str, ...]:
+    return _known(time_zones_for_geographical_number(lib.PhoneNumber(country_code=code)))
+
+
+def _refusal(number: lib.PhoneNumber, kind: int, e164: str) -> DialRefusal | None:
     """Why this number is never dialled: it costs extra, or another number would ring."""
     by_prefix = (refusal for prefix, refusal in _REFUSED_PREFIXES.items() if e164.startswith(prefix))
-    kind = lib.number_type(number)
     if (costly := next(by_prefix, None) or _REFUSED_TYPES.get(kind)) or kind != PhoneNumberType.UNKNOWN:
         return costly
     # Dialers may strip the country code, and the rest of such a number is an emergency number.
