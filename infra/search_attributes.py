@@ -9,6 +9,9 @@ from temporalio.service import RPCError
 from hub.temporal import search_attributes, vocabulary
 from infra.temporal import SEARCH_ATTRIBUTES
 
+# The SDK's threads still let go of the last call's objects: a process that ends at once may crash (sdk-python#300).
+SETTLE_SECONDS = 0.5
+
 
 class NotRegistered(Exception):
     """The namespace lacks `names`, or is out of reach (none named): `why`."""
@@ -40,10 +43,11 @@ async def register(client: Client) -> list[str]:
 async def register_here() -> list[str]:
     """The same with the server that every process of the hub finds."""
     try:
-        client = await vocabulary.connect()
+        return await register(await vocabulary.connect())
     except RuntimeError as error:
         raise NotRegistered((), str(error)) from None
-    return await register(client)
+    finally:
+        await asyncio.sleep(SETTLE_SECONDS)
 
 
 def main() -> None:

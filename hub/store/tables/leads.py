@@ -85,7 +85,6 @@ class Call(Base):
         Index("ix_call_leased", "lease_until", postgresql_where=text("state = 'leased'")),
         Index("ix_call_open", "partner_id", postgresql_where=text("ended_at IS NULL")),
         Index("ix_call_number", "phone_hash", "placed_at"),
-        Index("ix_call_budget", "partner_id", "placed_at"),
         Index("ix_call_closing", "closes_at", postgresql_where=text("ended_at IS NULL")),
         Index("uq_call_open", "lead_id", unique=True, postgresql_where=text("ended_at IS NULL")),
     )

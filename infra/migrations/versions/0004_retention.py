@@ -1,4 +1,4 @@
-"""Indexes by which retention finds what is old, and a partner's budget its calls."""
+"""Indexes by which retention finds what is old."""
 
 from alembic import op
 
@@ -13,10 +13,8 @@ AGED = ("submission", "event", "delivery", "delivery_attempt")
 def upgrade() -> None:
     for table in AGED:
         op.create_index(f"ix_{table}_created_at", table, ["created_at"])
-    op.create_index("ix_call_budget", "call", ["partner_id", "placed_at"])
 
 
 def downgrade() -> None:
-    op.drop_index("ix_call_budget", table_name="call")
     for table in AGED:
         op.drop_index(f"ix_{table}_created_at", table_name=table)
