@@ -33,7 +33,7 @@ PARTS: Mapping[str, Part] = {
     "key": Part("commands.key", "app", "API keys: create, rotate, revoke, list."),
     "endpoint": Part("commands.endpoint", "app", "Webhook receivers: create, rotate, enable, delete, list."),
     "campaign": Part("commands.campaign", "app", "How leads are called: create, set, list."),
-    "agent": Part("commands.agent", "app", "Margav's agents: create, set, list."),
+    "agent": Part("commands.agent", "app", "Margav's agents: create, set, disable, enable, list."),
     "origin": Part("commands.origin", "app", "Leanpub's origins: create, delete, list."),
     "product": Part("commands.product", "app", "Leanpub's products: create, set, list."),
     "dialer": Part("commands.dialer", "app", "Dialers: create, set, list."),

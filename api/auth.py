@@ -7,6 +7,7 @@ from starlette.requests import Request
 from api.services import Services
 from hub import keys
 from hub.errors import Forbidden, Unauthorized
+from hub.keys import Address
 from hub.store.keys import KeyHolder, find_key
 
 REMEMBERED_SECONDS = 0.5
@@ -28,14 +29,18 @@ async def authenticate(
         raise Unauthorized(invalid)
     if not holder.live or scope not in holder.scopes:
         raise Unauthorized(invalid)
-    peer = request.client.host if request.client else None
-    address = keys.client_ip(peer, ",".join(request.headers.getlist("x-forwarded-for")), services.proxies)
-    if not keys.allowed(address, keys.networks(holder.cidrs)):
+    if not keys.allowed(client_address(request, services), keys.networks(holder.cidrs)):
         raise Forbidden("This key may not be used from this address.")
     if holder.disabled:
         raise Forbidden("This account is disabled. Please contact support.")
     request.state.caller = holder.key_id
     return holder
+
+
+def client_address(request: Request, services: Services) -> Address | None:
+    """Who sent the request, seen through the configured proxies; None when that can't be told."""
+    peer = request.client.host if request.client else None
+    return keys.client_ip(peer, ",".join(request.headers.getlist("x-forwarded-for")), services.proxies)
 
 
 def require_https(request: Request, services: Services) -> None:

@@ -12,7 +12,7 @@ import structlog
 from fastapi import Request
 from temporalio.client import Client
 
-from api.agents.login import LoginThrottle
+from api.agents.login import LoginCheck
 from api.long_polls import CallNotifier
 from hub.errors import DatabaseUnavailable
 from hub.keys import networks
@@ -42,7 +42,7 @@ class Services:
     loading: asyncio.Task[None] | None = None
     attributes_known: bool = False  # whether Temporal was seen to have the search attributes
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
-    login_throttle: LoginThrottle = field(default_factory=LoginThrottle)
+    login_check: LoginCheck = field(default_factory=LoginCheck)
 
     @property
     def pepper(self) -> bytes:

@@ -1,18 +1,20 @@
 """`hub agent`: the agents of Margav partners."""
 
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, change, fail, list_all, run, show
+from commands.common import DATA, Data, Json, OfPartner, fail, list_all, run, show
 from hub import passwords
 from hub.settings import Settings
-from hub.store import admin
+from hub.store import admin, agents
 from hub.store.db.engine import Tx
 from hub.store.tables import Agent
 
 app = typer.Typer(no_args_is_help=True)
+Id = Annotated[int, typer.Argument(help="The agent's id.")]
 Password = Annotated[
     bool, typer.Option("--password", help="Ask for a password for the dashboard, or read it from standard input.")
 ]
@@ -42,7 +44,7 @@ def create(
 
 @app.command("set")
 def set_(
-    agent_id: Annotated[int, typer.Argument(help="The agent's id.")],
+    agent_id: Id,
     name: Annotated[str | None, typer.Option()] = None,
     dialer_user_id: Annotated[str | None, typer.Option()] = None,
     data: Data = DATA,
@@ -52,7 +54,35 @@ def set_(
 ) -> None:
     """Change what is given. A new password ends the agent's sessions."""
     digest = _ask_password() if password else None
-    change(Agent, agent_id, data, as_json=as_json, name=name, dialer_user_id=dialer_user_id, password_digest=digest)
+    given = {"name": name, "dialer_user_id": dialer_user_id}
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        names = {field: text for field, text in given.items() if text is not None}
+        admin.require_text(**names)
+        password = {"password_digest": digest} if digest else {}
+        return await admin.change(tx, Agent, agent_id, {**names, **password})
+
+    show(run(data, work), as_json=as_json)
+
+
+@app.command()
+def disable(agent_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
+    """Keep the agent out of the dashboard, at once. What the dialer reports of the agent is taken all the same."""
+    _switch(agent_id, data, disabled=True, as_json=as_json)
+
+
+@app.command()
+def enable(agent_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
+    """Let the agent log in again."""
+    _switch(agent_id, data, disabled=False, as_json=as_json)
+
+
+def _switch(agent_id: int, data: Path, *, disabled: bool, as_json: bool) -> None:
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        await agents.set_agent_disabled(tx, agent_id, disabled=disabled)
+        return {"id": agent_id, "disabled": disabled}
+
+    show(run(data, work), as_json=as_json)
 
 
 def _ask_password() -> bytes:

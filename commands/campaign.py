@@ -1,16 +1,17 @@
 """`hub campaign`: how a partner's leads are called. A Comunik8 type and a SquadIQ campaign are campaigns."""
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 from pydantic import ValidationError
 
-from commands.common import DATA, Data, Json, OfPartner, fail, list_all, run, show
+from commands.common import DATA, Data, Json, OfPartner, fail, note, run, show
 from hub.dialing.decision import CallingPolicy
 from hub.dialing.policy import MOST_ATTEMPTS
 from hub.settings import Settings
-from hub.store import admin
+from hub.store import admin, dialer_ties
 from hub.store.db.engine import Tx
 from hub.store.tables import Campaign
 
@@ -37,9 +38,13 @@ def create(
         campaign_id = await admin.create_campaign(tx, partner, name, dialer)
         given = {"language": language, "required_fields": required_field}
         await admin.change(tx, Campaign, campaign_id, {key: value for key, value in given.items() if value is not None})
-        return {"id": campaign_id, "name": name}
+        [made] = await dialer_ties.list_campaigns(tx, campaign_id)
+        return {"id": campaign_id, "name": name, "dialer": made["dialer"], "own_dialer": made["own_dialer"]}
 
-    show(run(data, work), as_json=as_json)
+    made = run(data, work)
+    show(made, as_json=as_json)
+    if not as_json:
+        _note_shared([made])
 
 
 @app.command("set")
@@ -56,7 +61,7 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Change what is given, leave the rest."""
-    given = {"language": language, "dialer_id": dialer, "required_fields": required_field}
+    given = {"language": language, "required_fields": required_field}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     changes = _policy(policy, max_attempts=max_attempts, dial_unverified=dial_unverified)
 
@@ -67,6 +72,8 @@ def set_(
             CallingPolicy.model_validate(merged)
         except ValidationError as error:
             raise fail(f"--policy: {error}") from None
+        if dialer is not None:
+            await dialer_ties.tie_campaigns(tx, dialer, [campaign_id])
         return await admin.change(tx, Campaign, campaign_id, {**values, "policy": merged})
 
     show(run(data, work), as_json=as_json)
@@ -84,5 +91,23 @@ def _policy(text: str | None, **options: object) -> dict[str, Any]:
 
 @app.command("list")
 def list_(data: Data = DATA, *, as_json: Json = False) -> None:
-    """All campaigns."""
-    list_all(Campaign, data, as_json=as_json)
+    """All campaigns, with their dialers."""
+
+    async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
+        return await dialer_ties.list_campaigns(tx)
+
+    found = run(data, work)
+    show(found, as_json=as_json)
+    if not as_json:
+        _note_shared(found)
+
+
+def _note_shared(campaigns: Sequence[dict[str, Any]]) -> None:
+    """Say which campaigns have no dialer of their own, and how to give them one."""
+    shared = [str(each["id"]) for each in campaigns if not each["own_dialer"]]
+    if shared:
+        options = " ".join(f"--campaign {each}" for each in shared)
+        note(
+            f"No dialer of their own: {', '.join(shared)}. Their calls go to the default dialer, which all such"
+            f" campaigns share. To give them one: hub dialer create NAME {options}"
+        )

@@ -53,6 +53,11 @@ def fail(message: str) -> typer.Exit:
     return typer.Exit(2)
 
 
+def note(message: str) -> None:
+    """Tell people what to do next, beside the document on stdout."""
+    Console(stderr=True).print(message, markup=False, soft_wrap=True)
+
+
 def find_settings(data: Path) -> Settings:
     """Of the environment (DATABASE_URL), else of the `hub dev` that runs in `data`. Exits when there is neither."""
     with suppress(ValidationError):

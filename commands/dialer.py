@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, change, list_all, pepper, run, show
+from commands.common import DATA, Data, Json, list_all, note, pepper, run, show
 from hub.settings import Settings
-from hub.store import admin
+from hub.store import admin, dialer_ties
 from hub.store.db.engine import Tx
 from hub.store.tables import Dialer
 
@@ -15,14 +15,29 @@ app = typer.Typer(no_args_is_help=True)
 
 @app.command()
 def create(
-    name: Annotated[str, typer.Argument(help="What people call it.")], data: Data = DATA, *, as_json: Json = False
+    name: Annotated[str, typer.Argument(help="What people call it.")],
+    campaign: Annotated[list[int] | None, typer.Option(help="The id of a campaign that it calls for; several.")] = None,
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
 ) -> None:
-    """Add a pull dialer; its key is shown once."""
+    """Add a pull dialer, and tie campaigns to it; its key is shown once."""
+    wanted = campaign or []
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        return await admin.create_dialer(tx, pepper(settings), name)
+        made = await admin.create_dialer(tx, pepper(settings), name)
+        await dialer_ties.tie_campaigns(tx, made["id"], wanted)
+        unserved = [each["id"] for each in await dialer_ties.list_campaigns(tx) if not each["own_dialer"]]
+        return {**made, "campaigns": wanted, "campaigns_without_own_dialer": unserved}
 
-    show(run(data, work), as_json=as_json)
+    made = run(data, work)
+    show(made, as_json=as_json)
+    if not wanted and not as_json:
+        offered = ", ".join(map(str, made["campaigns_without_own_dialer"])) or "none at present"
+        note(
+            f"It gets no calls yet. Tie campaigns to it: hub campaign set ID --dialer {made['id']}"
+            f" (without a dialer of their own: {offered})."
+        )
 
 
 @app.command("set")
@@ -34,7 +49,11 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Rename it."""
-    change(Dialer, dialer_id, data, as_json=as_json, name=name)
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        return await admin.rename_dialer(tx, dialer_id, name)
+
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("list")

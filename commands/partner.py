@@ -8,7 +8,7 @@ import typer
 from commands.common import DATA, Data, Json, fail, pepper, run, show
 from hub.contracts import registry
 from hub.settings import Settings
-from hub.store import admin, provisioning
+from hub.store import admin, dialer_ties, provisioning
 from hub.store.db.engine import Tx
 from hub.store.provisioning import NewPartner
 from hub.store.tables import Partner
@@ -81,22 +81,26 @@ def set_(
     region: Region = None,
     *,
     production_ready: Annotated[bool | None, typer.Option(help="Leanpub: may leave the sandbox.")] = None,
-    dialer: Annotated[int | None, typer.Option(help="Margav: the dialer whose calls it reports.")] = None,
+    dialer: Annotated[int | None, typer.Option(help="Margav: the dialer whose calls its reports may end.")] = None,
+    no_dialer: Annotated[bool, typer.Option("--no-dialer", help="Margav: its reports end no calls.")] = False,
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
     """Change what is given, leave the rest. A region counts for requests from now on."""
     _require_region(region)
+    if no_dialer and dialer is not None:
+        raise fail("--no-dialer: can't be given beside --dialer.")
     given = {
         "region": region,
         "rate_limit": rate_limit,
         "daily_calls": daily_calls,
         "production_ready": production_ready,
-        "dialer_id": dialer,
     }
     values = {name: value for name, value in given.items() if value is not None}
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        if no_dialer or dialer is not None:
+            await dialer_ties.tie_partner(tx, partner_id, dialer)
         return await admin.change(tx, Partner, partner_id, values)
 
     show(run(data, work), as_json=as_json)

@@ -75,6 +75,18 @@ class Outcome(StrEnum):
     def final(self) -> bool:
         return not self.redial and self is not Outcome.CALLBACK
 
+    @property
+    def wanted(self) -> bool:
+        """What the partner hopes for. No lesser word takes it back."""
+        return self in {Outcome.INTERESTED, Outcome.MEETING_BOOKED}
+
+    def outranks(self, other: "Outcome | None") -> bool:
+        """Whether it changes a call that ended as `other`, when both are reported of it."""
+        return other is None or _RANKS.get(self, 0) > _RANKS.get(other, 0)
+
+
+_RANKS = {Outcome.INTERESTED: 1, Outcome.MEETING_BOOKED: 2, Outcome.DO_NOT_CALL: 3}
+
 
 @dataclass(frozen=True, slots=True)
 class NewLead:

@@ -4,25 +4,28 @@ Of the query only `lead_id` is read, so that a forged link can't put content on 
 """
 
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from api.agents.login import LONGEST_NAME
 from api.agents.sessions import PATH, agent_of, end_session, start_session
-from api.auth import require_https
+from api.auth import client_address, require_https
 from api.body import read_body
 from api.pages import html_page
 from api.services import Services, services
 from hub.contracts.margav import StoredLead
-from hub.errors import Forbidden
+from hub.errors import Forbidden, Invalid
 from hub.store.partners.margav import load
 
 router = APIRouter(include_in_schema=False)
 Hub = Annotated[Services, Depends(services)]
 ADDRESS_FIELDS: Final = ("address1", "address2", "address3", "city", "state", "province", "postal_code", "country_code")
 NAME_FIELDS: Final = ("title", "first_name", "middle_initial", "last_name", "full_name")
-SHOWN_ABOVE: Final = frozenset((*NAME_FIELDS, *ADDRESS_FIELDS, "phone", "phone_number", "email", "comments"))
+SHOWN_ABOVE: Final = frozenset((*NAME_FIELDS, *ADDRESS_FIELDS, "email", "comments"))
+SHOWN_IF_ALONE: Final = frozenset({"phone", "phone_number", "notes"})
+MAX_FORM_FIELDS: Final = 10
 MAX_ID_DIGITS: Final = 18
 
 
@@ -45,30 +48,61 @@ async def show_lead(request: Request, hub: Hub) -> Response:
 async def log_in(request: Request, hub: Hub) -> Response:
     """Check the form's credentials; redirect to the lead without the rest of the query."""
     require_https(request, hub)
-    _require_own_form(request)
-    form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=10)
-    lead_text, username, password = (form.get(name, [""])[0] for name in ("lead_id", "username", "password"))
+    _require_own_form(request, hub)
+    lead_text, username, password = await _form(request, "lead_id", "username", "password")
     lead_id = _lead_id(lead_text)
-    agent = await hub.login_throttle.log_in(hub.database, lead_id, username, password) if lead_id else None
+    address = client_address(request, hub)
+    agent = await hub.login_check.log_in(hub.database, hub.vault, address, lead_id, username, password)
     if agent is None:
-        return _page("login.html", 401, lead_id=lead_id, username=username, failed=True)
+        return _page("login.html", 401, lead_id=lead_id, username=username[:LONGEST_NAME], failed=True)
     response = RedirectResponse(f"{PATH}?lead_id={lead_id}", 303)
-    start_session(response, hub, agent)
+    await start_session(response, hub, agent)
     return response
 
 
 @router.post(f"{PATH}/logout")
-async def log_out(request: Request) -> Response:
-    _require_own_form(request)
+async def log_out(request: Request, hub: Hub) -> Response:
+    require_https(request, hub)
+    _require_own_form(request, hub)
     response = RedirectResponse(PATH, 303)
-    end_session(response)
+    await end_session(request, response, hub)
     return response
 
 
-def _require_own_form(request: Request) -> None:
-    """Raises Forbidden for a form on another site; browsers send Sec-Fetch-Site."""
-    if request.headers.get("sec-fetch-site", "same-origin") not in {"same-origin", "none"}:
+async def _form(request: Request, *names: str) -> list[str]:
+    """The fields' values, "" for those that are missing. Raises Invalid for more fields than any form here has."""
+    try:
+        form = parse_qs((await read_body(request)).decode(errors="replace"), max_num_fields=MAX_FORM_FIELDS)
+    except ValueError:
+        raise Invalid(f"The form must have at most {MAX_FORM_FIELDS} fields.") from None
+    return [form.get(name, [""])[0] for name in names]
+
+
+def _require_own_form(request: Request, hub: Services) -> None:
+    """Raises Forbidden for a form on another site.
+
+    Browsers say where a form was by Sec-Fetch-Site, older ones by Origin alone. Of these pages' own forms Origin is
+    `null`, because their address goes nowhere (Referrer-Policy).
+    """
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    own_origins = {
+        _origin(hub.settings.public_url),
+        _own_scheme(request, hub) + request.headers.get("host", "").lower(),
+    }
+    own_site = site in {None, "same-origin", "none"}
+    own_origin = origin is None or origin.lower() in own_origins or (origin == "null" and site is not None)
+    if not (own_site and own_origin):
         raise Forbidden("Please use the form of the dashboard itself.")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url.lower())
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _own_scheme(request: Request, hub: Services) -> str:
+    # Behind a proxy the request itself comes by plain HTTP.
+    return f"{request.url.scheme}://" if hub.settings.development else "https://"
 
 
 def _lead_id(text: str) -> int | None:
@@ -80,7 +114,13 @@ def _address(lead: StoredLead) -> list[str]:
 
 
 def _other_fields(lead: StoredLead) -> list[tuple[str, Any]]:
-    return sorted((name, value) for name, value in lead.fields.items() if name not in SHOWN_ABOVE)
+    """What the page's other parts don't show, or show in another form than it was sent in."""
+    shown = {lead.phone, lead.fields.get("comments")}
+    return sorted(
+        (name, value)
+        for name, value in lead.fields.items()
+        if name not in SHOWN_ABOVE and (name not in SHOWN_IF_ALONE or value not in shown)
+    )
 
 
 def _page(template: str, status: int = 200, **context: Any) -> HTMLResponse:

@@ -1,50 +1,57 @@
-"""Checks agents' passwords, and throttles failed logins by tenant and username, within this process."""
+"""Checks agents' passwords: as many tries as hub.store.login_tries allows, each as long, whatever is wrong with it."""
 
 import asyncio
-from collections import OrderedDict, deque
-from time import monotonic
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from typing import Final
 
 from hub import passwords
-from hub.store.agents import Agent, agent_of_lead
+from hub.seal import Vault
+from hub.store import agents, login_tries
+from hub.store.agents import Agent
 from hub.store.db.engine import Database
 
-MAX_FAILURES: Final = 10
-WINDOW_SECONDS: Final = 900.0
-MAX_NAMES: Final = 10_000  # bounds the memory: clients choose the names
+LONGEST_NAME: Final = 255
 CONCURRENT_CHECKS: Final = 2  # each takes a core for 60 ms
+IPV6_SITE: Final = 64  # whoever has one address of such a network has them all
 
 
-class LoginThrottle:
-    """One per process. A login that succeeds forgets the failures before it."""
+class LoginCheck:
+    """One per process: it bounds how many passwords are looked at at once."""
 
     def __init__(self) -> None:
-        self._attempts: OrderedDict[tuple[int, str], deque[float]] = OrderedDict()
         self._checks = asyncio.Semaphore(CONCURRENT_CHECKS)
 
-    async def log_in(self, database: Database, lead_id: int, username: str, password: str) -> Agent | None:
+    async def log_in(
+        self,
+        database: Database,
+        vault: Vault,
+        address: IPv4Address | IPv6Address | None,
+        lead_id: int | None,
+        username: str,
+        password: str,
+    ) -> Agent | None:
         """The agent of the lead's tenant with these credentials.
 
-        None for wrong credentials, and for any after ten wrong ones within 15 minutes.
+        None for wrong credentials, for an agent or tenant that is disabled, and for any credentials after too many
+        tries. `address`: where the form was sent from.
         """
+        known_text = 0 < len(username) <= LONGEST_NAME and "\0" not in username
         async with database.begin() as tx:
-            agent = await agent_of_lead(tx, lead_id, username)
-        attempts = self._recent((agent.partner_id if agent else 0, username))
-        if len(attempts) >= MAX_FAILURES:
-            return None
-        attempts.append(monotonic())
+            owner = await agents.owner_of_lead(tx, lead_id or 0) or 0
+            name = login_tries.name_hash(vault, owner, username)
+            admitted = await login_tries.admit(tx, vault, name, _site(address))
+            agent = await agents.agent_for_login(tx, owner, username if known_text else "")
+        stored = agent.password_digest if agent and admitted else None
         async with self._checks:
-            matches = await asyncio.to_thread(passwords.matches, password, agent.password_digest if agent else None)
-        if not matches:
+            matches = await asyncio.to_thread(passwords.matches, password, stored)
+        if agent is None or not matches:
             return None
-        attempts.clear()
+        async with database.begin() as tx:
+            await login_tries.forget(tx, name)
         return agent
 
-    def _recent(self, login: tuple[int, str]) -> deque[float]:
-        attempts = self._attempts.setdefault(login, deque(maxlen=MAX_FAILURES))
-        self._attempts.move_to_end(login)
-        if len(self._attempts) > MAX_NAMES:
-            self._attempts.popitem(last=False)
-        while attempts and attempts[0] < monotonic() - WINDOW_SECONDS:
-            attempts.popleft()
-        return attempts
+
+def _site(address: IPv4Address | IPv6Address | None) -> str:
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, IPV6_SITE), strict=False))
+    return str(address)

@@ -1,39 +1,47 @@
-"""Sessions of agents: a signed cookie with agent and expiry, invalid once the agent's password changes."""
+"""Sessions of agents: a row with a random id, and a cookie that signs it together with the agent's password.
+
+So a session ends at logout wherever its cookie went, with the password, and while agent or partner are disabled.
+"""
 
 import hmac
 import re
-from time import time
+from datetime import timedelta
+from secrets import token_hex
 from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.services import Services
-from hub.store.agents import Agent, agent_by_id
+from hub.store import agents
+from hub.store.agents import Agent
 
 COOKIE: Final = "hub_agent"
 PATH: Final = "/agent-dashboard"
-LIFETIME_SECONDS: Final = 12 * 3600
-_VALUE: Final = re.compile(r"(\d{1,18})\.(\d{1,12})\.([0-9a-f]{64})", re.ASCII)
+LIFETIME: Final = timedelta(hours=12)
+_VALUE: Final = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})", re.ASCII)
 
 
 async def agent_of(request: Request, services: Services) -> Agent | None:
-    """The agent whose session the request carries; None without a session, and for an invalid or expired one."""
+    """The agent whose session the request carries; None without a session, and for an invalid or ended one."""
     match = _VALUE.fullmatch(request.cookies.get(COOKIE, ""))
-    if match is None or int(match[2]) < time():
+    if match is None:
         return None
     async with services.database.begin() as tx:
-        agent = await agent_by_id(tx, int(match[1]))
-    genuine = agent and hmac.compare_digest(match[3], _sign(services, agent, int(match[2])))
+        agent = await agents.agent_of_session(tx, match[1])
+    genuine = agent and hmac.compare_digest(match[2], _sign(services, agent, match[1]))
     return agent if genuine else None
 
 
-def start_session(response: Response, services: Services, agent: Agent) -> None:
-    expires = int(time()) + LIFETIME_SECONDS
+async def start_session(response: Response, services: Services, agent: Agent) -> None:
+    """Remember the session, and give its cookie with the response."""
+    session_id = token_hex(16)
+    async with services.database.begin() as tx:
+        await agents.open_session(tx, agent.id, session_id, LIFETIME)
     response.set_cookie(
         COOKIE,
-        f"{agent.id}.{expires}.{_sign(services, agent, expires)}",
-        max_age=LIFETIME_SECONDS,
+        f"{session_id}.{_sign(services, agent, session_id)}",
+        max_age=int(LIFETIME.total_seconds()),
         path=PATH,
         secure=not services.settings.development,
         httponly=True,
@@ -41,10 +49,14 @@ def start_session(response: Response, services: Services, agent: Agent) -> None:
     )
 
 
-def end_session(response: Response) -> None:
+async def end_session(request: Request, response: Response, services: Services) -> None:
+    """End the session that the request carries, if it is one, and have its cookie deleted."""
+    if await agent_of(request, services):
+        async with services.database.begin() as tx:
+            await agents.close_session(tx, request.cookies[COOKIE].partition(".")[0])
     response.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="lax")
 
 
-def _sign(services: Services, agent: Agent, expires: int) -> str:
+def _sign(services: Services, agent: Agent, session_id: str) -> str:
     password = (agent.password_digest or b"").hex()
-    return services.vault.index("agent session", f"{agent.id} {expires} {password}").hex()
+    return services.vault.index("agent session", f"{agent.id} {session_id} {password}").hex()

@@ -5,8 +5,10 @@ Dialers send numbers for strings, empty strings and zero dates, and leave out wh
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import accumulate
 from typing import Any, Final, Literal
 from urllib.parse import quote
 
@@ -31,6 +33,13 @@ FIELDS: Final = (
 NUMBERS: Final = frozenset({"phone", "phone_number", "alt_phone", "dialed_number"})
 NO_NUMBER: Final = re.compile(r"[+0 ().\-/]*", re.ASCII)
 ZERO_DATE: Final = re.compile(r"0000-00-00([ T]00:00(:00)?)?", re.ASCII)
+ZEROS: Final = re.compile(r"0+(\.0+)?", re.ASCII)
+HUBS_FIELDS: Final = frozenset({"phone", "extension", "given"})
+"""What the hub makes of a report has these names in what is stored; the dialer's own values of them are `given`."""
+LONGEST_REDIRECT: Final = 1500
+"""Of the path and query of `redirect_url`, in characters; with the host before it, it stays under 2,000."""
+LONGEST_SHOWN: Final = 300
+"""Of one text in it, percent-encoded; the notes get what is left."""
 
 DialerReport: type[BaseModel] = create_model(  # type: ignore[call-overload]  # mypy wants each field by its name
     "DialerReport",
@@ -41,7 +50,10 @@ DialerReport: type[BaseModel] = create_model(  # type: ignore[call-overload]  # 
 
 
 class LeadOut(BaseModel):
-    """The lead as it is stored now. What was never sent is null; `phone` is E.164, times are UTC."""
+    """The lead as it is stored now. What was never sent is null; times are UTC.
+
+    `phone` is E.164, or as it was sent when no number can be read from it.
+    """
 
     id: int
     full_name: str | None
@@ -74,9 +86,10 @@ class ReportAccepted(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class ParsedReport:
-    """One report. `fields` are those with a value, the documented ones as text.
+    """One report. `fields` are those with a value, as they were sent, the documented ones as text.
 
-    `agents`: all names that were sent for the agent, the first that is known counts.
+    `agents`: all names that were sent for the agent, the first that is known counts. `phone`: the number that could be
+    read, None when none was sent or none is one.
     """
 
     agents: tuple[tuple[str, str], ...]
@@ -95,15 +108,55 @@ class ParsedReport:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportedPerson:
+    """What is stored of a lead's person: all fields that its reports ever filled, and the number read from them."""
+
+    fields: Mapping[str, Any]
+    phone: str | None = None
+    extension: str | None = None
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "ReportedPerson":
+        """As `stored` made it, or version 0.1, which kept no phone as it was sent."""
+        fields = {name: value for name, value in stored.items() if name not in HUBS_FIELDS}
+        given = stored.get("given")
+        sent = given if isinstance(given, dict) else {}
+        return cls(fields | sent, stored.get("phone"), stored.get("extension"))
+
+    def after(self, report: ParsedReport) -> "ReportedPerson":
+        """With what a report says. What it leaves out, and a phone that can't be read, replace nothing."""
+        fields = {**self.fields, **report.fields}
+        if report.phone is None:
+            return ReportedPerson(fields, self.phone, self.extension)
+        return ReportedPerson(fields, report.phone.e164, report.phone.extension)
+
+    def stored(self) -> dict[str, Any]:
+        """As JSON. The hub's values have names of their own, so that they hide nothing that was sent."""
+        hubs = {"phone": self.phone, "extension": self.extension}
+        given = {name: value for name, value in self.fields.items() if name in HUBS_FIELDS}
+        others = {name: value for name, value in self.fields.items() if name not in HUBS_FIELDS}
+        return others | {name: value for name, value in hubs.items() if value} | ({"given": given} if given else {})
+
+
+@dataclass(frozen=True, slots=True)
 class StoredLead:
-    """A lead with all fields that its reports ever filled, and its latest agent."""
+    """A lead with its person and its latest agent."""
 
     id: int
-    fields: Mapping[str, Any]
+    person: ReportedPerson
     agent_name: str
     agent_username: str
     created_at: datetime
     updated_at: datetime
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        return self.person.fields
+
+    @property
+    def phone(self) -> str | None:
+        """E.164, else the phone as it was sent."""
+        return self.person.phone or self.fields.get("phone") or self.fields.get("phone_number")
 
     @property
     def full_name(self) -> str | None:
@@ -122,11 +175,7 @@ def parse(body: Any) -> ParsedReport:
         raise Invalid("Missing required fields: user")
     if "notes" in fields:
         fields.setdefault("comments", fields["notes"])
-        del fields["notes"]
-    phone = _phone(fields)
-    if phone:
-        fields |= {"phone": phone.e164} | ({"extension": phone.extension} if phone.extension else {})
-    return ParsedReport(agents, fields, phone)
+    return ParsedReport(agents, fields, _phone(fields))
 
 
 def _kept(name: str, value: Any) -> Any:
@@ -137,7 +186,7 @@ def _kept(name: str, value: Any) -> Any:
         return value
     stripped = value.strip()
     blank = not stripped or ZERO_DATE.fullmatch(stripped) or (name in NUMBERS and NO_NUMBER.fullmatch(stripped))
-    return None if blank else value
+    return None if blank or (name == "lead_id" and ZEROS.fullmatch(stripped)) else value
 
 
 def _text(name: str, value: Any) -> str:
@@ -149,13 +198,13 @@ def _text(name: str, value: Any) -> str:
 
 
 def _phone(fields: Mapping[str, Any]) -> phones.Phone | None:
-    name = "phone" if "phone" in fields else "phone_number"
-    if name not in fields:
-        return None
-    try:
-        return phones.parse(fields[name], phones.region_of(fields.get("phone_code", "")) or REGION)
-    except phones.InvalidPhone:
-        raise Invalid(f"{name}: is not a phone number.") from None
+    """The number in `phone`, else in `phone_number`: agents type what they like, and no report is lost for it."""
+    region = phones.region_of(fields.get("phone_code", "")) or REGION
+    for name in ("phone", "phone_number"):
+        with suppress(phones.InvalidPhone):
+            if name in fields:
+                return phones.parse(fields[name], region)
+    return None
 
 
 def unknown_agent(report: ParsedReport) -> ApiResponse:
@@ -171,6 +220,7 @@ def answer(lead: StoredLead, *, created: bool) -> ApiResponse:
     out = LeadOut(
         id=lead.id,
         full_name=lead.full_name,
+        phone=lead.phone,
         assigned_agent_name=lead.agent_name,
         assigned_agent_username=lead.agent_username,
         dialer_lead_id=lead.fields.get("lead_id"),
@@ -188,21 +238,26 @@ def answer(lead: StoredLead, *, created: bool) -> ApiResponse:
 
 
 _AS_STORED: Final = (
-    *("phone", "email", "vendor_id", "list_id", "address1", "city", "postal_code"),
+    *("email", "vendor_id", "list_id", "address1", "city", "postal_code"),
     *("campaign", "session_id", "recording_file"),
 )
 
 
 def _redirect(lead: StoredLead) -> str:
-    shown = {
-        "from_dialer": "true",
-        "lead_id": str(lead.id),
-        "full_name": lead.full_name,
-        "phone": lead.fields.get("phone"),
-        "email": lead.fields.get("email"),
-        "notes": lead.fields.get("comments"),
-    }
-    return "/agent-dashboard?" + "&".join(f"{name}={quote(value, safe='')}" for name, value in shown.items() if value)
+    """The page reads the stored lead, so that texts may be cut here: long addresses get lost on the way."""
+    url = f"/agent-dashboard?from_dialer=true&lead_id={lead.id}"
+    shown = {"full_name": lead.full_name, "phone": lead.phone, "email": lead.fields.get("email")}
+    for name, value in shown.items():
+        if value:
+            url += f"&{name}={_quoted(value, LONGEST_SHOWN)}"
+    notes = lead.fields.get("comments")
+    return f"{url}&notes={_quoted(notes, LONGEST_REDIRECT - len(url) - len('&notes='))}" if notes else url
+
+
+def _quoted(text: str, longest: int) -> str:
+    """Percent-encoded, cut between two characters where it would be longer than `longest`."""
+    lengths = accumulate(len(quote(character, safe="")) for character in text[: longest + 1])
+    return quote(text[: sum(length <= longest for length in lengths)], safe="")
 
 
 def _zulu(moment: datetime) -> str:

@@ -1,6 +1,6 @@
 """Making what belongs to tenants, and changing it later: the writes behind the `hub` command."""
 
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
@@ -10,14 +10,15 @@ from hub.store import tables
 from hub.store.db.engine import Tx
 from hub.store.keys import create_key
 
-LONGEST_TEXT = 255
+DEFAULT_DIALER: Final = "default"
+LONGEST_TEXT: Final = 255
 
 
 async def default_dialer(tx: Tx) -> int:
-    """The id of the pull dialer that all campaigns start with."""
-    row = insert(tables.Dialer).values(name="default", kind="pull").on_conflict_do_nothing()
+    """The id of the pull dialer that all campaigns start with, and that those without one of their own share."""
+    row = insert(tables.Dialer).values(name=DEFAULT_DIALER, kind="pull").on_conflict_do_nothing()
     await tx.execute(row)
-    return (await tx.execute(select(tables.Dialer.id).where(tables.Dialer.name == "default"))).scalar_one()
+    return (await tx.execute(select(tables.Dialer.id).where(tables.Dialer.name == DEFAULT_DIALER))).scalar_one()
 
 
 async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
@@ -28,6 +29,15 @@ async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
         raise Invalid(f"there is a dialer {name} already.", field="name")
     key = await create_key(tx, pepper, "dialer", dialer_id=dialer_id, scope="dialer")
     return {"id": dialer_id, "name": name, "kind": "pull", "key": key.text}
+
+
+async def rename_dialer(tx: Tx, dialer_id: int, name: str) -> dict[str, Any]:
+    """Raises NotFound, and Invalid for the default dialer, which is known by its name."""
+    require_text(name=name)
+    before = await change(tx, tables.Dialer, dialer_id, {})
+    if before["name"] == DEFAULT_DIALER != name:
+        raise Invalid("the default dialer keeps its name.", field="name")
+    return await change(tx, tables.Dialer, dialer_id, {"name": name})
 
 
 async def create_campaign(tx: Tx, partner_id: int, name: str, dialer_id: int | None = None) -> int:
@@ -52,8 +62,11 @@ async def create_agent(
     dialer_user_id: str | None,
     password_digest: bytes | None = None,
 ) -> int:
-    """An agent of a Margav partner, who may log in with a password. Raises Invalid when a name is taken."""
-    require_text(username=username)
+    """An agent of a Margav partner, who may log in with a password.
+
+    Raises Invalid when a name is taken, blank or too long.
+    """
+    require_text(username=username, name=name, **({"dialer_user_id": dialer_user_id} if dialer_user_id else {}))
     values = {"username": username, "name": name, "dialer_user_id": dialer_user_id, "password_digest": password_digest}
     made = await _insert(tx, tables.Agent, partner_id=partner_id, **values)
     if made is None:

@@ -12,7 +12,7 @@ from hub.dialing import decision
 from hub.errors import Conflict, HubError, NotFound
 from hub.leads import CallState, LeadState, LeaseEnd, Outcome
 from hub.seal import Vault
-from hub.store import contacts, events, results
+from hub.store import contacts, events, late_outcomes, results
 from hub.store.contacts import RESPONSES, open_column
 from hub.store.db.engine import Tx
 from hub.store.do_not_call import ASKED_ON_A_CALL, suppress
@@ -66,6 +66,22 @@ class Ended:
     dial_at: datetime
     why: str | None
 
+    @property
+    def lead_outcome(self) -> Outcome:
+        """The lead's from here on: a late word about another of its calls may have raised it before."""
+        before = self.lead_was
+        return before if before is not None and before.outranks(self.report.outcome) else self.report.outcome
+
+    @property
+    def lead_was(self) -> Outcome | None:
+        return Outcome(self.call.lead.outcome) if self.call.lead.outcome else None
+
+    @property
+    def changes_result(self) -> bool:
+        """Whether the lead comes to its end by this, or to another one."""
+        known = self.call.lead.state is LeadState.DONE and self.lead_outcome is self.lead_was
+        return self.state is LeadState.DONE and not known
+
 
 async def report(tx: Tx, vault: Vault, dialer_id: int, reported: CallReport) -> LeadState:
     """As `report_all`, for one call. Raises NotFound (no such call of this dialer), Conflict (lease lost)."""
@@ -78,11 +94,13 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, reported: CallReport) -> 
 async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[CallReport]) -> list[LeadState | HubError]:
     """Take the outcomes of leased calls; for each, in order, what became of its lead, or why it was refused.
 
-    The same report again changes nothing. `do_not_call` puts the number on the partner's list whoever has the call now.
+    The same report again changes nothing, nor does a lesser one after the call's lead was found interested (see
+    late_outcomes). `do_not_call` puts the number on the partner's list whoever has the call now.
     """
     calls = await _lock(tx, dialer_id, [each.call_id for each in reports])
     results: list[LeadState | HubError] = []
     ended: list[Ended] = []
+    late: list[CallReport] = []
     suppressed: list[tuple[int | None, bytes]] = []
     for each in reports:
         call = calls.get(each.call_id)
@@ -91,11 +109,16 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
         outcome = _end(call, each)
         if isinstance(outcome, Ended):
             ended.append(outcome)
-            lead = replace(outcome.call.lead, state=outcome.state)
+            lead = replace(outcome.call.lead, state=outcome.state, outcome=outcome.lead_outcome)
             calls[each.call_id] = replace(outcome.call, lead=lead, state=CallState.ENDED, outcome=each.outcome)
+        elif call and _raises(call, each):
+            late.append(each)
         results.append(outcome.state if isinstance(outcome, Ended) else outcome)
     await suppress(tx, suppressed, ASKED_ON_A_CALL)
     await _carry_out(tx, vault, ended, LeaseEnd.REPORTED)
+    for each in late:
+        what = late_outcomes.LateOutcome(each.outcome, each.responses, each.recording_url, each.meeting_at)
+        await late_outcomes.raise_outcome(tx, vault, each.call_id, what)
     return results
 
 
@@ -154,14 +177,22 @@ def _end(call: CallRow | None, report: CallReport) -> Ended | LeadState | HubErr
     """What follows from the report; a state alone where nothing does."""
     if call is None:
         return NotFound("There is no such call.")
-    if call.state is CallState.ENDED and (call.token, call.outcome) == (report.token, report.outcome):
-        return call.lead.state
+    if call.state is CallState.ENDED and call.token == report.token:
+        before = Outcome(call.outcome) if call.outcome else None
+        if before is report.outcome or (before and before.wanted):
+            return call.lead.state
     # A call that went back is its last dialer's to report on until another one has it.
     if call.state not in {CallState.LEASED, CallState.READY} or not call.token or call.token != report.token:
         if report.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
             return call.lead.state
         return Conflict("token: this lease was lost; somebody else has the call, or it was withdrawn.")
     return _next(call, report)
+
+
+def _raises(call: CallRow, report: CallReport) -> bool:
+    """A meeting that is reported when somebody else has reported interest already."""
+    ended = call.state is CallState.ENDED and call.token == report.token
+    return ended and call.outcome == Outcome.INTERESTED and report.outcome is Outcome.MEETING_BOOKED
 
 
 def _next(call: CallRow, report: CallReport) -> Ended:
@@ -208,8 +239,9 @@ _MOVE_ON = text("""
             CAST(:call_ids AS bigint[]), CAST(:lead_ids AS bigint[]), CAST(:outcomes AS text[]),
             CAST(:callbacks AS timestamptz[]), CAST(:states AS text[]), CAST(:due AS timestamptz[]),
             CAST(:reasons AS text[]), CAST(:attempts AS bigint[]), CAST(:called AS timestamptz[]),
-            CAST(:tokens AS bigint[]), CAST(:own_reasons AS text[])
-        ) AS reported (call_id, lead_id, outcome, callback_at, state, dial_at, why, attempt, called_at, token, reason)
+            CAST(:tokens AS bigint[]), CAST(:own_reasons AS text[]), CAST(:results AS text[])
+        ) AS reported (call_id, lead_id, outcome, callback_at, state, dial_at, why, attempt, called_at, token, reason,
+                       result)
     ), ended AS (
         UPDATE call SET state = 'ended', ended_at = clock_timestamp(), outcome = reported.outcome,
                callback_at = reported.callback_at, started_at = reported.called_at, reason = reported.reason
@@ -219,7 +251,7 @@ _MOVE_ON = text("""
         FROM reported WHERE lease.call_id = reported.call_id AND lease.token = reported.token
     ), moved AS (
         UPDATE lead SET state = reported.state, dial_at = reported.dial_at, why = reported.why,
-               look_at = NULL, hold = NULL, outcome = reported.outcome, attempts = reported.attempt,
+               look_at = NULL, hold = NULL, outcome = reported.result, attempts = reported.attempt,
                called_at = coalesce(reported.called_at, lead.called_at), updated_at = clock_timestamp(),
                processed_at = CASE WHEN reported.state = 'done' THEN clock_timestamp() END
         FROM reported WHERE lead.id = reported.lead_id
@@ -239,6 +271,7 @@ async def _move_on(tx: Tx, ended: Sequence[Ended], lease_end: LeaseEnd) -> None:
         "call_ids": [each.call.call_id for each in ended],
         "lead_ids": [each.call.lead.id for each in ended],
         "outcomes": [each.report.outcome.value for each in ended],
+        "results": [each.lead_outcome.value for each in ended],
         "callbacks": [each.report.callback_at for each in ended],
         "states": [each.state.value for each in ended],
         "due": [each.dial_at for each in ended],
@@ -276,12 +309,13 @@ def _new_events(tx: Tx, vault: Vault, ended: Ended) -> list[events.NewEvent]:
     if report.reason:
         completed["reason"] = report.reason
     data_of = [("call.completed", completed)]
-    if report.outcome in {Outcome.INTERESTED, Outcome.MEETING_BOOKED}:
+    if report.outcome.wanted and not (ended.lead_was and ended.lead_was.wanted):
         data_of.append(("lead.interested", lead))
     if report.outcome is Outcome.MEETING_BOOKED:
         meeting_at = report.meeting_at.isoformat() if report.meeting_at else None
         data_of.append(("meeting.booked", lead | {"meeting_at": meeting_at}))
     new_events = [events.NewEvent(kind, data, lead_id=call.lead.id) for kind, data in data_of]
-    if ended.state is LeadState.DONE:
-        new_events.append(results.processed(tx, vault, call.lead, lead | {"attempts": call.attempt}))
+    if ended.changes_result:
+        processed = lead | {"outcome": ended.lead_outcome, "attempts": call.attempt}
+        new_events.append(results.processed(tx, vault, call.lead, processed))
     return new_events

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from hub.contracts import leanpub, registry
 from hub.contracts.registry import RANDOM_ID, ClientField, TenantDefaults
 from hub.errors import Invalid
-from hub.store.admin import create_agent, create_campaign, default_dialer, require_text
+from hub.store.admin import create_agent, create_campaign, require_text
 from hub.store.db.engine import Tx
 from hub.store.keys import create_key
 from hub.store.tables import Origin, Partner, Product
@@ -39,7 +39,6 @@ async def create_partner(tx: Tx, pepper: bytes, new: NewPartner, default_limit: 
     """
     defaults = registry.find(new.api).tenant
     require_text(name=new.name)
-    dialer_id = await default_dialer(tx)
     public_id = await _public_id(tx, new) if defaults.public_id else None
     if new.public_id is not None and not defaults.public_id:
         raise Invalid(f"tenants of {new.api} are known by their keys alone.", field="public_id")
@@ -50,20 +49,19 @@ async def create_partner(tx: Tx, pepper: bytes, new: NewPartner, default_limit: 
         rate_limit=new.rate_limit or defaults.rate_limit or default_limit,
         region=new.region,
         production_ready=new.production_ready,
-        dialer_id=dialer_id,
     )
     partner_id = (await tx.execute(row.returning(Partner.id))).scalar_one()
     key = await create_key(tx, pepper, "partner", partner_id=partner_id, scope=new.api)
     facts = {ClientField.KEY: key.text, ClientField.PUBLIC_ID: public_id}
-    facts |= await _create_defaults(tx, defaults, partner_id, dialer_id)
+    facts |= await _create_defaults(tx, defaults, partner_id)
     return {"id": partner_id, **{name: facts[field] for name, field in defaults.client_fields.items()}}
 
 
-async def _create_defaults(tx: Tx, defaults: TenantDefaults, partner_id: int, dialer_id: int) -> dict[ClientField, Any]:
+async def _create_defaults(tx: Tx, defaults: TenantDefaults, partner_id: int) -> dict[ClientField, Any]:
     """Make what a new tenant comes with; returns what its client may need of that: the first of each kind."""
     campaigns = [token_hex(6) if name == RANDOM_ID else name for name in defaults.campaigns]
     for campaign in campaigns:
-        await create_campaign(tx, partner_id, campaign, dialer_id)
+        await create_campaign(tx, partner_id, campaign)
     for agent in defaults.agents:
         await create_agent(tx, partner_id, agent.username, agent.name, agent.dialer_user_id)
     for origin in defaults.origins:

@@ -10,7 +10,7 @@ import requests
 from pytest_httpserver import HTTPServer
 
 from tests.support.clients import SAMPLES
-from tests.support.dialing import Dialer, eventually
+from tests.support.dialing import eventually
 from tests.support.stack import Hub
 
 FILES = sorted((SAMPLES / "margav").glob("*.json"))
@@ -97,46 +97,6 @@ def test_racing_reports_make_one_lead(hub: Hub, partner: dict[str, Any]) -> None
     assert sorted(said["message"] for said in taken).count("Lead created successfully") == 1
 
 
-def test_a_report_of_a_call_that_the_hub_gave_ends_its_lead(hub: Hub, partner: dict[str, Any]) -> None:
-    owner = hub.partner("comunik8")
-    dialer = Dialer(hub, owner)
-    hub.query("UPDATE partner SET dialer_id = (SELECT dialer_id FROM campaign WHERE partner_id = $2) WHERE id = $1",
-              partner["id"], owner["id"])  # fmt: skip
-    person = {"first_name": "Jo", "surname": "Doe", "email": "jo@example.com", "type": "motor-trade"}
-    url = f"{hub.url}/lead/add?key={owner['key']}"
-    with HTTPServer(host="127.0.0.1") as receiver:
-        receiver.expect_request("/hook").respond_with_data("ok")
-        hub.endpoint(owner["id"], receiver.url_for("/hook"), "lead.interested", "lead.processed")
-        assert requests.post(url, json={**person, "mobile": hub.number()}, timeout=30).json()["processed"]
-        [call] = dialer.lease()
-        take(hub, partner, user="agent1", vendor_id=call["id"], full_name="Jo Doe", comments="call after six")
-        eventually(lambda: len(receiver.log) == 2)
-    state = "SELECT state, outcome FROM lead WHERE partner_id = $1"
-    assert hub.query(state, owner["id"]) == [("done", "interested")]
-    assert dialer.report(call, "no_answer").status_code == 409
-    assert hub.query(state, owner["id"]) == [("done", "interested")]
-
-
-@pytest.mark.parametrize("leased", [True, False])
-def test_a_call_of_another_dialer_or_one_that_waits_is_left_alone(
-    hub: Hub, partner: dict[str, Any], *, leased: bool
-) -> None:
-    owner = hub.partner("comunik8")
-    dialer = Dialer(hub, owner)
-    person = {"first_name": "Jo", "surname": "Doe", "email": "jo@example.com", "type": "motor-trade"}
-    url = f"{hub.url}/lead/add?key={owner['key']}"
-    requests.post(url, json={**person, "mobile": hub.number()}, timeout=30)
-    call = "SELECT id FROM call WHERE partner_id = $1"
-    eventually(lambda: len(hub.query(call, owner["id"])) == 1)
-    if leased:
-        dialer.lease()
-    else:
-        hub.query("UPDATE partner SET dialer_id = (SELECT dialer_id FROM campaign WHERE partner_id = $2) WHERE id = $1",
-                  partner["id"], owner["id"])  # fmt: skip
-    take(hub, partner, user="agent1", vendor_id=hub.query(call, owner["id"])[0][0])
-    assert hub.query("SELECT outcome FROM lead WHERE partner_id = $1", owner["id"]) == [(None,)]
-
-
 def test_a_vendor_id_that_is_no_call_is_only_kept(hub: Hub, partner: dict[str, Any]) -> None:
     for vendor_id in ("VENDOR_001", "99999999999999999999", "-1", "0"):
         assert take(hub, partner, user="agent1", vendor_id=vendor_id)["lead"]["vendor_id"] == vendor_id
@@ -174,13 +134,47 @@ def test_an_idempotency_key_gives_the_first_answer_again(hub: Hub, partner: dict
     assert answers[0] == answers[1]
 
 
-def test_an_interested_lead_is_told(hub: Hub, partner: dict[str, Any]) -> None:
+def test_events_tell_a_change(hub: Hub, partner: dict[str, Any]) -> None:
     with HTTPServer(host="127.0.0.1") as receiver:
         receiver.expect_request("/hook").respond_with_data("ok")
         hub.endpoint(partner["id"], receiver.url_for("/hook"))
         lead = take(hub, partner, **JOHN)["lead"]["id"]
-        take(hub, partner, **JOHN)
-        eventually(lambda: len(receiver.log) == 3)
+        for _ in range(9):
+            take(hub, partner, **JOHN)
+        take(hub, partner, **JOHN, comments="call after six")
+        take(hub, partner, **(JOHN | {"user": "agent2"}))
+        eventually(lambda: len(receiver.log) == 4)
         told = sorted(json.loads(request.get_data())["type"] for request, _ in receiver.log)
         assert {json.loads(request.get_data())["data"]["lead_id"] for request, _ in receiver.log} == {lead}
-    assert told == ["lead.created", "lead.interested", "lead.interested"]
+    assert told == ["lead.created", "lead.interested", "lead.interested", "lead.interested"]
+
+
+def test_leads_with_zeros_for_an_id_are_told_apart_by_their_phones(hub: Hub, partner: dict[str, Any]) -> None:
+    first = take(hub, partner, **(JOHN | {"lead_id": "0"}))["lead"]
+    other = take(hub, partner, **(JOHN | {"lead_id": 0, "phone": hub.number()}))["lead"]
+    assert (first["dialer_lead_id"], other["dialer_lead_id"]) == (None, None)
+    assert first["id"] != other["id"]
+    assert take(hub, partner, **(JOHN | {"lead_id": "000"}))["lead"]["id"] == first["id"]
+
+
+def test_a_phone_that_cannot_be_read_replaces_no_number(hub: Hub, partner: dict[str, Any]) -> None:
+    take(hub, partner, **JOHN)
+    updated = take(hub, partner, **(JOHN | {"phone": "same as before"}))
+    assert updated["lead"]["phone"] == JOHN["phone"]
+    alone = take(hub, partner, user="agent1", lead_id="DIALER_9", phone="ask the neighbour")["lead"]
+    assert alone["phone"] == "ask the neighbour"
+    assert hub.query("SELECT phone_hash, grade FROM lead WHERE id = $1", alone["id"]) == [(None, None)]
+
+
+def test_an_agent_who_is_not_mapped_is_found_by_the_next_name(hub: Hub, partner: dict[str, Any]) -> None:
+    names = {"dialer_user_id": "nobody", "user": "nobody either", "agent_username": "agent3"}
+    assert take(hub, partner, **names)["lead"]["assigned_agent_username"] == "agent3"
+    first = take(hub, partner, **(names | {"dialer_user_id": "vicidial_user_123"}))
+    assert first["lead"]["assigned_agent_username"] == "agent1"
+
+
+def test_the_redirect_url_stays_short(hub: Hub, partner: dict[str, Any]) -> None:
+    texts = {"full_name": "Jos\u00e9 " * 500, "comments": "\U0001f600" * 3000, "email": "x" * 3000 + "@example.com"}
+    answer = take(hub, partner, **(JOHN | texts))
+    assert len(answer["redirect_url"]) < 2000
+    assert answer["lead"]["full_name"] == texts["full_name"].strip()

@@ -1,11 +1,13 @@
 """The demo tenants."""
 
+from pathlib import Path
+
 from hub import keys
 from hub.settings import Settings
 from hub.store.db.engine import Database
 from hub.store.keys import find_key
 from infra.demo import create_demo_tenants
-from tests.support.stack import MASTER_KEY, PEPPER
+from tests.support.stack import MASTER_KEY, PEPPER, Hub
 
 SHAPE = {
     "partner_api": {"key"},
@@ -36,6 +38,16 @@ async def test_every_demo_tenant_has_a_key_that_opens_its_own_api(database: str)
         assert holder.scopes == (name,)
         assert keys.matches(text, holder.digest, PEPPER.encode())
     await hub.close()
+
+
+async def test_the_demo_margav_tenant_is_tied_to_the_demo_dialer(database: str) -> None:
+    tied = "SELECT partner.dialer_id = api_key.dialer_id FROM partner, api_key WHERE api = 'margav' AND kind = 'dialer'"
+    tenants = await create_demo_tenants(settings(database), {})
+    asked = Hub("", database, "", {}, Path())
+    assert asked.query(tied) == [(True,)]
+    asked.query("UPDATE partner SET dialer_id = NULL")  # as a hub of version 0.1, brought up to date
+    await create_demo_tenants(settings(database), tenants)
+    assert asked.query(tied) == [(True,)]
 
 
 async def test_a_second_start_makes_nothing_new(database: str) -> None:

@@ -8,11 +8,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
 from hub.contracts import margav
-from hub.contracts.margav import ParsedReport, StoredLead
+from hub.contracts.margav import ParsedReport, ReportedPerson, StoredLead
 from hub.languages import language
 from hub.leads import ApiResponse, LeadState, Outcome, Tenant
 from hub.seal import Vault
-from hub.store import events, outcomes
+from hub.store import events, late_outcomes, outcomes
 from hub.store.agents import Agent, find_agent
 from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
@@ -33,12 +33,14 @@ async def handle_report(tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSu
     # One report of a partner at a time: what the next one finds by id or phone is complete.
     await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, tenant.id)))
     known = await _known(tx, vault, tenant, report)
+    changed = False
     if known is None:
         lead_id = await _create(tx, vault, tenant, submission, agent, report)
     else:
         lead_id = known.id
-        await _update(tx, vault, tenant, known, agent, report)
-    await _record_events(tx, vault, tenant, lead_id, agent, report, created=known is None)
+        changed = await _update(tx, vault, tenant, known, agent, report)
+    if known is None or changed:
+        await _record_events(tx, vault, tenant, lead_id, agent, report, created=known is None)
     await _end_call(tx, vault, tenant, report)
     stored = await load(tx, vault, tenant.id, lead_id)
     assert stored is not None  # noqa: S101 - stored above
@@ -56,14 +58,14 @@ async def load(tx: Tx, vault: Vault, partner_id: int, lead_id: int) -> StoredLea
     row = (await tx.execute(query)).first()
     if row is None:
         return None
-    fields = open_column(vault, lead_id, row.wrapped_key, row.sealed, PERSON)
-    return StoredLead(lead_id, fields, row.name, row.username, row.created_at, row.updated_at)
+    person = ReportedPerson.of(open_column(vault, lead_id, row.wrapped_key, row.sealed, PERSON))
+    return StoredLead(lead_id, person, row.name, row.username, row.created_at, row.updated_at)
 
 
 async def _known(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) -> Any:
     """The lead of the dialer's id; else the latest of the phone, unless the dialer has another id for that one."""
     columns = (
-        select(Lead.id, Lead.dedupe_key, Contact.wrapped_key, Contact.sealed)
+        select(Lead.id, Lead.dedupe_key, Lead.agent_id, Contact.wrapped_key, Contact.sealed)
         .join(Contact, Contact.lead_id == Lead.id)
         .where(Lead.partner_id == tenant.id, Contact.wrapped_key.is_not(None))
         .with_for_update(of=Lead)
@@ -123,21 +125,26 @@ async def _create(
     )
     lead_id = (await tx.execute(row.returning(Lead.id))).scalar_one()
     key, wrapped = vault.new_key()
-    sealed = key.seal(strictjson.dumps(report.fields), row=str(lead_id), column=PERSON)
+    sealed = key.seal(strictjson.dumps(ReportedPerson({}).after(report).stored()), row=str(lead_id), column=PERSON)
     contact = insert(Contact).values(lead_id=lead_id, wrapped_key=wrapped, sealed=sealed, **_email(vault, report))
     await tx.execute(contact)
     return lead_id
 
 
-async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: Any, agent: Agent, report: ParsedReport) -> None:
-    """Blank fields are not among those reported, so that they overwrite nothing."""
-    fields = open_column(vault, known.id, known.wrapped_key, known.sealed, PERSON) | report.fields
-    sealed = vault.unwrap(known.wrapped_key).seal(strictjson.dumps(fields), row=str(known.id), column=PERSON)
+async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: Any, agent: Agent, report: ParsedReport) -> bool:
+    """Add what is reported; returns whether that changed anything.
+
+    Blank fields are not among those reported, so that they overwrite nothing.
+    """
+    before = ReportedPerson.of(open_column(vault, known.id, known.wrapped_key, known.sealed, PERSON))
+    person = before.after(report)
+    sealed = vault.unwrap(known.wrapped_key).seal(strictjson.dumps(person.stored()), row=str(known.id), column=PERSON)
     contact = update(Contact).where(Contact.lead_id == known.id)
     await tx.execute(contact.values(sealed=sealed, **_email(vault, report)))
     key = known.dedupe_key or _key(vault, tenant, report)
     columns = {"dedupe_key": key, "updated_at": func.clock_timestamp(), **_columns(vault, agent, report)}
     await tx.execute(update(Lead).where(Lead.id == known.id).values(columns))
+    return person != before or agent.id != known.agent_id
 
 
 def _email(vault: Vault, report: ParsedReport) -> dict[str, bytes]:
@@ -160,24 +167,36 @@ async def _record_events(
     await events.record(tx, vault, tenant.id, both)
 
 
-# The lead before its call, as everywhere. Only a call that a dialer has: one that waits can't have been talked on.
-_CALLED = text("""
-    SELECT lead.id FROM lead
-    WHERE lead.id = (SELECT call.lead_id FROM call JOIN partner ON partner.dialer_id = call.dialer_id
-                     WHERE call.id = :call_id AND partner.id = :partner_id AND call.state = 'leased')
-    FOR UPDATE
+# Only a call that a dialer had: one that never was with a dialer can't have been talked on.
+_GIVEN = text("""
+    SELECT call.lead_id FROM call JOIN partner ON partner.dialer_id = call.dialer_id
+    WHERE call.id = :call_id AND partner.id = :partner_id AND call.phone_hash = :phone_hash
+          AND call.leased_at IS NOT NULL
+          AND (call.ended_at IS NULL OR call.ended_at > clock_timestamp() - interval '24 hours')
 """)
+# The lead before its call, as everywhere.
+_LOCK_LEAD = text("SELECT id FROM lead WHERE id = :lead_id FOR UPDATE")
 _HELD = text("SELECT dialer_id, token FROM call WHERE id = :call_id AND state = 'leased' FOR UPDATE")
 
 
 async def _end_call(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) -> None:
-    """If `vendor_id` is a call that this hub gave to the partner's dialer, that call has ended as interested."""
-    names = {"call_id": report.call_id, "partner_id": tenant.id}
-    if report.call_id is None or (await tx.execute(_CALLED, names)).first() is None:
+    """If `vendor_id` is a call to this phone that the hub gave to the tenant's dialer, that call ended as interested.
+
+    The tenant's dialer is the one that an operator has tied to it.
+    """
+    if report.call_id is None or report.phone is None:
         return
+    phone_hash = vault.index("phone", report.phone.e164)
+    wanted = {"call_id": report.call_id, "partner_id": tenant.id, "phone_hash": phone_hash}
+    lead_id = (await tx.execute(_GIVEN, wanted)).scalar()
+    if lead_id is None:
+        return
+    await tx.execute(_LOCK_LEAD, {"lead_id": lead_id})
+    responses = {"comments": report.fields["comments"]} if "comments" in report.fields else {}
     held = (await tx.execute(_HELD, {"call_id": report.call_id})).first()
     if held is None:
-        return
-    responses = {"comments": report.fields["comments"]} if "comments" in report.fields else {}
-    ended = outcomes.CallReport(report.call_id, held.token, Outcome.INTERESTED, responses=responses)
-    await outcomes.report(tx, vault, held.dialer_id, ended)
+        late = late_outcomes.LateOutcome(Outcome.INTERESTED, responses)
+        await late_outcomes.raise_outcome(tx, vault, report.call_id, late)
+    else:
+        ended = outcomes.CallReport(report.call_id, held.token, Outcome.INTERESTED, responses=responses)
+        await outcomes.report(tx, vault, held.dialer_id, ended)

@@ -5,10 +5,12 @@ from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, Lead, Lease
 from hub.store.tables.tenants import (
     Agent,
+    AgentSession,
     ApiKey,
     Campaign,
     Deployment,
     Dialer,
+    LoginTry,
     Origin,
     Partner,
     Product,
@@ -18,6 +20,7 @@ from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event,
 
 __all__ = [
     "Agent",
+    "AgentSession",
     "ApiKey",
     "Base",
     "Call",
@@ -33,6 +36,7 @@ __all__ = [
     "Event",
     "Lead",
     "Lease",
+    "LoginTry",
     "Origin",
     "Outbox",
     "Partner",

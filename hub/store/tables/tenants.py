@@ -37,7 +37,10 @@ class Dialer(Base):
 
 
 class Partner(Base):
-    """A tenant: a user of one of the five APIs. `public_id` is Leanpub's `partnerId`."""
+    """A tenant: a user of one of the five APIs. `public_id` is Leanpub's `partnerId`.
+
+    `dialer_id`: the dialer that an operator has tied to a Margav tenant, whose reports can end that dialer's calls.
+    """
 
     __tablename__ = "partner"
     id: Mapped[Id]
@@ -86,7 +89,10 @@ class Campaign(Base):
 
 
 class Agent(Base):
-    """A person at a Margav dialer who reports leads; `dialer_user_id` is the dialer's own id for them."""
+    """A person at a Margav dialer who reports leads; `dialer_user_id` is the dialer's own id for them.
+
+    One that is disabled can't log in; what dialers report of them is taken all the same.
+    """
 
     __tablename__ = "agent"
     __table_args__ = (UniqueConstraint("partner_id", "username"), UniqueConstraint("partner_id", "dialer_user_id"))
@@ -96,7 +102,29 @@ class Agent(Base):
     name: Mapped[str]
     dialer_user_id: Mapped[str | None]
     password_digest: Mapped[bytes | None]
+    disabled_at: Mapped[Moment | None]
     created_at: Mapped[Now]
+
+
+class AgentSession(Base):
+    """An agent who is logged in to the dashboard. The row is deleted at logout, and the session's cookie is void."""
+
+    __tablename__ = "agent_session"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    agent_id: Mapped[int] = mapped_column(ForeignKey("agent.id"), index=True)
+    expires_at: Mapped[Moment]
+    created_at: Mapped[Now]
+
+
+class LoginTry(Base):
+    """A try to log in to the dashboard that has not succeeded, by keyed hashes of the name tried and of the address."""
+
+    __tablename__ = "login_try"
+    __table_args__ = (Index("ix_login_try_name", "name_hash"), Index("ix_login_try_address", "address_hash"))
+    id: Mapped[Id]
+    name_hash: Mapped[bytes]
+    address_hash: Mapped[bytes]
+    created_at: Mapped[Now] = mapped_column(index=True)
 
 
 class Origin(Base):
