@@ -42,6 +42,13 @@ class Databases:
         self._execute("UPDATE deployment SET id = current_database()", name)
         return self.cluster.url(name)
 
+    def copy(self, source: str, target: str) -> None:
+        """Make one database what another is, as by restoring a backup; whoever is connected to either is cut off."""
+        source, target = source.rpartition("/")[2], target.rpartition("/")[2]
+        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")  # noqa: S608 - a test's own name
+        self._execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
+        self._execute(f"CREATE DATABASE {target} TEMPLATE {source}")
+
     def drop(self, url: str) -> None:
         """Remove one, whoever is still connected to it."""
         self._execute(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)")
@@ -106,12 +113,19 @@ def running_cluster(folder: Path, password: str, **settings: str) -> Iterator[po
 
 
 @contextmanager
-def running_temporal(folder: Path, database: Path | None = None) -> Iterator[temporal.DevServer]:
-    """A server as `hub dev` starts it, its data in memory or in the file `database`."""
+def running_temporal(folder: Path, database: Path | None = None, **dynamic_config: int) -> Iterator[temporal.DevServer]:
+    """A server as `hub dev` starts it, its data in memory or in the file `database`.
+
+    `dynamic_config`: further settings, `limit__x` for `limit.x`.
+    """
     binary = temporal_binary.find_or_get()
+    more = [f"{name.replace('__', '.')}={value}" for name, value in dynamic_config.items()]
+    flags = [flag for setting in more for flag in ("--dynamic-config-value", setting)]
 
     def choose() -> Service:
-        return temporal.service(temporal.DevServer(free_port(), free_port(), free_port(), database), binary)
+        server = temporal.DevServer(free_port(), free_port(), free_port(), database)
+        service = temporal.service(server, binary)
+        return replace(service, argv=(*service.argv, *flags))
 
     with running(choose, folder) as service:
         yield temporal.DevServer(*service.ports, database)
