@@ -41,6 +41,14 @@ _RAISE_LEAD = text("""
 """)
 
 
+_NOTE = text("UPDATE call SET agent_reported_at = coalesce(agent_reported_at, clock_timestamp()) WHERE id = :call_id")
+
+
+async def note_agent_report(tx: Tx, call_id: int) -> None:
+    """An agent has reported interest on this call: its dialer may say less of it, and changes nothing."""
+    await tx.execute(_NOTE, {"call_id": call_id})
+
+
 async def raise_outcome(tx: Tx, vault: Vault, call_id: int, late: LateOutcome) -> None:
     """Raise the call's outcome, and its lead's; nothing happens when what is known of the call is as good.
 
@@ -92,7 +100,7 @@ def _new_events(
 ) -> list[events.NewEvent]:
     data = {"lead_id": lead.id, "api": lead.api, "campaign": lead.campaign, "outcome": late.outcome}
     new: list[events.NewEvent] = []
-    if not (before and before.wanted):
+    if late.outcome.wanted and not (before and before.wanted):
         new.append(events.NewEvent("lead.interested", data, lead_id=lead.id))
     if late.outcome is Outcome.MEETING_BOOKED:
         meeting_at = late.meeting_at.isoformat() if late.meeting_at else None

@@ -41,6 +41,7 @@ class CallRow:
     """A call with its lead. `dialled_hash` is of the number it was placed to, None once that is erased.
 
     `started_at` is when it was dialled, None: not that the hub knows; `lost`: its lease has ended in time.
+    `agent_reported`: an agent has reported interest, whatever its dialer says.
     """
 
     call_id: int
@@ -51,6 +52,7 @@ class CallRow:
     attempt: int
     started_at: datetime | None
     lost: bool
+    agent_reported: bool
     dialled_hash: bytes | None
     wrapped_key: bytes | None
     responses: bytes | None
@@ -94,8 +96,8 @@ async def report(tx: Tx, vault: Vault, dialer_id: int, reported: CallReport) -> 
 async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[CallReport]) -> list[LeadState | HubError]:
     """Take the outcomes of leased calls; for each, in order, what became of its lead, or why it was refused.
 
-    The same report again changes nothing, nor does a lesser one after the call's lead was found interested (see
-    late_outcomes). `do_not_call` puts the number on the partner's list whoever has the call now.
+    The same report again changes nothing, nor does a lesser one after an agent reported interest (see late_outcomes).
+    `do_not_call` puts the number on the partner's list whoever has the call now.
     """
     calls = await _lock(tx, dialer_id, [each.call_id for each in reports])
     results: list[LeadState | HubError] = []
@@ -148,7 +150,8 @@ async def _carry_out(tx: Tx, vault: Vault, ended: Sequence[Ended], lease_end: Le
 _LOCK = text(f"""
     SELECT {LEAD_COLUMNS}, call.id AS call_id, call.state AS call_state, call.outcome AS call_outcome, call.token,
            call.attempt, call.started_at, coalesce(call.lease_until < clock_timestamp(), false) AS lost,
-           call.phone_hash AS dialled_hash, contact.wrapped_key, contact.responses
+           call.agent_reported_at IS NOT NULL AS agent_reported, call.phone_hash AS dialled_hash,
+           contact.wrapped_key, contact.responses
     FROM lead
     JOIN call ON call.lead_id = lead.id
     JOIN partner ON partner.id = lead.partner_id
@@ -159,7 +162,10 @@ _LOCK = text(f"""
     ORDER BY lead.id, call.id
     FOR UPDATE OF lead, call, contact
 """)  # noqa: S608 - constants
-_OF_CALL = ("call_id", "token", "attempt", "started_at", "lost", "dialled_hash", "wrapped_key", "responses")
+_OF_CALL = (
+    *("call_id", "token", "attempt", "started_at", "lost", "agent_reported"),
+    *("dialled_hash", "wrapped_key", "responses"),
+)
 
 
 async def _lock(tx: Tx, dialer_id: int | None, call_ids: Sequence[int]) -> dict[int, CallRow]:
@@ -177,10 +183,9 @@ def _end(call: CallRow | None, report: CallReport) -> Ended | LeadState | HubErr
     """What follows from the report; a state alone where nothing does."""
     if call is None:
         return NotFound("There is no such call.")
-    if call.state is CallState.ENDED and call.token == report.token:
-        before = Outcome(call.outcome) if call.outcome else None
-        if before is report.outcome or (before and before.wanted):
-            return call.lead.state
+    over = call.state is CallState.ENDED and call.token == report.token
+    if over and (call.agent_reported or call.outcome == report.outcome):
+        return call.lead.state
     # A call that went back is its last dialer's to report on until another one has it.
     if call.state not in {CallState.LEASED, CallState.READY} or not call.token or call.token != report.token:
         if report.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
@@ -190,9 +195,9 @@ def _end(call: CallRow | None, report: CallReport) -> Ended | LeadState | HubErr
 
 
 def _raises(call: CallRow, report: CallReport) -> bool:
-    """A meeting that is reported when somebody else has reported interest already."""
+    """More than interest, of a call about which an agent has reported interest already."""
     ended = call.state is CallState.ENDED and call.token == report.token
-    return ended and call.outcome == Outcome.INTERESTED and report.outcome is Outcome.MEETING_BOOKED
+    return ended and call.agent_reported and report.outcome.outranks(Outcome.INTERESTED)
 
 
 def _next(call: CallRow, report: CallReport) -> Ended:

@@ -172,6 +172,15 @@ def test_what_says_more_than_interest_stays(case: Case, outcome: str) -> None:
     assert case.lead(call) == ("done", outcome)
 
 
+def test_after_its_own_report_and_the_click_a_dialer_may_say_less(case: Case) -> None:
+    call = case.lease()
+    assert case.dialer.report(call, "interested").status_code == 200
+    assert case.dialer.report(call, "busy").status_code == 409
+    case.click(call)
+    assert case.dialer.report(call, "busy").status_code == 200
+    assert case.lead(call) == ("done", "interested")
+
+
 def test_a_do_not_call_after_the_click_puts_the_number_on_the_list(case: Case) -> None:
     call = case.lease()
     case.click(call)
@@ -308,9 +317,21 @@ def test_racing_reports_of_dialer_and_agents_end_as_interested_once(case: Case, 
     eventually(lambda: len(receiver.told()) == 5)
 
 
-def test_what_the_agent_noted_is_kept_with_a_call_that_has_ended(case: Case, httpserver: HTTPServer) -> None:
-    call = case.lease()
-    case.dialer.report(call, "answered", responses={"mood": "good"})
-    case.click(call, comments="call after six", notes="the blue house")
-    sealed = "SELECT responses IS NOT NULL FROM contact WHERE lead_id = $1"
-    assert case.hub.query(sealed, call["lead_id"]) == [(True,)]
+def test_what_the_agent_noted_is_kept_with_what_the_dialer_said(hub: Hub) -> None:
+    owner, margav = hub.partner("squadiq"), hub.partner("margav")
+    dialer = Dialer(hub, owner)
+    tie(hub, margav, owner)
+    url, headers = f"{hub.url}/api/v4/leads", {"Authorization": f"Bearer {owner['token']}"}
+    number = f"+9198765{int(hub.number()[-5:]):05d}"
+    lead = {"lead_id": "L1", "contact_name": "Ann", "phone_number": number}
+    campaign = owner["campaign_id"]
+    made = requests.post(f"{url}/create/{campaign}/", json=[lead], headers=headers, timeout=30)
+    assert made.status_code == 201, made.text
+    [call] = dialer.lease()
+    dialer.report(call, "answered", responses={"mood": "good"})
+    click(hub, margav, call, comments="call after six")
+    found = requests.get(f"{url}/responses/{campaign}/?lead_id=L1", headers=headers, timeout=30).json()["results"][0]
+    assert found["lead_outcome"] == "Connected : Objective Met"
+    kept = json.dumps(found)
+    assert "good" in kept
+    assert "call after six" in kept

@@ -192,6 +192,7 @@ async def _end_call(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) 
     if lead_id is None:
         return
     await tx.execute(_LOCK_LEAD, {"lead_id": lead_id})
+    await late_outcomes.note_agent_report(tx, report.call_id)
     responses = {"comments": report.fields["comments"]} if "comments" in report.fields else {}
     held = (await tx.execute(_HELD, {"call_id": report.call_id})).first()
     if held is None:

@@ -76,7 +76,7 @@ class Call(Base):
 
     `max_per_day` is the cap of calls to the number, `policy_hash` the campaign's policy that this and `closes_at` come
     from. `token`, `confirm_start`, `started_at` and `lease_until` are the latest lease's, the `leases`-th. `reason`:
-    why the hub itself ended it.
+    why the hub itself ended it. `agent_reported_at`: when an agent reported interest, whatever the dialer says.
     """
 
     __tablename__ = "call"
@@ -109,6 +109,7 @@ class Call(Base):
     ended_at: Mapped[Moment | None]
     outcome: Mapped[Outcome | None] = mapped_column(EnumText(Outcome))
     reason: Mapped[str | None]
+    agent_reported_at: Mapped[Moment | None]
     callback_at: Mapped[Moment | None]
 
 

@@ -1,4 +1,7 @@
-"""Agents' sessions and failed logins are rows; agents can be disabled; only an operator ties a dialer to a tenant."""
+"""Agents' sessions and failed logins are rows; agents can be disabled; only an operator ties a dialer to a tenant.
+
+Calls know whether an agent has reported on them beside their dialer.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +16,7 @@ MOMENT = sa.DateTime(timezone=True)
 
 def upgrade() -> None:
     op.add_column("agent", sa.Column("disabled_at", MOMENT))
+    op.add_column("call", sa.Column("agent_reported_at", MOMENT))
     _create_sessions()
     _create_tries()
     # Every partner was made with the default dialer, which thereby was nobody's choice.
@@ -52,4 +56,5 @@ def _create_tries() -> None:
 def downgrade() -> None:
     op.drop_table("login_try")
     op.drop_table("agent_session")
+    op.drop_column("call", "agent_reported_at")
     op.drop_column("agent", "disabled_at")
