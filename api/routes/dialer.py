@@ -18,7 +18,7 @@ from api.services import Services, services
 from hub.errors import Conflict, HubError, Invalid
 from hub.leads import LeadState, Outcome
 from hub.store import leases, outcomes, starts
-from hub.store.outcomes import CallReport
+from hub.store.call_reports import CallReport
 
 router = APIRouter(prefix="/v1/dialer", tags=["Dialer"])
 bearer = HTTPBearer(scheme_name="dialer", auto_error=False, description="The dialer's key")

@@ -7,9 +7,9 @@ from sqlalchemy import text
 from hub.leads import LeaseEnd, Outcome
 from hub.seal import Vault
 from hub.store import dialers, outcomes, withdrawals
+from hub.store.call_reports import CallReport
 from hub.store.db.engine import Tx
 from hub.store.dialers import DialerCall
-from hub.store.outcomes import CallReport
 
 MOST_LEASES = 3
 MOST_AT_ONCE = 200

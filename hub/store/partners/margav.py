@@ -14,6 +14,7 @@ from hub.leads import ApiResponse, LeadState, Outcome, Tenant
 from hub.seal import Vault
 from hub.store import events, late_outcomes, outcomes
 from hub.store.agents import Agent, find_agent
+from hub.store.call_reports import CallReport
 from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key
@@ -199,5 +200,5 @@ async def _end_call(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) 
         late = late_outcomes.LateOutcome(Outcome.INTERESTED, responses)
         await late_outcomes.raise_outcome(tx, vault, report.call_id, late)
     else:
-        ended = outcomes.CallReport(report.call_id, held.token, Outcome.INTERESTED, responses=responses)
+        ended = CallReport(report.call_id, held.token, Outcome.INTERESTED, responses=responses)
         await outcomes.report(tx, vault, held.dialer_id, ended)
