@@ -9,6 +9,7 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.agents import dashboard
+from api.cpu import tune_garbage_collection
 from api.observe import Observe, TrailingSlash
 from api.routes import dialer, health
 from api.services import close_services, open_services
@@ -48,6 +49,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = await open_services(settings)
+        tune_garbage_collection()
         yield
         await close_services(app.state.services)
 

@@ -130,7 +130,7 @@ async def load(tx: Tx, vault: Vault, discount_id: int) -> LoadedDiscount:
     row = (await tx.execute(_DISCOUNT.where(Discount.id == discount_id))).one()
     facts = {name: value for name, value in row._asdict().items() if name not in {"wrapped_key", "recipient"}}
     sealed = vault.unwrap(row.wrapped_key).open(row.recipient, row=row.public_id, column=RECIPIENT)
-    person: Any = strictjson.loads(sealed)
+    person: Any = strictjson.loads_stored(sealed)
     return LoadedDiscount(**facts, **person)
 
 
