@@ -19,12 +19,13 @@ FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.005, 0.1
 class PartnerTurns:
     """The partners' transactions of this process. Waiting requests hold no connection.
 
-    Of a pool of `size` connections one partner gets a third, and at least two. Its admissions run one at a time here;
-    with those of other processes they take turns by a lock in the database, which is only ever tried.
+    Of a pool of `size` connections one partner has one for admissions and up to a quarter for everything else. Its
+    admissions run one at a time here; with those of other processes they take turns by a lock in the database, which
+    is only ever tried.
     """
 
     def __init__(self, database: Database, size: int) -> None:
-        share = max(2, size // 3)
+        share = max(1, size // 4)
         self._database = database
         self._places: defaultdict[int, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(share))
         self._admissions: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -48,16 +49,16 @@ class PartnerTurns:
         turn = self._admissions[partner_id]
         await _acquired(turn)
         try:
-            return await self._retried(partner_id, work)
+            return await self._retried(work)
         finally:
             turn.release()
 
-    async def _retried(self, partner_id: int, work: Callable[[Tx], Awaitable[Result]]) -> Result:
+    async def _retried(self, work: Callable[[Tx], Awaitable[Result]]) -> Result:
         deadline = asyncio.get_running_loop().time() + WAIT_SECONDS
         pause = FIRST_PAUSE_SECONDS
         while True:
             try:
-                async with self.begin(partner_id) as tx:
+                async with self._database.begin() as tx:
                     return await work(tx)
             except AdmissionsBusy:
                 if asyncio.get_running_loop().time() > deadline:
