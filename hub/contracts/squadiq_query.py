@@ -12,6 +12,7 @@ from hub.contracts.squadiq_models import LARGEST_PAGE, LAST_PAGE, LONGEST_ID, PA
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
+_LAST_MICROSECOND: Final = (datetime(2100, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,9 @@ def _moment(text: str) -> datetime | None:
 
 def _cursor(text: str) -> Cursor | None:
     found = re.fullmatch(r"(after|before)\.([0-9]{1,16})\.([0-9]{1,18})", text, re.ASCII)
-    return found and Cursor(found[1] == "after", _EPOCH + int(found[2]) * _MICROSECOND, int(found[3]))
+    if found is None or int(found[2]) > _LAST_MICROSECOND:
+        return None
+    return Cursor(found[1] == "after", _EPOCH + int(found[2]) * _MICROSECOND, int(found[3]))
 
 
 OF_QUERY: dict[str, Callable[[str], Any]] = {
