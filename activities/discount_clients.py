@@ -24,7 +24,9 @@ async def open_shop(settings: Settings) -> AsyncIterator[LeanpubShop | None]:
 
 def mailer(settings: Settings) -> Mailer:
     password = settings.smtp_password.get_secret_value() if settings.smtp_password else None
-    server = SmtpServer(settings.smtp_host, settings.smtp_port, Tls(settings.smtp_tls), settings.smtp_user, password)
+    server = SmtpServer(
+        settings.smtp_host, settings.smtp_port, Tls(settings.smtp_tls or "none"), settings.smtp_user, password
+    )
     return Mailer(server)
 
 

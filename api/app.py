@@ -9,7 +9,9 @@ from fastapi_offline import FastAPIOffline
 
 from api import errors
 from api.agents import dashboard
+from api.cpu import tune_garbage_collection
 from api.observe import Observe, TrailingSlash
+from api.operator_pages import OperatorPages
 from api.routes import dialer, health
 from api.services import close_services, open_services
 from hub.contracts import registry
@@ -25,16 +27,18 @@ Each partner API answers exactly as its owner documented it. `Idempotency-Key` w
 def create_app() -> FastAPI:
     """Settings come from the environment; nothing is connected before the server starts it."""
     configure()
+    settings = Settings()
     app = FastAPIOffline(
         title="Integration Hub",
         version="0.1.0",
         description=ABOUT,
-        lifespan=_lifespan(Settings()),
+        lifespan=_lifespan(settings),
         redirect_slashes=False,
     )
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
     errors.install(app)
+    app.add_middleware(OperatorPages, settings=settings)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)
     return app
@@ -48,6 +52,7 @@ def _lifespan(settings: Settings) -> Callable[[FastAPI], AbstractAsyncContextMan
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         app.state.services = await open_services(settings)
+        tune_garbage_collection()
         yield
         await close_services(app.state.services)
 

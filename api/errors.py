@@ -1,6 +1,7 @@
 """Every failure becomes one JSON answer in the form of its API; nothing unexpected shows its inside."""
 
 import traceback
+from functools import partial
 from http import HTTPStatus
 
 import structlog
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api.cpu import off_loop
 from api.envelopes import envelope, wrong_method
 from hub.errors import DatabaseUnavailable, HubError
 from hub.strictjson import BadJson
@@ -32,7 +34,8 @@ def render(request: Request, error: HubError) -> JSONResponse:
 
 async def _hub_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HubError)  # noqa: S101 - Starlette types handlers by the root exception
-    return render(request, error)
+    # What is wrong with a thousand rows takes a while to write down.
+    return render(request, error) if not error.facts else await off_loop(partial(render, request, error))
 
 
 async def _bad_json(request: Request, error: Exception) -> JSONResponse:

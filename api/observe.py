@@ -16,7 +16,7 @@ SECONDS = Histogram(
     ["route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-GIVEN_ID = re.compile(rb"[A-Za-z0-9_-]{8,64}")
+GIVEN_ID = re.compile(rb"[!-~]{1,255}")
 
 
 class TrailingSlash:
@@ -33,7 +33,10 @@ class TrailingSlash:
 
 
 class Observe:
-    """Outermost middleware: gives each request its id (the caller's X-Request-Id if it is a plain one)."""
+    """Outermost middleware: gives each request an id of the hub's own, which is logged, stored and answered.
+
+    A caller's X-Request-Id may be personal: it is answered as X-Correlation-Id, and neither logged nor stored.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -43,8 +46,11 @@ class Observe:
             await self._app(scope, receive, send)
             return
         began = perf_counter()
+        request_id = uuid4().hex
+        headers = [(b"x-request-id", request_id.encode())]
         given = next((value for name, value in scope["headers"] if name == b"x-request-id"), b"")
-        request_id = given.decode() if GIVEN_ID.fullmatch(given) else uuid4().hex
+        if GIVEN_ID.fullmatch(given):
+            headers.append((b"x-correlation-id", given))
         scope.setdefault("state", {})["request_id"] = request_id
         status = 500
 
@@ -52,7 +58,7 @@ class Observe:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message.get("headers", []), (b"x-request-id", request_id.encode())]
+                message["headers"] = [*message.get("headers", []), *headers]
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):

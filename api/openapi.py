@@ -11,6 +11,7 @@ MEANINGS = {
     404: "There is no such thing of yours",
     409: "The first request with this Idempotency-Key is still under way, or the lease was lost",
     413: "The body is over 1 MiB, or more than the rate limit could ever let through",
+    415: "The body has a Content-Encoding",
     422: "This Idempotency-Key came with another body before",
     429: "Rate limit exceeded; Retry-After says when to come back",
     503: "Nothing was promised; send the same request again after Retry-After seconds",

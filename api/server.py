@@ -1,54 +1,19 @@
-"""The HTTP server around the app: deadlines for requests, and logs that tell of a fault without quoting its text."""
+"""The HTTP server around the app, and logs that tell of a fault without quoting its text."""
 
-import asyncio
 import logging
 import socket
 import traceback
 from collections.abc import Sequence
-from typing import ClassVar
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from api.protocol import PromptProtocol
 
 # Longer than the 60 s after which proxies and clients let go: then it is they who close, and no request gets lost.
 KEEP_ALIVE_SECONDS = 75
 GRACE_SECONDS = 10
 CONNECTIONS = 2000
 """Of one process; requests on more are answered 503 before they reach the app."""
-
-
-class PromptProtocol(HttpToolsProtocol):
-    """Closes connections whose request is not complete in time: half-sent ones would be kept for ever."""
-
-    request_seconds: ClassVar[float] = 30
-    """For the whole of a request, head and body: 1 MiB at 35 KB/s."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self._await_request()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._relax()
-        super().connection_lost(exc)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self._await_request()
-
-    def on_message_complete(self) -> None:
-        super().on_message_complete()
-        self._relax()
-
-    def _await_request(self) -> None:
-        self._relax()
-        self._deadline = self.loop.call_later(self.request_seconds, self.transport.close)
-
-    def _relax(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
 
 
 def serve(host: str, port: int, sockets: Sequence[socket.socket] = ()) -> None:

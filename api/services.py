@@ -14,6 +14,7 @@ from temporalio.client import Client
 
 from api.agents.login import LoginCheck
 from api.long_polls import CallNotifier
+from api.partner_turns import PartnerTurns
 from hub.errors import DatabaseUnavailable
 from hub.keys import networks
 from hub.seal import Vault
@@ -37,6 +38,7 @@ class Services:
     vault: Vault
     temporal: Client
     call_notifier: CallNotifier
+    turns: PartnerTurns
     proxies: tuple[IPv4Network | IPv6Network, ...]
     ids: WorkflowIds | None = None
     loading: asyncio.Task[None] | None = None
@@ -74,6 +76,7 @@ async def open_services(settings: Settings) -> Services:
         vault=settings.vault(),
         temporal=await vocabulary.connect(lazy=True),
         call_notifier=CallNotifier(database.direct_url),
+        turns=PartnerTurns(database, settings.database_pool),
         proxies=networks(settings.trusted_proxies),
     )
     services.call_notifier.start()

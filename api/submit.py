@@ -66,10 +66,11 @@ async def submit(services: Services, submission: NewSubmission) -> Response:
     goes on by itself, and the client's repeat joins it.
     """
     starter = services.starter  # first: nothing is stored while none can be had
-    async with services.database.begin() as tx:
-        admitted = await submissions.admit(tx, services.vault, submission)
+    admitted = await services.turns.admit(
+        submission.partner_id, lambda tx: submissions.admit(tx, services.vault, submission)
+    )
     if isinstance(admitted, StoredResponse):
-        return _response(admitted)
+        return response_of(admitted)
     try:
         async with asyncio.timeout(services.settings.answer_timeout.total_seconds()):
             stored = await _run_intake(services, starter, submission, admitted)
@@ -77,30 +78,30 @@ async def submit(services: Services, submission: NewSubmission) -> Response:
         log.warning("late", submission=admitted.id, failure=type(error).__name__)
         stored = None
     if stored is None:
-        async with services.database.begin() as tx:
+        async with services.turns.begin(submission.partner_id) as tx:
             await submissions.mark_late(tx, admitted.id)
         raise Unavailable("This can't be answered in time. Please send the same request again.")
-    return _response(stored)
+    return response_of(stored)
 
 
 async def _run_intake(
     services: Services, starter: WorkflowStarter, submission: NewSubmission, admitted: Admitted
 ) -> StoredResponse | None:
-    if admitted.joined and (stored := await _stored_response(services, admitted)):
+    if admitted.joined and (stored := await _stored_response(services, submission, admitted)):
         return stored
     owner = submission.partner_id, submission.api, submission.request_id
     start = IntakeStart(admitted.id, *owner, admitted.token, admitted.lead_id)
     await starter.run_intake(start)
-    if (stored := await _stored_response(services, admitted)) or not admitted.joined:
+    if (stored := await _stored_response(services, submission, admitted)) or not admitted.joined:
         return stored
     # Its workflow has stored a response, in a database that was restored from a backup since.
     await starter.run_intake(start, anew=True)
-    return await _stored_response(services, admitted)
+    return await _stored_response(services, submission, admitted)
 
 
-async def _stored_response(services: Services, admitted: Admitted) -> StoredResponse | None:
+async def _stored_response(services: Services, submission: NewSubmission, admitted: Admitted) -> StoredResponse | None:
     """The response that the intake stored; an error is given once and then kept no longer."""
-    async with services.database.begin() as tx:
+    async with services.turns.begin(submission.partner_id) as tx:
         stored = await submissions.stored_response(tx, services.vault, admitted.id)
         if stored is not None and stored.status >= HTTPStatus.BAD_REQUEST:
             await submissions.purge(tx, admitted.id)
@@ -114,29 +115,34 @@ async def execute(
 
     An action that refuses raises, and nothing of the submission is kept.
     """
-    async with services.database.begin() as tx:
-        admitted = await submissions.admit(tx, services.vault, submission)
-        if isinstance(admitted, StoredResponse):
-            return _response(admitted)
-        open_submission = await submissions.lock_open(tx, services.vault, admitted.id)
-        if open_submission is None:
-            stored = await submissions.stored_response(tx, services.vault, admitted.id)
-        else:
-            response = await action(tx)
-            lead_id = response.lead_id
-            stored = await submissions.store_response(
-                tx, services.vault, open_submission, response, lead_id=lead_id, erasable=lead_id is not None
-            )
+    stored = await services.turns.admit(submission.partner_id, lambda tx: _execute(tx, services, submission, action))
     if stored is None:
         raise Unavailable("This can't be answered now. Please send the same request again.")
-    return _response(stored)
+    return response_of(stored)
+
+
+async def _execute(
+    tx: Tx, services: Services, submission: NewSubmission, action: Callable[[Tx], Awaitable[ApiResponse]]
+) -> StoredResponse | None:
+    admitted = await submissions.admit(tx, services.vault, submission)
+    if isinstance(admitted, StoredResponse):
+        return admitted
+    open_submission = await submissions.lock_open(tx, services.vault, admitted.id)
+    if open_submission is None:
+        return await submissions.stored_response(tx, services.vault, admitted.id)
+    response = await action(tx)
+    lead_id = response.lead_id
+    return await submissions.store_response(
+        tx, services.vault, open_submission, response, lead_id=lead_id, erasable=lead_id is not None
+    )
 
 
 async def count(services: Services, submission: NewSubmission) -> None:
     """Let a reading request pass if the limit does. It has no Idempotency-Key: a repeat shall see what is new."""
-    async with services.database.begin() as tx:
-        await submissions.count(tx, replace(submission, idempotency_key=None))
+    unkeyed = replace(submission, idempotency_key=None)
+    await services.turns.admit(submission.partner_id, lambda tx: submissions.count(tx, unkeyed))
 
 
-def _response(stored: StoredResponse) -> Response:
+def response_of(stored: StoredResponse) -> Response:
+    """The stored bytes, as they were or would have been answered first."""
     return Response(stored.body, stored.status, media_type="application/json")

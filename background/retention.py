@@ -6,6 +6,7 @@ import structlog
 
 from hub.errors import DatabaseUnavailable
 from hub.settings import Settings
+from hub.store import discounts
 from hub.store.db.engine import Database
 from hub.store.retention import BATCH, Aged, Ages, purge
 
@@ -20,6 +21,8 @@ async def run_retention(database: Database, settings: Settings) -> None:
     while True:
         try:
             deleted = {what.value: await _purge_all(database, what, ages) for what in Aged}
+            async with database.begin() as tx:
+                deleted["unconfirmed"] = await discounts.purge_unconfirmed(tx)
             if any(deleted.values()):
                 log.info("retention", **deleted)
         except DatabaseUnavailable as error:

@@ -7,6 +7,7 @@ HubError
 ├── NotFound       404
 ├── Conflict       409  the same thing is under way
 ├── TooLarge       413
+├── UnsupportedEncoding  415  a compressed body
 ├── KeyReused      422  an Idempotency-Key with another body
 ├── RateLimited    429  carries the limit and when to come back
 └── Unavailable    503  database or Temporal can't take it now; nothing is promised
@@ -68,6 +69,10 @@ class Conflict(HubError):
 
 class TooLarge(HubError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+
+
+class UnsupportedEncoding(HubError):
+    status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
 
 class KeyReused(HubError):

@@ -3,14 +3,16 @@
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator
+from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from hub.egress_rules import EgressRules
 from hub.keys import networks
 from hub.seal import Vault, load_master_keys
+
+SHORTEST_TOKEN: Final = 16
 
 
 class Environment(StrEnum):
@@ -41,6 +43,8 @@ class Settings(BaseSettings):
     master_key: SecretStr
     pepper: SecretStr
     public_url: str = "http://127.0.0.1:8000"
+    operator_token: SecretStr | None = None
+    public_docs: bool = False
     trusted_proxies: Annotated[list[str], NoDecode] = []
 
     dedupe_scope: DedupeScope = DedupeScope.HUB
@@ -57,7 +61,7 @@ class Settings(BaseSettings):
 
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(25, ge=1, le=65_535)
-    smtp_tls: Literal["none", "starttls", "tls"] = "none"
+    smtp_tls: Literal["none", "starttls", "tls"] | None = None
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "Discounts <discounts@example.com>"
@@ -72,6 +76,17 @@ class Settings(BaseSettings):
     @classmethod
     def _comma_separated(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _said_in_production(self) -> Self:
+        if self.smtp_tls is None and not self.development:
+            raise ValueError(
+                'HUB_SMTP_TLS: must be set in production, to "starttls", "tls", or "none" for no encryption.'
+            )
+        token = self.operator_token
+        if token is not None and len(token.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"HUB_OPERATOR_TOKEN: must have at least {SHORTEST_TOKEN} characters.")
+        return self
 
     def vault(self) -> Vault:
         """The vault over the settings' keys. Raises SealError when they are unusable."""

@@ -83,7 +83,7 @@ async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     if errors := comunik8.lead_errors(value):
         return JSONResponse(errors, 400)
     if comunik8.is_test(value):
-        async with hub.database.begin() as tx:
+        async with hub.turns.begin(submission.partner_id) as tx:
             tenant = await load_tenant(tx, submission.partner_id, shared_identity=False)
         return _plain(comunik8.tested(value, tenant))
     return await submit(hub, submission)

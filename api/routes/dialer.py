@@ -12,9 +12,10 @@ from pydantic.json_schema import WithJsonSchema
 
 from api import openapi
 from api.auth import authenticate
-from api.body import read_model, validated
+from api.body import read_model, read_parsed, validated
 from api.envelopes import DETAIL
 from api.services import Services, services
+from hub.contracts.limits import check_single_row
 from hub.errors import Conflict, HubError, Invalid
 from hub.leads import LeadState, Outcome
 from hub.store import leases, outcomes, starts
@@ -293,20 +294,25 @@ async def start_call(request: Request, hub: Hub, dialer: Dialer, call_id: Number
 )
 async def report_outcomes(request: Request, hub: Hub, dialer: Dialer) -> Response:
     """Report how calls ended, many at once. Each has its own result; saying it again changes nothing."""
-    body = await read_model(request, OutcomeReports)
-    judged = [_judge(value) for value in body.outcomes]
+    _, (outcomes_sent, judged) = await read_parsed(request, _judge_all)
     reports = [report for report in judged if isinstance(report, CallReport)]
     async with hub.database.begin() as tx:
         taken = iter(await outcomes.report_all(tx, hub.vault, dialer, reports) if reports else [])
     results = [
         _result(value.get("id"), next(taken) if isinstance(report, CallReport) else report)
-        for value, report in zip(body.outcomes, judged, strict=True)
+        for value, report in zip(outcomes_sent, judged, strict=True)
     ]
     return JSONResponse({"results": results})
 
 
+def _judge_all(value: Any) -> tuple[list[dict[str, Any]], list[CallReport | HubError]]:
+    sent = validated(OutcomeReports, value).outcomes
+    return sent, [_judge(outcome) for outcome in sent]
+
+
 def _judge(value: dict[str, Any]) -> CallReport | HubError:
     try:
+        check_single_row(value)
         outcome = validated(CallOutcome, value)
     except Invalid as error:
         return error

@@ -1,27 +1,23 @@
 """Leanpub's partner discounts: POST /api/v2/PartnerDiscountRequest."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import APIKeyHeader
 from pydantic import BaseModel, Field
-from temporalio.service import RPCError
 
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
+from api.schedule_discount import DiscountRefused, NotScheduled, schedule_discount
 from api.services import Services, services
-from api.submit import execute, new_submission
+from api.submit import new_submission
 from hub.contracts import leanpub, registry
 from hub.contracts.leanpub import RequestRefusal
-from hub.errors import DatabaseUnavailable, Unauthorized
-from hub.leads import ApiResponse
-from hub.store import discounts
-from hub.store.db.engine import Tx
+from hub.errors import Unauthorized, Unavailable
 from hub.store.keys import KeyHolder
-from hub.temporal.vocabulary import DiscountRef
 
 log = structlog.get_logger()
 API = registry.find("leanpub")
@@ -81,34 +77,14 @@ async def request_discount(
         return _refused(request, leanpub.INVALID_API_KEY)
     except DiscountRefused as refused:
         return _refused(request, refused.refusal)
-    except (DatabaseUnavailable, RPCError) as error:
-        log.warning("not scheduled", failure=type(error).__name__)
+    except (Unavailable, NotScheduled) as error:
+        log.warning("not scheduled", failure=getattr(error, "failure", type(error).__name__))
         return _refused(request, leanpub.NOT_SCHEDULED)
 
 
 async def _submit(request: Request, hub: Services, holder: KeyHolder) -> Response:
     body, value = await read_json(request)
-    submission = new_submission(request, hub, holder, body, weight=1)
-    return await execute(hub, submission, lambda tx: _schedule(tx, hub, submission.partner_id, value))
-
-
-class DiscountRefused(Exception):
-    """The request is refused, and nothing of it is kept."""
-
-    def __init__(self, refusal: RequestRefusal) -> None:
-        super().__init__(refusal.message)
-        self.refusal = refusal
-
-
-async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiResponse:
-    """Within the transaction that stores it: what Temporal doesn't accept is not stored either."""
-    parsed = leanpub.parse_request(value, await discounts.partner_facts(tx, partner_id))
-    if isinstance(parsed, RequestRefusal):
-        raise DiscountRefused(parsed)
-    stored = await discounts.store(tx, hub.vault, partner_id, parsed, value)
-    if stored.fresh:
-        await hub.starter.start_discount(DiscountRef(stored.id, partner_id), stored.token)
-    return ApiResponse(200, leanpub.acknowledged(stored.public_id))
+    return await schedule_discount(hub, new_submission(request, hub, holder, body, weight=1), value)
 
 
 def _refused(request: Request, refusal: RequestRefusal) -> JSONResponse:

@@ -7,11 +7,11 @@ from fastapi.security import APIKeyHeader
 
 from api import openapi
 from api.auth import authenticate
-from api.body import read_json
+from api.body import read_parsed
 from api.services import Services, services
 from api.submit import new_submission, submit
 from hub.contracts import registry
-from hub.contracts.partner_api import Transfer, Transferred, rows_of
+from hub.contracts.partner_api import Transfer, Transferred, parse
 
 API = registry.find("partner_api")
 router = APIRouter(tags=["Partner API"])
@@ -37,6 +37,6 @@ async def transfer_leads(
 ) -> Response:
     """Submit leads in bulk. Each row is created, skipped (its phone number exists) or failed; see `errors`."""
     holder = await authenticate(request, hub, key, API.name)
-    body, value = await read_json(request)
-    rows = len(rows_of(value))
-    return await submit(hub, new_submission(request, hub, holder, body, weight=max(1, rows), one_row=rows == 1))
+    body, rows = await read_parsed(request, parse)
+    weight = max(1, len(rows))
+    return await submit(hub, new_submission(request, hub, holder, body, weight=weight, one_row=len(rows) == 1))

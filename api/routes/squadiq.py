@@ -1,28 +1,32 @@
 """SquadIQ's Leads v4: POST create, disable, delete and convert, PATCH update, GET responses, each of a campaign."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Request, Response, Security
-from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import openapi
 from api.auth import authenticate
-from api.body import read_json
+from api.body import read_parsed
+from api.cpu import off_loop
 from api.services import Services, services
 from api.submit import count, execute, new_submission, submit
+from hub import strictjson
 from hub.contracts import registry
 from hub.contracts import squadiq_bodies as bodies
 from hub.contracts import squadiq_models as models
 from hub.contracts.squadiq import result
+from hub.contracts.squadiq_query import Cursor, parse_query
 from hub.errors import Forbidden, Unauthorized
 from hub.leads import ApiResponse
 from hub.store.db.engine import Tx
 from hub.store.keys import KeyHolder
 from hub.store.partners import squadiq as store
 from hub.store.partners.squadiq import CampaignScope
+from hub.store.results import ResultsPage
 from hub.store.submissions import NewSubmission
 
 PATH: Final = "/api/v4/leads"
@@ -64,7 +68,7 @@ async def sender(
     except Unauthorized:
         raise Forbidden("Missing or invalid access token.") from None
     assert holder.partner_id is not None  # noqa: S101 - a partner's key, by its scope
-    async with hub.database.begin() as tx:
+    async with hub.turns.begin(holder.partner_id) as tx:
         return Sender(holder, await store.find_scope(tx, holder.partner_id, campaign_id))
 
 
@@ -80,10 +84,8 @@ From = Annotated[Sender, Depends(sender)]
 )
 async def create_leads(request: Request, hub: Hub, by: From) -> Response:
     """Create all leads of the array, or none of them."""
-    body, value = await read_json(request)
-    bodies.validate_leads(value, by.scope.campaign)
-    one_row = len(bodies.rows_of(value)) == 1
-    return await submit(hub, by.submission(request, hub, body, one_row=one_row))
+    body, rows = await read_parsed(request, partial(bodies.validate_leads, campaign=by.scope.campaign))
+    return await submit(hub, by.submission(request, hub, body, one_row=len(rows) == 1))
 
 
 @router.get(
@@ -91,24 +93,32 @@ async def create_leads(request: Request, hub: Hub, by: From) -> Response:
 )
 async def list_responses(request: Request, hub: Hub, by: From) -> Response:
     """The processed leads, first processed first; with `lead_id` that one, processed or not."""
-    query = bodies.parse_query(request.query_params)
+    query = parse_query(request.query_params)
     await count(hub, by.submission(request, hub, b""))
-    async with hub.database.begin() as tx:
-        total, records = await store.responses(tx, hub.vault, by.scope, query)
-    page = {
-        "count": total,
-        "next": _page(request, hub, by, query.page + 1) if query.page * query.size < total else None,
-        "previous": _page(request, hub, by, query.page - 1) if query.page > 1 else None,
-        "results": [result(record) for record in records],
-    }
-    return JSONResponse(page)
+    async with hub.turns.begin(by.scope.tenant.id) as tx:
+        page = await store.responses(tx, hub.vault, by.scope, query)
+    following = previous = None
+    if page.last and page.more:
+        following = _page(request, hub, by, query.page + 1, Cursor(True, *page.last))
+    if query.page > 1:
+        previous = _page(request, hub, by, query.page - 1, Cursor(False, *page.first) if page.first else None)
+    head = {"count": page.total, "next": following, "previous": previous}
+    # Off the event loop: opening a page of large leads takes long.
+    return Response(await off_loop(partial(_encoded, hub, head, page)), media_type="application/json")
 
 
-def _page(request: Request, hub: Services, by: Sender, number: int) -> str:
+def _encoded(hub: Services, head: dict[str, Any], page: ResultsPage) -> bytes:
+    """The page as JSON, lead by lead: the interpreter turns to other threads between two, but not within one."""
+    results = b",".join(strictjson.dumps(result(record)) for record in page.records(hub.vault))
+    return strictjson.dumps(head)[:-1] + b',"results":[' + results + b"]}"
+
+
+def _page(request: Request, hub: Services, by: Sender, number: int, cursor: Cursor | None) -> str:
     """The address of another page, with the filters of this one."""
-    filters = urlencode({**request.query_params, "page": number})
+    others = {name: value for name, value in request.query_params.items() if name not in {"page", "cursor"}}
+    place = {"page": number} | ({"cursor": str(cursor)} if cursor else {})
     campaign = quote(by.scope.campaign.public_id, safe="")
-    return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{filters}"
+    return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{urlencode({**others, **place})}"
 
 
 @router.post(
@@ -120,8 +130,7 @@ def _page(request: Request, hub: Services, by: Sender, number: int) -> str:
 )
 async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
     """Stop all reach-outs: no call to any of them starts after the answer."""
-    body, value = await read_json(request)
-    references = bodies.parse_disable(value)
+    body, references = await read_parsed(request, bodies.parse_disable)
 
     async def action(tx: Tx) -> ApiResponse:
         return ApiResponse(201, {"disabled": await store.disable(tx, hub.vault, by.scope, references)})
@@ -138,8 +147,7 @@ async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
 )
 async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
     """Erase all that is known of the lead's person, and stop all reach-outs. It can't be undone."""
-    body, value = await read_json(request)
-    lead_id = bodies.parse_delete(value)
+    body, lead_id = await read_parsed(request, bodies.parse_delete)
 
     async def action(tx: Tx) -> ApiResponse:
         await store.delete(tx, hub.vault, by.scope, lead_id)
@@ -156,8 +164,7 @@ async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
 )
 async def update_lead(request: Request, hub: Hub, by: From) -> Response:
     """Change what is sent, keep the rest. A call that waits goes to the new number."""
-    body, value = await read_json(request)
-    update = bodies.parse_update(value, by.scope.campaign)
+    body, update = await read_parsed(request, partial(bodies.parse_update, campaign=by.scope.campaign))
 
     async def action(tx: Tx) -> ApiResponse:
         return ApiResponse(200, {"lead_id": update.lead_id}, await store.update_lead(tx, hub.vault, by.scope, update))
@@ -173,8 +180,7 @@ async def update_lead(request: Request, hub: Hub, by: From) -> Response:
 )
 async def convert_lead(request: Request, hub: Hub, by: From) -> Response:
     """Mark the lead as converted by you. It is not called any more."""
-    body, value = await read_json(request)
-    lead_id, detail = bodies.parse_conversion(value)
+    body, (lead_id, detail) = await read_parsed(request, bodies.parse_conversion)
 
     async def action(tx: Tx) -> ApiResponse:
         return ApiResponse(200, {"lead_id": lead_id}, await store.convert(tx, hub.vault, by.scope, lead_id, detail))

@@ -6,9 +6,10 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from hub import phones
+from hub.contracts.limits import check_rows
 from hub.dialing.time_zones import locate
 from hub.emails import is_email
-from hub.errors import Invalid
+from hub.errors import Invalid, TooLarge
 from hub.languages import language
 from hub.leads import ApiResponse, BadRow, Campaign, Created, Existing, NewLead, Result, Row, Tenant
 from hub.people import Person
@@ -60,6 +61,13 @@ def rows_of(body: Any) -> list[Any]:
     if not isinstance(leads := body.get("leads"), list):
         raise Invalid("leads: must be an array of lead objects.")
     return leads
+
+
+def parse(body: Any) -> list[Any]:
+    """The rows of a new request. Raises Invalid as `rows_of`, TooLarge for too many rows or one that is too large."""
+    rows = rows_of(body)
+    check_rows(rows, "leads", TooLarge)
+    return rows
 
 
 def read(body: Any, tenant: Tenant, _campaign_id: int | None) -> list[Row]:

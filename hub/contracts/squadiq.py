@@ -84,7 +84,7 @@ OUTCOMES = {
 
 def result(lead: Record) -> dict[str, Any]:
     """One lead of the responses list, and the payload of the Lead Processed webhook."""
-    return LeadResult(
+    shown = LeadResult(
         phone_number=phones.mask(lead.person.phone or ""),
         lead_id=lead.person.reference or "",
         latest_recording_url=lead.recording_url,
@@ -95,7 +95,8 @@ def result(lead: Record) -> dict[str, Any]:
         contact_name=lead.person.given["contact_name"],
         created_at=lead.created_at.astimezone(UTC).isoformat(timespec="seconds"),
         lead_responses=lead.responses,
-    ).model_dump()
+    )
+    return dict(shown)  # not model_dump: responses are JSON as they are, and may be many
 
 
 def _outcome(lead: Record) -> str | None:

@@ -107,6 +107,7 @@ QUERY: dict[str, Any] = {
         _parameter("processed_before", "Epoch seconds", **EPOCH),
         _parameter("page", "From 1", type="integer", minimum=1, maximum=LAST_PAGE, default=1),
         _parameter("page_size", "Leads a page", type="integer", minimum=1, maximum=LARGEST_PAGE, default=PAGE_SIZE),
+        _parameter("cursor", "The page's place, as `next` and `previous` have it", type="string"),
     ]
 }
 """The query of `responses`, for OpenAPI."""

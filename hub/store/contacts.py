@@ -1,6 +1,5 @@
 """The people behind leads: each sealed by a key of its own, opened, changed. Nobody else seals or opens a contact."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -32,8 +31,7 @@ def open_column(vault: Vault, lead_id: int, wrapped_key: bytes, sealed: bytes | 
 
 def open_with(key: DataKey, lead_id: int, sealed: bytes | None, column: str) -> dict[str, Any]:
     """As `open_column`, with the contact's unwrapped key."""
-    # Not by strictjson: what is stored was checked when it came, and lies deeper in what it is stored with.
-    value = json.loads(key.open(sealed, row=str(lead_id), column=column)) if sealed is not None else {}
+    value = strictjson.loads_stored(key.open(sealed, row=str(lead_id), column=column)) if sealed is not None else {}
     return value if isinstance(value, dict) else {}
 
 

@@ -11,12 +11,13 @@ from sqlalchemy import func, select, update
 
 from hub import strictjson
 from hub.discounts import MOST_MAILS, OPERATORS_REASON, CouponState, DiscountState, MailState
+from hub.errors import HubError
 from hub.mail import Mailbox, stable_message_id
 from hub.seal import Vault
-from hub.store import events
+from hub.store import discounts, events
+from hub.store.admission_lock import wait_for_admissions
 from hub.store.db.engine import Tx
-from hub.store.discounts import RECIPIENT
-from hub.store.submissions import wait_for_admissions
+from hub.store.discounts import CONFIRMED_WITHIN, RECIPIENT
 from hub.store.tables import Coupon, Discount, Partner, Product
 
 
@@ -88,17 +89,40 @@ _DISCOUNT = (
 )
 
 
-async def begin(tx: Tx, discount_id: int, partner_id: int, sender: Mailbox) -> bool:
-    """Whether the request was committed: its workflow is started within its transaction, and may run before the commit.
+class NotConfirmedYet(HubError):
+    """The request's API process has still to say whether it stands: the workflow was started before that."""
 
-    Sets the Message-ID of its mail.
+    retryable = True
+
+    def __init__(self) -> None:
+        super().__init__("The request is not confirmed yet.")
+
+
+async def begin(tx: Tx, discount_id: int, partner_id: int, sender: Mailbox) -> bool:
+    """Whether the request stands: it is stored and confirmed. Sets the Message-ID of its mail.
+
+    Raises NotConfirmedYet; one that is not confirmed within a minute is withdrawn.
     """
-    await wait_for_admissions(tx, partner_id)
-    mine = select(Discount.public_id, Discount.message_id).where(Discount.id == discount_id)
-    row = (await tx.execute(mine)).first()
-    if row is not None and row.message_id is None:
+    row = await _begun(tx, discount_id)
+    if row is None:
+        # The version before started workflows within the transaction that stored the row.
+        await wait_for_admissions(tx, partner_id)
+        row = await _begun(tx, discount_id)
+    if row is None:
+        return False
+    if not row.confirmed:
+        if row.age < CONFIRMED_WITHIN or not await discounts.withdraw(tx, discount_id):
+            raise NotConfirmedYet
+        return False
+    if row.message_id is None:
         await _update(tx, discount_id, message_id=stable_message_id(row.public_id, sender))
-    return row is not None
+    return True
+
+
+async def _begun(tx: Tx, discount_id: int) -> Any:
+    age = (func.clock_timestamp() - Discount.created_at).label("age")
+    columns = select(Discount.public_id, Discount.message_id, Discount.confirmed, age)
+    return (await tx.execute(columns.where(Discount.id == discount_id))).first()
 
 
 async def load(tx: Tx, vault: Vault, discount_id: int) -> LoadedDiscount:
@@ -106,7 +130,7 @@ async def load(tx: Tx, vault: Vault, discount_id: int) -> LoadedDiscount:
     row = (await tx.execute(_DISCOUNT.where(Discount.id == discount_id))).one()
     facts = {name: value for name, value in row._asdict().items() if name not in {"wrapped_key", "recipient"}}
     sealed = vault.unwrap(row.wrapped_key).open(row.recipient, row=row.public_id, column=RECIPIENT)
-    person: Any = strictjson.loads(sealed)
+    person: Any = strictjson.loads_stored(sealed)
     return LoadedDiscount(**facts, **person)
 
 

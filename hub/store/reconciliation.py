@@ -45,7 +45,7 @@ _LEADS = text("""
 _DISCOUNTS = text("""
     UPDATE discount SET checked_at = clock_timestamp() WHERE id IN (
         SELECT id FROM discount
-        WHERE state = 'taken' AND created_at < statement_timestamp() - CAST(:starts AS interval)
+        WHERE state = 'taken' AND confirmed AND created_at < statement_timestamp() - CAST(:starts AS interval)
             AND (checked_at IS NULL OR checked_at < statement_timestamp() - CAST(:checked AS interval))
         ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED
     ) RETURNING id, partner_id, workflow_token

@@ -44,7 +44,7 @@ async def register(tx: Tx, vault: Vault, submission_id: int, scope: DedupeScope)
 
 async def _register(tx: Tx, vault: Vault, submission: OpenSubmission, scope: DedupeScope) -> _Outcome:
     tenant = await load_tenant(tx, submission.partner_id, shared_identity=scope is DedupeScope.HUB)
-    body = strictjson.loads(submission.body)
+    body = strictjson.loads_stored(submission.body)
     match registry.find(submission.api).handling:
         case Leads(contract=contract):
             return await _register_leads(tx, vault, tenant, submission, body, contract)

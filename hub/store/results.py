@@ -1,12 +1,15 @@
 """What came of leads, opened for their senders: pages of them, and one as the payload of a campaign's endpoint."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import BigInteger, ColumnElement, DateTime, func, literal, select, tuple_
 
 from hub.contracts import registry
+from hub.contracts.squadiq_query import Cursor, ResponsesQuery
 from hub.leads import Outcome, Record
 from hub.people import Person
 from hub.seal import Vault
@@ -34,13 +37,58 @@ _COLUMNS = (
 )
 
 
-async def page_of(
-    tx: Tx, vault: Vault, where: Sequence[ColumnElement[bool]], page: int, size: int
-) -> tuple[int, list[Record]]:
-    """How many leads there are in all, and those of one page (from 1): first processed first, so that pages stay."""
+@dataclass(frozen=True, slots=True)
+class ResultsPage:
+    """One page, its leads still sealed. `first`, `last`: the keys of its first and last lead, None without any.
+
+    `total`: how many leads there are in all; `more`: whether some follow.
+    """
+
+    total: int
+    sealed: tuple[Any, ...]
+    more: bool
+
+    @property
+    def first(self) -> tuple[datetime, int] | None:
+        return self._key(0)
+
+    @property
+    def last(self) -> tuple[datetime, int] | None:
+        return self._key(-1)
+
+    def _key(self, index: int) -> tuple[datetime, int] | None:
+        if not self.sealed or (row := self.sealed[index]).processed_at is None:
+            return None
+        return row.processed_at, row.id
+
+    def records(self, vault: Vault) -> Iterator[Record]:
+        """Open them, one by one: each may take milliseconds."""
+        return (_record(vault, row) for row in self.sealed)
+
+
+async def page_of(tx: Tx, where: Sequence[ColumnElement[bool]], query: ResponsesQuery) -> ResultsPage:
+    """The leads of one page: first processed first, so that pages stay.
+
+    By a cursor the page is read from its place in the index; by its number, after as many entries of the index alone.
+    """
     total = (await tx.execute(select(func.count()).select_from(Lead).where(*where))).scalar_one()
-    wanted = _COLUMNS.where(*where).order_by(Lead.processed_at, Lead.id).limit(size).offset((page - 1) * size)
-    return total, [_record(vault, row) for row in await tx.execute(wanted)]
+    key = tuple_(Lead.processed_at, Lead.id)
+    columns = select(Lead.id).where(*where).limit(query.size + 1)
+    if query.cursor is None:
+        keys = columns.order_by(Lead.processed_at, Lead.id).offset((query.page - 1) * query.size)
+    elif query.cursor.forward:
+        keys = columns.where(key > _key_of(query.cursor)).order_by(Lead.processed_at, Lead.id)
+    else:
+        keys = columns.where(key < _key_of(query.cursor)).order_by(Lead.processed_at.desc(), Lead.id.desc())
+    found = keys.subquery()
+    rows = (await tx.execute(_COLUMNS.join(found, found.c.id == Lead.id).order_by(Lead.processed_at, Lead.id))).all()
+    if query.cursor is not None and not query.cursor.forward:
+        return ResultsPage(total, tuple(rows[-query.size :]), more=True)
+    return ResultsPage(total, tuple(rows[: query.size]), more=len(rows) > query.size)
+
+
+def _key_of(cursor: Cursor) -> ColumnElement[Any]:
+    return tuple_(literal(cursor.processed_at, DateTime(timezone=True)), literal(cursor.id, BigInteger))
 
 
 def processed(tx: Tx, vault: Vault, lead: LeadRow, data: dict[str, Any]) -> NewEvent:

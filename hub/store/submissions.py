@@ -10,20 +10,20 @@ from hashlib import sha256
 from math import ceil
 from typing import Any
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
 from hub.errors import Conflict, KeyReused, NotFound, RateLimited, TooLarge
 from hub.leads import ApiResponse
 from hub.seal import Vault
+from hub.store.admission_lock import lock_admissions
 from hub.store.db.engine import Tx
 from hub.store.tables import Submission
 
 KEPT = timedelta(hours=24)
 WINDOW = timedelta(seconds=60)
 LEAD_NOT_FOUND = "Lead not found"
-LOCK_CLASS = 0x485542  # advisory locks of this kind: one per partner
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +72,9 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
     """Write the submission, unless it is a repeat.
 
     Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
-    RateLimited, NotFound (what the key stands for was erased).
+    RateLimited, NotFound (what the key stands for was erased), and AdmissionsBusy before anything is written.
     """
-    await wait_for_admissions(tx, request.partner_id)
+    await lock_admissions(tx, request.partner_id)
     fingerprint = vault.index("fingerprint", f"{request.route} {sha256(request.body).hexdigest()}")
     earlier = await _earlier(tx, vault, request, fingerprint)
     if isinstance(earlier, StoredResponse):
@@ -86,15 +86,13 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
 
 
 async def count(tx: Tx, request: NewSubmission) -> None:
-    """Note a request that only reads: it counts, and nothing is kept of it. Raises TooLarge, RateLimited."""
-    await wait_for_admissions(tx, request.partner_id)
+    """Note a request that only reads: it counts, and nothing is kept of it.
+
+    Raises TooLarge, RateLimited, AdmissionsBusy.
+    """
+    await lock_admissions(tx, request.partner_id)
     await _check_limit(tx, request)
     await tx.execute(insert(Submission).values(**_metadata(request), fingerprint=b"", state="done"))
-
-
-async def wait_for_admissions(tx: Tx, partner_id: int) -> None:
-    """Until the partner's admissions under way are committed or rolled back; none begins before this one is."""
-    await tx.execute(select(func.pg_advisory_xact_lock(LOCK_CLASS, partner_id)))
 
 
 def _key_hash(vault: Vault, request: NewSubmission) -> bytes | None:
@@ -271,6 +269,11 @@ async def store_response(
         values |= {"answer": None, "wrapped_key": None}
     await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
     return StoredResponse(answer.status, text_)
+
+
+async def discard(tx: Tx, submission_id: int) -> None:
+    """Delete a submission that was promised nothing: it counts against no limit, and its repeat is a new one."""
+    await tx.execute(delete(Submission).where(Submission.id == submission_id, Submission.status.is_(None)))
 
 
 async def purge(tx: Tx, submission_id: int) -> None:

@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import requests
@@ -14,7 +14,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
-from api.server import PromptProtocol, _without_values
+from api.protocol import LINGER_BYTES, MAX_HEAD, MAX_HEADERS, PromptProtocol
+from api.server import _without_values
 
 HALF_SENT = [
     b"",
@@ -25,9 +26,20 @@ HALF_SENT = [
 
 class Hasty(PromptProtocol):
     request_seconds = 0.5
+    answer_seconds = 0.5
+    answer_bytes_a_second = 100_000_000
+
+
+LARGE = b"x" * 50_000_000  # more than the kernel keeps for a client that does not read
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["path"] == "/large":
+        await PlainTextResponse(LARGE)(scope, receive, send)
+        return
+    if scope["path"] == "/unread":
+        await PlainTextResponse("no")(scope, receive, send)
+        return
     body = await Request(scope, receive).body()
     await PlainTextResponse(body)(scope, receive, send)
 
@@ -73,6 +85,64 @@ def test_a_connection_that_rests_between_requests_is_kept() -> None:
         with session.post(url, b"second", timeout=5, stream=True) as second:
             assert second.raw.connection.sock.getsockname() == address
             assert second.text == "second"
+
+
+def sent_until_cut(caller: socket.socket, most: int) -> int:
+    """How many bytes the server lets a client send."""
+    sent = 0
+    with suppress(OSError):
+        while sent < most:
+            sent += caller.send(b"y" * 65_536)
+    return sent
+
+
+def heads() -> dict[str, bytes]:
+    line = b"GET / HTTP/1.1\r\nHost: x\r\n"
+    return {
+        "too many": line + b"".join(b"x-%d: 1\r\n" % number for number in range(MAX_HEADERS)) + b"\r\n",
+        "too long": line + b"x: " + b"y" * MAX_HEAD + b"\r\n\r\n",
+        "long line": b"GET /" + b"y" * MAX_HEAD + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+    }
+
+
+@pytest.mark.parametrize("what", heads())
+def test_a_head_that_is_too_large_is_refused_with_a_word(what: str) -> None:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(heads()[what])
+        answer = b"".join(iter(lambda: caller.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert b'{"detail":"' in answer
+
+
+def test_a_head_without_end_is_not_read_on() -> None:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nx: ")
+        assert sent_until_cut(caller, 64_000_000) < 64_000_000
+
+
+def test_what_is_no_http_gets_json() -> None:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(b"nonsense\r\n\r\n")
+        answer = b"".join(iter(lambda: caller.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.endswith(b'{"detail":"Invalid HTTP request received."}')
+
+
+def test_an_answer_that_is_not_read_is_given_up() -> None:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(b"GET /large HTTP/1.1\r\nHost: x\r\n\r\n")
+        time.sleep(3 * Hasty.answer_seconds)  # longer than it may take, and nothing is read meanwhile
+        got = 0
+        with suppress(OSError):
+            while part := caller.recv(1_000_000):
+                got += len(part)
+    assert got < len(LARGE)
+
+
+def test_a_body_is_not_read_for_long_after_the_answer() -> None:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=10) as caller:
+        caller.sendall(b"POST /unread HTTP/1.1\r\nHost: x\r\nContent-Length: 400000000\r\n\r\n")
+        assert sent_until_cut(caller, 400_000_000) < 10 * LINGER_BYTES
 
 
 def test_a_logged_fault_says_what_and_where_but_not_with_which_values(caplog: pytest.LogCaptureFixture) -> None:

@@ -204,7 +204,7 @@ def test_a_stop_races_the_due_timer_and_the_lease(sender: Sender, dialer: Dialer
     def keep_leasing() -> None:
         while not over.is_set():
             before = set(answered)
-            over.wait(0.03)  # slow enough that some are stopped first
+            over.wait(0.15)  # slow enough that some are stopped first
             ids = [call["person"]["given"]["lead_id"] for call in dialer.lease(most=1, wait=0.2)]
             leased.extend((lead_id, lead_id in before) for lead_id in ids)
 

@@ -109,6 +109,28 @@ def test_results_come_in_pages_that_lead_to_each_other(hub: Hub, sender: Sender,
     assert (beyond["results"], beyond["next"]) == ([], None)
 
 
+def test_pages_that_lead_to_each_other_skip_nobody_when_leads_go(sender: Sender, dialer: Dialer) -> None:
+    sender.create(*"abcdef")
+    process(dialer, 6)
+    whole = [lead["lead_id"] for lead in sender.results()]
+    headers = {"Authorization": f"Bearer {sender.partner['token']}"}
+
+    def follow(url: str) -> tuple[dict[str, Any], list[str]]:
+        page = requests.get(url, headers=headers, timeout=30).json()
+        return page, [lead["lead_id"] for lead in page["results"]]
+
+    first = sender.responses(page_size=2).json()
+    assert sender.send("delete", {"lead_id": whole[0]}).status_code == 202
+    second, seen = follow(first["next"])
+    assert seen == whole[2:4]
+    third, seen = follow(second["next"])
+    assert (seen, third["next"], third["count"]) == (whole[4:], None, 5)
+    back, seen = follow(third["previous"])
+    assert seen == whole[2:4]
+    assert follow(back["previous"])[1] == [whole[1]]
+    assert [lead["lead_id"] for lead in sender.results(page=2, page_size=2)] == whole[3:5]
+
+
 def test_results_are_filtered_by_when_they_were_processed(hub: Hub, sender: Sender, dialer: Dialer) -> None:
     sender.create("a", "b")
     process(dialer, 2)
@@ -141,6 +163,8 @@ def test_results_are_filtered_by_when_they_were_processed(hub: Hub, sender: Send
         ("processed_after", "yesterday"),
         ("processed_before", "1e9"),
         ("lead_id", ""),
+        ("cursor", "after.1"),
+        ("cursor", "after.9999999999999999.1"),
     ],
 )
 def test_a_query_that_means_nothing_is_refused(sender: Sender, field: str, value: str) -> None:

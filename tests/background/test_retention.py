@@ -45,7 +45,7 @@ SEED = """
 
 def settings(database: str, **more: timedelta) -> Settings:
     keys = {"master_key": SecretStr(MASTER_KEY), "pepper": SecretStr(PEPPER)}
-    return Settings(DATABASE_URL=database, **keys, **more)  # type: ignore[arg-type]  # pydantic's own names
+    return Settings(DATABASE_URL=database, smtp_tls="none", **keys, **more)  # type: ignore[arg-type]  # pydantic's own names
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ SHAPE = {
 
 
 def settings(database: str) -> Settings:
-    return Settings(DATABASE_URL=database, master_key=MASTER_KEY, pepper=PEPPER)  # type: ignore[arg-type]
+    return Settings(DATABASE_URL=database, master_key=MASTER_KEY, pepper=PEPPER, smtp_tls="none")  # type: ignore[arg-type]
 
 
 async def test_every_demo_tenant_has_a_key_that_opens_its_own_api(database: str) -> None:

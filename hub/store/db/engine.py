@@ -14,8 +14,10 @@ from hub.settings import Settings
 from hub.store.db.url import connect_arguments
 
 Tx = AsyncConnection
-
-SESSION = {"server_settings": {"application_name": "hub", "jit": "off"}}
+ANSWER_SECONDS = 30.0
+# The server's keepalives: what a client that is gone without a word had locked is free again after a minute.
+KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
+SESSION = {"server_settings": {"application_name": "hub", "jit": "off", **KEEPALIVES}}
 # Behind PgBouncer each transaction may be another server's session. It refuses settings that it does not know, such as
 # `jit`, and what one session has prepared another lacks: so statements have no name and are kept nowhere.
 TRANSACTION_POOLED = {
@@ -26,9 +28,15 @@ TRANSACTION_POOLED = {
 }
 
 
-def open_engine(url: str, *, transaction_pooled: bool = False, **options: Any) -> AsyncEngine:
-    """An engine for `url`, which is read as libpq reads it. `transaction_pooled`: PgBouncer answers there."""
+def open_engine(
+    url: str, *, transaction_pooled: bool = False, answer_seconds: float | None = None, **options: Any
+) -> AsyncEngine:
+    """An engine for `url`, which is read as libpq reads it. `transaction_pooled`: PgBouncer answers there.
+
+    `answer_seconds`: how long a statement may take.
+    """
     arguments = connect_arguments(url) | (TRANSACTION_POOLED if transaction_pooled else SESSION)
+    arguments["command_timeout"] = answer_seconds
     # The URL is the driver's to read, not SQLAlchemy's: that would hand `sslmode` on as an unknown argument.
     # Without parameters, as an error's text must not quote what was written.
     return create_async_engine("postgresql+asyncpg://", connect_args=arguments, hide_parameters=True, **options)
@@ -38,12 +46,16 @@ class Database:
     """A pool of at most `size` connections to one PostgreSQL.
 
     `direct_url`: the same database past PgBouncer, which `url` then is; for what needs a session of its own (LISTEN).
+    A statement that is not answered within `answer_seconds` ends with its connection, also when the other side is gone
+    without a word.
     """
 
-    def __init__(self, url: str, size: int = 10, *, direct_url: str | None = None) -> None:
+    def __init__(
+        self, url: str, size: int = 10, *, direct_url: str | None = None, answer_seconds: float = ANSWER_SECONDS
+    ) -> None:
         self.direct_url = direct_url or url
         pool = {"pool_size": size, "max_overflow": 0, "pool_timeout": 5}
-        self.engine = open_engine(url, transaction_pooled=direct_url is not None, **pool)
+        self.engine = open_engine(url, transaction_pooled=direct_url is not None, answer_seconds=answer_seconds, **pool)
 
     @classmethod
     def of(cls, settings: Settings, size: int | None = None) -> Self:

@@ -12,6 +12,8 @@ from hub.store.db.url import connect_arguments
 log = structlog.get_logger()
 RECONNECT_SECONDS = 1.0
 FAILURES = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
+LOOK_SECONDS = 15.0
+ANSWER_SECONDS = 5.0
 
 
 class Listener:
@@ -58,7 +60,12 @@ class Listener:
             await connection.add_listener(self._channel, lambda *args: self._on_notify(str(args[3])))
             self._note(None)
             self._on_notify("")
-            await lost.wait()
+            while not lost.is_set():
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(lost.wait(), LOOK_SECONDS)
+                    break
+                # A connection whose other side is gone without a word would be listened to for ever.
+                await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
         finally:
             with suppress(*FAILURES):
                 await connection.close(timeout=1)

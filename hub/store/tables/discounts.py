@@ -10,18 +10,22 @@ from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 class Discount(Base):
     """One discount request. `repeat_hash` finds the same partner, transaction and payload again within 24 h.
 
-    `message_id` is set before the first mail is sent; `mails_sent` counts those handed over or about to be.
-    `checked_at`: when it was last compared with its workflow, because it was late.
+    `confirmed`: its workflow was started, and its sender may be told so; until then it is promised to nobody.
+    `submission_id`: the request that stored it. `message_id` is set before the first mail is sent; `mails_sent` counts
+    those handed over or about to be. `checked_at`: when it was last compared with its workflow, because it was late.
     """
 
     __tablename__ = "discount"
     __table_args__ = (
         Index("ix_discount_repeat", "partner_id", "repeat_hash"),
         Index("ix_discount_taken", "created_at", postgresql_where=text("state = 'taken'")),
+        Index("ix_discount_unconfirmed", "created_at", postgresql_where=text("NOT confirmed")),
     )
     id: Mapped[Id]
     public_id: Mapped[str] = mapped_column(unique=True)
     partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
+    submission_id: Mapped[int | None] = mapped_column(index=True)
+    confirmed: Mapped[bool] = mapped_column(server_default=text("true"))
     product_id: Mapped[int] = mapped_column(ForeignKey("product.id"))
     repeat_hash: Mapped[bytes | None]
     sandbox: Mapped[bool]

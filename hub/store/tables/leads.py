@@ -6,6 +6,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from hub.leads import Hold, LeadState, LeaseEnd, Outcome
 from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 
+PROCESSED = "processed_at IS NOT NULL AND state <> 'erased'"
+"""The rows that its sender can read the results of, as the index for that has them."""
+
 
 class Lead(Base):
     """One lead: its state, its next call, and how it may be reached.
@@ -22,7 +25,7 @@ class Lead(Base):
     __table_args__ = (
         Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),
         Index("ix_lead_due", text("coalesce(look_at, dial_at)"), postgresql_where=text("state = 'scheduled'")),
-        Index("ix_lead_results", "campaign_id", "processed_at", "id"),
+        Index("ix_lead_responses", "campaign_id", "processed_at", "id", postgresql_where=text(PROCESSED)),
         Index("ix_lead_held", "partner_id", "hold", "dial_at", postgresql_where=text("hold IS NOT NULL")),
     )
     id: Mapped[Id]

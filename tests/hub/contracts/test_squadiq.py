@@ -14,10 +14,10 @@ from hub.contracts.squadiq_bodies import (
     parse_conversion,
     parse_delete,
     parse_disable,
-    parse_query,
     parse_update,
     validate_leads,
 )
+from hub.contracts.squadiq_query import parse_query
 from hub.leads import Campaign, Created, Existing, LeadState, NewLead, Outcome, Record, Tenant
 from hub.people import Person
 
