@@ -285,5 +285,5 @@ def test_the_key_in_the_query_never_reaches_a_log_or_temporal(hub: Hub, partner:
     requests.get(f"{hub.url}/lead/add?key={partner['key']}", timeout=30)
     secret = partner["key"].split("_")[3].encode()
     logs = {path.name: path.read_bytes() for path in hub.logs.glob("*.log")}
-    assert b'"/lead/add"' in logs["api.log"]
+    assert any(b'"/lead/add"' in text for text in logs.values())
     assert not [name for name, text in logs.items() if secret in text]
