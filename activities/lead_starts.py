@@ -47,6 +47,12 @@ class LeadWorkflows:
 
     async def start(self, lead_ids: Sequence[int]) -> LeadStarts:
         """See to it that each of these leads goes on. One that can't be read holds up no other."""
+        try:
+            async with self._database.begin() as tx:
+                found = await lead_rows.load_leads(tx, lead_ids)
+            return await self.start_rows(found)
+        except Exception as error:  # noqa: BLE001 - whatever is in a row; each is tried alone then
+            log.warning("leads one by one", leads=len(lead_ids), failure=type(error).__name__)
         leads: list[LeadRow] = []
         unreadable: list[LeadStart] = []
         for lead_id in lead_ids:

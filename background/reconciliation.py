@@ -44,7 +44,7 @@ class Reconciler:
         self._lead_workflows = lead_workflows
         self._limit = AdaptiveLimit(TARGET_SECONDS, most=AT_ONCE)
         self._results = meter.create_counter(
-            "hub_reconciled", "Late rows that were compared with their workflows, by what became of them"
+            "hub_reconciled_total", "Late rows that were compared with their workflows, by what became of them"
         )
         self._late = meter.create_gauge("hub_late_rows", "Late rows that the last look found")
 

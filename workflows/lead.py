@@ -6,7 +6,7 @@ from typing import Any
 
 from temporalio import workflow
 from temporalio.common import SearchAttributeUpdate
-from temporalio.exceptions import ActivityError, ApplicationError, is_cancelled_exception
+from temporalio.exceptions import ActivityError, ApplicationError, FailureError, is_cancelled_exception
 
 with workflow.unsafe.imports_passed_through():
     from activities.intake import IntakeActivities
@@ -96,12 +96,12 @@ class LeadWorkflow:
         self._looked = True
         try:
             return await workflow.execute_local_activity_method(LeadActivities.advance, lead.lead_id, **DATABASE)
-        except ActivityError as failure:
+        except FailureError as failure:  # a local activity's own failure, not an ActivityError
             if is_cancelled_exception(failure):
                 raise
             return await self.advance_later(lead, failure)
 
-    async def advance_later(self, lead: LeadRef, failure: ActivityError) -> LeadStep:
+    async def advance_later(self, lead: LeadRef, failure: FailureError) -> LeadStep:
         """The step that has failed is tried with growing waits, until it succeeds or somebody has changed the lead."""
         why = f"cannot be judged: {reason(failure)}"
         workflow.set_current_details(f"**waiting** {why}")
@@ -129,7 +129,7 @@ class LeadWorkflow:
             workflow.upsert_search_attributes(attributes)
 
 
-def reason(failure: ActivityError) -> str:
+def reason(failure: FailureError) -> str:
     """The kind of failure and where it arose, as activities report it."""
-    cause = failure.cause
+    cause = failure.cause if isinstance(failure, ActivityError) else failure
     return cause.message if isinstance(cause, ApplicationError) else type(cause).__name__

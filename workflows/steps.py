@@ -6,7 +6,7 @@ from typing import Any, TypedDict
 
 from temporalio import workflow
 from temporalio.common import RetryPolicy
-from temporalio.exceptions import ActivityError, is_cancelled_exception
+from temporalio.exceptions import FailureError, is_cancelled_exception
 
 
 class StepPolicy(TypedDict):
@@ -62,7 +62,7 @@ async def database_step(activity: Callable[..., Any], *args: Any) -> Any:
     """A database step by DATABASE, then by DATABASE_LATER. Raises ActivityError only for a failure that is final."""
     try:
         return await workflow.execute_local_activity_method(activity, args=args, **DATABASE)
-    except ActivityError as error:
+    except FailureError as error:  # a local activity's own failure, not an ActivityError
         if is_cancelled_exception(error):
             raise
         return await workflow.execute_activity_method(activity, args=args, **DATABASE_LATER)

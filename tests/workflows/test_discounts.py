@@ -196,6 +196,23 @@ def test_a_workflow_whose_request_was_never_committed_ends_by_itself(shop: Shop)
     assert asyncio.run(run()).startswith("never stored")
 
 
+def test_a_request_whose_workflow_was_terminated_is_fulfilled_all_the_same(shop: Shop) -> None:
+    shop.outside.postman.on_recipient.append("451 4.7.1 later")
+    request = shop.ask("terminated@example.com")
+    eventually(lambda: not shop.outside.postman.on_recipient)
+    ids = "SELECT concat_ws('-', 'discount', discount.id, workflow_token, deployment.id) FROM discount, deployment"
+    [(workflow_id,)] = shop.hub.query(f"{ids} WHERE public_id = $1", request)
+
+    async def terminate() -> None:
+        client = await Client.connect(shop.hub.temporal)
+        await client.get_workflow_handle(workflow_id).terminate("by the test")
+
+    asyncio.run(terminate())
+    eventually(lambda: shop.state(request)[0] == "sent", 90)
+    assert len(shop.outside.postman.to("terminated@example.com")) == 1
+    assert shop.code(request) in shop.outside.leanpub.coupons["foobar"]
+
+
 def test_an_idempotency_key_gives_the_first_answer_again(shop: Shop) -> None:
     answers = [shop.send("key@example.com", headers={"Idempotency-Key": "k"}).content for _ in range(2)]
     assert answers[0] == answers[1]
