@@ -14,7 +14,7 @@ from api.routes import dialer, health
 from api.services import close_services, open_services
 from hub.contracts import registry
 from hub.logs import configure
-from hub.settings import Settings
+from hub.settings import Settings, load_settings
 
 OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
@@ -29,7 +29,7 @@ def create_app() -> FastAPI:
         title="Integration Hub",
         version="0.1.0",
         description=ABOUT,
-        lifespan=_lifespan(Settings()),
+        lifespan=_lifespan(load_settings()),
         redirect_slashes=False,
     )
     for router in (*_partner_routers(), *OWN_ROUTERS):

@@ -4,6 +4,8 @@ Neither database nor Temporal has to be there by then: until they are, requests 
 """
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -14,10 +16,11 @@ from temporalio.client import Client
 
 from api.agents.login import LoginCheck
 from api.long_polls import CallNotifier
-from hub.errors import DatabaseUnavailable
+from hub.errors import DatabaseUnavailable, Misconfigured
 from hub.keys import networks
 from hub.seal import Vault
 from hub.settings import Settings
+from hub.store import canary
 from hub.store.db.engine import Database
 from hub.store.keys import KeyHolder
 from hub.store.tenants import deployment_id
@@ -56,14 +59,22 @@ class Services:
         return WorkflowStarter(self.temporal, self.ids)
 
     async def load_ids(self) -> None:
-        """Read what workflow ids are made of, however long the database is away."""
+        """Read what workflow ids are made of, however long the database is away.
+
+        With another database's keys the process ends, as it would have at its start.
+        """
         while self.ids is None:
             try:
                 async with self.database.begin() as tx:
+                    await canary.check(tx, self.vault)
                     self.ids = WorkflowIds(await deployment_id(tx))
             except DatabaseUnavailable as error:
                 log.warning("database", failure=error.failure)
                 await asyncio.sleep(LOOK_SECONDS)
+            except Misconfigured as error:
+                log.critical("misconfigured", reason=str(error))
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
 
 async def open_services(settings: Settings) -> Services:
