@@ -15,6 +15,7 @@ from fastapi import Request
 from temporalio.client import Client
 
 from api.agents.login import LoginCheck
+from api.key_use import KeyUse
 from api.long_polls import CallNotifier
 from hub.errors import DatabaseUnavailable, Misconfigured
 from hub.keys import networks
@@ -40,6 +41,7 @@ class Services:
     vault: Vault
     temporal: Client
     call_notifier: CallNotifier
+    key_use: KeyUse
     proxies: tuple[IPv4Network | IPv6Network, ...]
     ids: WorkflowIds | None = None
     loading: asyncio.Task[None] | None = None
@@ -85,6 +87,7 @@ async def open_services(settings: Settings) -> Services:
         vault=settings.vault(),
         temporal=await vocabulary.connect(lazy=True),
         call_notifier=CallNotifier(database.direct_url),
+        key_use=KeyUse(database),
         proxies=networks(settings.trusted_proxies),
     )
     services.call_notifier.start()
@@ -99,6 +102,7 @@ async def close_services(services: Services) -> None:
         with suppress(asyncio.CancelledError):
             await services.loading
     await services.call_notifier.stop()
+    await services.key_use.close()
     await services.database.close()
 
 
