@@ -10,13 +10,13 @@ from fastapi_offline import FastAPIOffline
 from api import errors
 from api.agents import dashboard
 from api.observe import Observe, TrailingSlash
-from api.routes import dialer, health
+from api.routes import dialer, health, operators
 from api.services import close_services, open_services
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
 
-OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
+OWN_ROUTERS = (dashboard.router, dialer.router, operators.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""

@@ -108,7 +108,7 @@ async def _schedule(tx: Tx, hub: Services, partner_id: int, value: Any) -> ApiRe
     stored = await discounts.store(tx, hub.vault, partner_id, parsed, value)
     if stored.fresh:
         await hub.starter.start_discount(DiscountRef(stored.id, partner_id), stored.token)
-    return ApiResponse(200, leanpub.acknowledged(stored.public_id))
+    return ApiResponse(200, leanpub.acknowledged(stored.public_id), discount_id=stored.id)
 
 
 def _refused(request: Request, refusal: RequestRefusal) -> JSONResponse:

@@ -28,11 +28,11 @@ def upgrade() -> None:
         "erased_number",
         sa.Column("call_id", sa.BigInteger(), nullable=False),
         sa.Column("phone_hash", sa.LargeBinary(), nullable=False),
-        sa.Column("until", MOMENT, nullable=False),
+        sa.Column("created_at", MOMENT, server_default=NOW, nullable=False),
         sa.ForeignKeyConstraint(["call_id"], ["call.id"], name=op.f("fk_erased_number_call_id")),
         sa.PrimaryKeyConstraint("call_id", name=op.f("pk_erased_number")),
     )
-    op.create_index("ix_erased_number_until", "erased_number", ["until"])
+    op.create_index("ix_erased_number_created_at", "erased_number", ["created_at"])
     op.add_column("submission", sa.Column("known_lead_ids", postgresql.ARRAY(sa.BigInteger())))
     op.add_column("submission", sa.Column("discount_id", sa.BigInteger()))
     op.create_index(
