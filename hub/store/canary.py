@@ -47,6 +47,15 @@ async def check(tx: Tx, vault: Vault) -> None:
         raise _wrong_pepper()
 
 
+_RESEAL = text("UPDATE canary SET sealed = :sealed")
+
+
+async def reseal(tx: Tx, vault: Vault) -> None:
+    """Seal the row under the current master key, so that older ones may go. Raises SealError."""
+    row = (await tx.execute(_READ)).one()
+    await tx.execute(_RESEAL, {"sealed": vault.reseal_secret(row.sealed, row=ROW, column=COLUMN)})
+
+
 async def check_database(settings: Settings) -> None:
     """As `check`, by a connection of its own. Raises DatabaseUnavailable too."""
     database = Database.of(settings, 1)
