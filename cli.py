@@ -8,6 +8,8 @@ from typing import Any
 
 import typer
 
+from hub.errors import EXIT_MISCONFIGURED, Misconfigured
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -30,14 +32,16 @@ PARTS: Mapping[str, Part] = {
     "worker": Part("commands.worker", "worker", "Work on Temporal's queues."),
     "migrate": Part("commands.migrate", "migrate", "Bring the database to this version's tables."),
     "partner": Part("commands.partner", "app", "Tenants: create, disable, enable, set, list."),
-    "key": Part("commands.key", "app", "API keys: create, rotate, revoke, list."),
+    "key": Part("commands.key", "app", "API keys: create, rotate, revoke, list; master keys: rewrap."),
     "endpoint": Part("commands.endpoint", "app", "Webhook receivers: create, rotate, enable, delete, list."),
     "campaign": Part("commands.campaign", "app", "How leads are called: create, set, list."),
     "agent": Part("commands.agent", "app", "Margav's agents: create, set, disable, enable, list."),
     "origin": Part("commands.origin", "app", "Leanpub's origins: create, delete, list."),
     "product": Part("commands.product", "app", "Leanpub's products: create, set, list."),
     "dialer": Part("commands.dialer", "app", "Dialers: create, set, list."),
-    "erasure": Part("commands.erasure", "app", "Erased leads: export them, and erase them again in a restored backup."),
+    "lead": Part("commands.lead", "app", "Leads: erase."),
+    "discount": Part("commands.discount", "app", "Discount requests: erase."),
+    "erasure": Part("commands.erasure", "app", "What was erased: export it, and erase it again in a restored backup."),
     "suppression": Part("commands.suppression", "app", "Do-not-call lists: add, import, export, remove."),
     "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
     "email": Part("commands.email", "app", "Look at the mails that go out."),
@@ -64,8 +68,12 @@ def build(words: Sequence[str]) -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command line."""
-    build(sys.argv[1:])(prog_name="hub")
+    """Run the command line. Unusable settings end it with 78, EX_CONFIG of sysexits.h."""
+    try:
+        build(sys.argv[1:])(prog_name="hub")
+    except Misconfigured as error:
+        typer.echo(error, err=True)
+        sys.exit(EXIT_MISCONFIGURED)
 
 
 def _summary() -> None:

@@ -28,7 +28,8 @@ from hub.dialing import decision
 from hub.egress import Egress
 from hub.logs import configure
 from hub.seal import Vault
-from hub.settings import Settings
+from hub.settings import Settings, load_settings
+from hub.store import canary
 from hub.store.db.engine import Database
 from hub.store.db.outbox import Kind
 from hub.store.tenants import deployment_id
@@ -85,9 +86,11 @@ class Shared:
 
     @classmethod
     async def of(cls, settings: Settings, client: Client, database: Database) -> Self:
+        vault = settings.vault()
         async with database.begin() as tx:
+            await canary.check(tx, vault)
             ids = WorkflowIds(await deployment_id(tx))
-        vault, starter = settings.vault(), WorkflowStarter(client, ids)
+        starter = WorkflowStarter(client, ids)
         limit = AdaptiveLimit(STARTS_TARGET_SECONDS, most=STARTS_AT_ONCE)
         workflows = LeadWorkflows(starter, database, vault, limit, always_open=settings.always_open)
         return cls(settings, client, database, vault, ids, starter, workflows)
@@ -213,14 +216,18 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 async def main(roles: Collection[Role], metrics: str | None = None) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is under way. `metrics`: `host:port` for Prometheus."""
+    """Work until SIGTERM or SIGINT, then finish what is under way. `metrics`: `host:port` for Prometheus.
+
+    Raises Misconfigured.
+    """
     configure()
+    settings = load_settings()
     telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics)) if metrics else TelemetryConfig()
     client = await vocabulary.connect(Runtime(telemetry=telemetry))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(roles, Settings(), client):
+    async with running(roles, settings, client):
         log.info("working", roles=sorted(roles))
         await stop.wait()
     log.info("stopped", roles=sorted(roles))

@@ -3,6 +3,8 @@
 Failures reach Temporal as sentences written here: never an address, never a server's text.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.message import EmailMessage
@@ -20,7 +22,7 @@ from hub.mail import CouponMail, Mailbox, build_message, redeem_link, render
 from hub.seal import Vault
 from hub.store import fulfilment
 from hub.store.db.engine import Database
-from hub.store.fulfilment import LoadedDiscount
+from hub.store.fulfilment import DiscountErased, LoadedDiscount
 from hub.temporal.vocabulary import DiscountRef
 
 COUPON_DEADLINE: Final = timedelta(days=1)
@@ -95,8 +97,9 @@ class DiscountActivities:
         """Hand the mail to the server; returns the server's status code."""
         discount = await self._load(discount_id)
         _require_ready(discount)
-        async with self._database.begin() as tx:
-            before = await fulfilment.claim_mail(tx, discount_id)
+        with _final_when_erased():
+            async with self._database.begin() as tx:
+                before = await fulfilment.claim_mail(tx, discount_id)
         if before is MailState.SENT:
             return "sent before"
         if before is MailState.DOUBTFUL:
@@ -131,14 +134,24 @@ class DiscountActivities:
 
     @activity.defn
     async def fail(self, discount_id: int, reason: str, told: str = OPERATORS_REASON) -> None:
-        """Fail the request, with an event that gives its partner the reason `told`."""
-        discount = await self._load(discount_id)
-        async with self._database.begin() as tx:
-            await fulfilment.fail(tx, self._vault, discount, reason, told)
+        """Fail the request, with an event that gives its partner the reason `told`. An erased one has ended by that."""
+        with suppress(DiscountErased):
+            async with self._database.begin() as tx:
+                discount = await fulfilment.load(tx, self._vault, discount_id)
+                await fulfilment.fail(tx, self._vault, discount, reason, told)
 
     async def _load(self, discount_id: int) -> LoadedDiscount:
-        async with self._database.begin() as tx:
-            return await fulfilment.load(tx, self._vault, discount_id)
+        with _final_when_erased():
+            async with self._database.begin() as tx:
+                return await fulfilment.load(tx, self._vault, discount_id)
+
+
+@contextmanager
+def _final_when_erased() -> Iterator[None]:
+    try:
+        yield
+    except DiscountErased as error:
+        raise _final(error.message) from None
 
 
 def _final(reason: str, *, told: str | None = None) -> ApplicationError:

@@ -12,13 +12,13 @@ from api.agents import dashboard
 from api.cpu import tune_garbage_collection
 from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
-from api.routes import dialer, health
+from api.routes import dialer, health, operators
 from api.services import close_services, open_services
 from hub.contracts import registry
 from hub.logs import configure
-from hub.settings import Settings
+from hub.settings import Settings, load_settings
 
-OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
+OWN_ROUTERS = (dashboard.router, dialer.router, operators.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
@@ -27,7 +27,7 @@ Each partner API answers exactly as its owner documented it. `Idempotency-Key` w
 def create_app() -> FastAPI:
     """Settings come from the environment; nothing is connected before the server starts it."""
     configure()
-    settings = Settings()
+    settings = load_settings()
     app = FastAPIOffline(
         title="Integration Hub",
         version="0.1.0",

@@ -34,6 +34,7 @@ async def authenticate(
     if holder.disabled:
         raise Forbidden("This account is disabled. Please contact support.")
     request.state.caller = holder.key_id
+    services.key_use.note(holder.key_id)
     return holder
 
 

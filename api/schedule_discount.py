@@ -91,5 +91,5 @@ async def _confirm(tx: Tx, hub: Services, source: Source, stored: StoredDiscount
     if not await discounts.confirm(tx, stored.id):
         await submissions.discard(tx, source.submission_id)
         return None
-    answer = ApiResponse(HTTPStatus.OK, leanpub.acknowledged(stored.public_id))
+    answer = ApiResponse(HTTPStatus.OK, leanpub.acknowledged(stored.public_id), discount_id=stored.id)
     return await submissions.store_response(tx, hub.vault, submission, answer, lead_id=None, erasable=False)

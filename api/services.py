@@ -4,6 +4,8 @@ Neither database nor Temporal has to be there by then: until they are, requests 
 """
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -13,12 +15,14 @@ from fastapi import Request
 from temporalio.client import Client
 
 from api.agents.login import LoginCheck
+from api.key_use import KeyUse
 from api.long_polls import CallNotifier
 from api.partner_turns import PartnerTurns
-from hub.errors import DatabaseUnavailable
+from hub.errors import DatabaseUnavailable, Misconfigured
 from hub.keys import networks
 from hub.seal import Vault
 from hub.settings import Settings
+from hub.store import canary
 from hub.store.db.engine import Database
 from hub.store.keys import KeyHolder
 from hub.store.tenants import deployment_id
@@ -39,6 +43,7 @@ class Services:
     temporal: Client
     call_notifier: CallNotifier
     turns: PartnerTurns
+    key_use: KeyUse
     proxies: tuple[IPv4Network | IPv6Network, ...]
     ids: WorkflowIds | None = None
     loading: asyncio.Task[None] | None = None
@@ -58,14 +63,22 @@ class Services:
         return WorkflowStarter(self.temporal, self.ids)
 
     async def load_ids(self) -> None:
-        """Read what workflow ids are made of, however long the database is away."""
+        """Read what workflow ids are made of, however long the database is away.
+
+        With another database's keys the process ends, as it would have at its start.
+        """
         while self.ids is None:
             try:
                 async with self.database.begin() as tx:
+                    await canary.check(tx, self.vault)
                     self.ids = WorkflowIds(await deployment_id(tx))
             except DatabaseUnavailable as error:
                 log.warning("database", failure=error.failure)
                 await asyncio.sleep(LOOK_SECONDS)
+            except Misconfigured as error:
+                log.critical("misconfigured", reason=str(error))
+                os.kill(os.getpid(), signal.SIGTERM)
+                return
 
 
 async def open_services(settings: Settings) -> Services:
@@ -77,6 +90,7 @@ async def open_services(settings: Settings) -> Services:
         temporal=await vocabulary.connect(lazy=True),
         call_notifier=CallNotifier(database.direct_url),
         turns=PartnerTurns(database, settings.database_pool),
+        key_use=KeyUse(database),
         proxies=networks(settings.trusted_proxies),
     )
     services.call_notifier.start()
@@ -91,6 +105,7 @@ async def close_services(services: Services) -> None:
         with suppress(asyncio.CancelledError):
             await services.loading
     await services.call_notifier.stop()
+    await services.key_use.close()
     await services.database.close()
 
 

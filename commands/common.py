@@ -2,23 +2,22 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError
+from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError, Misconfigured
 from hub.seal import SealError
-from hub.settings import Settings
-from hub.store import admin
+from hub.settings import InvalidSettings, Settings, load_settings
+from hub.store import admin, canary
 from hub.store.db.engine import Database, Tx
 from hub.store.tables import Base
 
@@ -60,40 +59,62 @@ def note(message: str) -> None:
 
 def find_settings(data: Path) -> Settings:
     """Of the environment (DATABASE_URL), else of the `hub dev` that runs in `data`. Exits when there is neither."""
-    with suppress(ValidationError):
-        return Settings()
+    try:
+        return load_settings()
+    except InvalidSettings as error:
+        if not error.missing:
+            raise fail(str(error)) from None
+        problems = str(error)
     try:
         dev = json.loads((data / "dev.json").read_text())
         secrets = json.loads((data / "secrets.json").read_text())
     except (OSError, ValueError):
         raise fail(
-            f"No hub found: nothing runs in {data} (start `hub dev`, or name its --data directory), and DATABASE_URL,"
-            " HUB_MASTER_KEY and HUB_PEPPER are not all set."
+            f"No hub found: nothing runs in {data} (start `hub dev`, or name its --data directory), and of the"
+            f" environment's settings:\n{problems}"
         ) from None
     found = {"master_key": secrets["master_key"], "pepper": secrets["pepper"], "env": "development"}
-    return Settings(DATABASE_URL=dev["database_url"], **found)
+    try:
+        return load_settings(DATABASE_URL=dev["database_url"], **found)
+    except InvalidSettings as error:
+        raise fail(str(error)) from None
 
 
 def run(data: Path, work: Work) -> Any:
     """Do `work` in one transaction and return what it returns. Exits with what is wrong, and nothing is half done."""
     settings = find_settings(data)
+    return run_to_end(_in_transaction(settings, work))
+
+
+def run_to_end(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run what works on the database, and return what it returns. Exits with what is wrong."""
     try:
-        return asyncio.run(_in_transaction(settings, work))
+        return asyncio.run(work)
     except ConstraintViolated as error:
         raise fail(_violation(error)) from None
     except DatabaseUnavailable as error:
         raise fail(f"The database does not answer as it should ({error.failure}).") from None
     except HubError as error:
         raise fail(f"{parameter(error.field)}: {error.reason}" if error.field else error.message) from None
+    except Misconfigured as error:
+        raise fail(str(error)) from None
     except SealError as error:
         raise fail(f"HUB_MASTER_KEY or HUB_PEPPER: {error}.") from None
 
 
 async def _in_transaction(settings: Settings, work: Work) -> Any:
+    async with opened(settings) as database, database.begin() as tx:
+        return await work(tx, settings)
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Database]:
+    """The settings' database, whose keys these settings have. Raises Misconfigured, DatabaseUnavailable."""
     database = Database.of(settings, 1)
     try:
         async with database.begin() as tx:
-            return await work(tx, settings)
+            await canary.check(tx, settings.vault())
+        yield database
     finally:
         await database.close()
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from infra import postgres
-from infra.data_directory import AlreadyRunning, DataDirectory, write_private
+from infra.data_directory import AlreadyRunning, DataDirectory, NotADataDirectory, write_private
 from infra.ports import PortTaken
 from infra.postgres import PostgresUnavailable
 from infra.processes import OTHER_PORTS, AddressInUse, ServiceFailed, wait_until_ended
@@ -40,11 +40,18 @@ def dev(
 ) -> None:
     """Run everything: database, Temporal, API, workers, mail catcher, demo dialer and tenants. Ctrl-C stops it."""
     console = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH)
-    directory = DataDirectory.at(data)
     try:
+        directory = DataDirectory.at(data)
         with directory.locked():
             _run(directory, Options(port, api_workers, lead_processes, demo_dialer), console)
-    except (AlreadyRunning, PortTaken, PostgresUnavailable, ServiceFailed, TemporalUnavailable) as problem:
+    except (
+        AlreadyRunning,
+        NotADataDirectory,
+        PortTaken,
+        PostgresUnavailable,
+        ServiceFailed,
+        TemporalUnavailable,
+    ) as problem:
         console.print(str(problem), style="red", markup=False, soft_wrap=True)
         raise typer.Exit(1) from None
 
@@ -55,7 +62,11 @@ def down(data: Data = Path(".hub")) -> None:
     if not data.is_dir():
         console.print(f"Nothing has run in {data}.")
         return
-    directory = DataDirectory.at(data)
+    try:
+        directory = DataDirectory.at(data)
+    except NotADataDirectory:
+        console.print(f"Nothing has run in {data}.")
+        return
     pid = directory.running_pid()
     if pid is not None:
         console.print(f"Stopping hub dev (process {pid})")

@@ -13,9 +13,15 @@ from hub.mail.rendering import DEFAULT_LANGUAGE, DEFAULT_PRODUCT
 
 app = typer.Typer(no_args_is_help=True)
 
+
+def _folder(path: Path | None) -> Path | None:
+    if path is not None and not path.is_dir():
+        raise typer.BadParameter("is not a folder.")  # without the path: no setting's value is ever shown
+    return path
+
+
 Templates = Annotated[
-    Path | None,
-    typer.Option(envvar="HUB_MAIL_TEMPLATES", exists=True, file_okay=False, help="A folder of your own words."),
+    Path | None, typer.Option(envvar="HUB_MAIL_TEMPLATES", callback=_folder, help="A folder of your own words.")
 ]
 
 

@@ -1,18 +1,22 @@
-"""`hub key`: API keys of partners, dialers and administrators."""
+"""`hub key`: API keys of partners, dialers and administrators; and the master keys of HUB_MASTER_KEY."""
 
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, list_all, pepper, run, show
+from commands.common import DATA, Data, Json, fail, find_settings, list_all, opened, pepper, run, run_to_end, show
 from hub.keys import Kind
+from hub.seal import Vault
 from hub.settings import Settings
 from hub.store import admin, keys
+from hub.store import rewrap as rewrapping
 from hub.store.db.engine import Tx
 from hub.store.tables import ApiKey
 
 app = typer.Typer(no_args_is_help=True)
+PROGRESS_SECONDS = 1.0
 KeyId = Annotated[str, typer.Argument(help="The key's public part: what follows hub_partner_.")]
 
 
@@ -76,6 +80,53 @@ def revoke(key_id: KeyId, data: Data = DATA, *, as_json: Json = False) -> None:
         return {"id": key_id, "revoked": True}
 
     show(run(data, work), as_json=as_json)
+
+
+@app.command()
+def rewrap(
+    batch: Annotated[int, typer.Option(min=1, max=10_000, help="Rows per transaction.")] = 500,
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Move all that older master keys hold to the first in HUB_MASTER_KEY, so that the others can be dropped.
+
+    Can be interrupted: run again it goes on. Fails, and says how many, when something is left that can't be moved.
+    """
+    settings = find_settings(data)
+    vault = settings.vault()
+    result: dict[str, Any] = run_to_end(_rewrap(settings, vault, batch))
+    show(result, as_json=as_json)
+    for fingerprint, number in result["left"].items():
+        opened = fingerprint in vault.fingerprints
+        why = "is damaged" if opened else "needs that key in HUB_MASTER_KEY too, after the current one"
+        _tell(f"{number} left under master key {fingerprint}: what is there {why}.")
+    if result["left"]:
+        raise typer.Exit(1)
+    _tell(f"All is under master key {result['current']}. HUB_MASTER_KEY needs no other any more.")
+
+
+async def _rewrap(settings: Settings, vault: Vault, batch: int) -> dict[str, Any]:
+    """The current key, how much was moved to it, and how much is left under which other."""
+    current, moved, told = vault.fingerprints[0], 0, 0.0
+    async with opened(settings) as database:
+        held = await rewrapping.count(database, batch)
+        total = held.total() - held[current]
+        _tell(f"{total} of {held.total()} values are under other master keys than {current}.")
+        async for number in rewrapping.rewrap(database, vault, batch):
+            moved += number
+            if number and monotonic() - told >= PROGRESS_SECONDS:
+                told = monotonic()
+                _tell(f"{moved} of {total} moved")
+        _tell(f"{moved} of {total} moved")
+        left = {name: number for name, number in (await rewrapping.count(database, batch)).items() if name != current}
+        if not left:
+            await rewrapping.release(database, vault)
+    return {"current": current, "moved": moved, "left": left}
+
+
+def _tell(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 @app.command("list")

@@ -6,7 +6,8 @@ import typer
 
 from commands.common import fail
 from hub.errors import DatabaseUnavailable
-from hub.settings import Settings
+from hub.settings import load_settings
+from hub.store import canary
 from hub.store.db.engine import translated_failures
 from infra.migrations import upgrade
 from infra.search_attributes import NotRegistered, register_here
@@ -23,10 +24,11 @@ def migrate() -> None:
 
 
 def _database() -> str:
-    settings = Settings()
+    settings = load_settings()
     try:
         with translated_failures():
             upgrade(settings.database_direct_url or settings.database_url)
+        asyncio.run(canary.check_database(settings))
     except DatabaseUnavailable as error:
         return f"The database does not answer as it should ({error.failure})."
     typer.echo("The database is up to date.")

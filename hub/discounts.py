@@ -13,11 +13,12 @@ MOST_MAILS: Final = 2
 
 
 class DiscountState(StrEnum):
-    """The state of a request: TAKEN is accepted and under way, SENT and FAILED are final."""
+    """The state of a request: TAKEN is accepted and under way; SENT, FAILED and ERASED are final."""
 
     TAKEN = "taken"
     SENT = "sent"
     FAILED = "failed"
+    ERASED = "erased"
 
 
 class CouponState(StrEnum):

@@ -16,7 +16,9 @@ HubError
 """
 
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
+
+EXIT_MISCONFIGURED: Final = 78  # EX_CONFIG of sysexits.h
 
 
 class HubError(Exception):
@@ -41,6 +43,13 @@ class HubError(Exception):
     def facts(self) -> dict[str, Any]:
         """What the answer's body says besides the message."""
         return {}
+
+
+class Misconfigured(Exception):
+    """The hub can't run with its settings. The text names environment variables and never holds a value of theirs.
+
+    No HubError: it ends a process or a command, and is never an answer.
+    """
 
 
 class Invalid(HubError):

@@ -168,8 +168,9 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class ApiResponse:
-    """What the client gets: HTTP status and the JSON body. `lead_id`: the one lead that the request was about.
+    """What the client gets: HTTP status and the JSON body.
 
+    `lead_id`: the one lead, `discount_id`: the discount that it was about, whose erasure erases this too.
     `rejected`: nothing of the request is kept, and a repeat of it is tried anew.
     """
 
@@ -177,6 +178,7 @@ class ApiResponse:
     body: Any
     lead_id: int | None = None
     rejected: bool = False
+    discount_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,11 @@ class SealError(Exception):
     """Sealed data can't be opened (wrong key, row or column; damaged), or a key in the settings is invalid."""
 
 
+def fingerprint(stored: bytes) -> str:
+    """The fingerprint, 16 hex digits, of the master key under which a wrapped key or a sealed secret is."""
+    return stored[1 : 1 + _ID_BYTES].hex()
+
+
 def load_master_keys(text: str) -> tuple[bytes, ...]:
     """Read the setting `[LABEL:]BASE64[,...]`: the first key is current, the others still unwrap.
 
@@ -90,6 +95,11 @@ class Vault:
         self._pepper = pepper
         self._index_keys: dict[str, bytes] = {}
 
+    @property
+    def fingerprints(self) -> tuple[str, ...]:
+        """Of the master keys, the current one's first: 16 hex digits each, which tell nothing of the key."""
+        return tuple(master_id.hex() for master_id in self._masters)
+
     def new_key(self) -> tuple[DataKey, bytes]:
         """A new data key, and its wrapped form (69 bytes), the only one to be stored."""
         key = os.urandom(_KEY_BYTES)
@@ -107,6 +117,12 @@ class Vault:
     def seal_secret(self, secret: bytes, *, row: str, column: str) -> bytes:
         """Seal a secret that is not personal data (of an endpoint, a dialer) under the current master key."""
         return _FORMAT + self._current.id + _encrypt(self._current.secrets, secret, _place(row, column))
+
+    def reseal_secret(self, sealed: bytes, *, row: str, column: str) -> bytes:
+        """The same secret under the current master key; the input itself when it already is. Raises SealError."""
+        secret = self.open_secret(sealed, row=row, column=column)
+        current = sealed[1 : 1 + _ID_BYTES] == self._current.id
+        return sealed if current else self.seal_secret(secret, row=row, column=column)
 
     def open_secret(self, sealed: bytes, *, row: str, column: str) -> bytes:
         """The secret. Raises SealError as `unwrap` and `DataKey.open` do."""

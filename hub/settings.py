@@ -1,16 +1,29 @@
 """All settings, read from the environment (`HUB_...`; the database also as `DATABASE_URL`) when a process starts."""
 
+import os
+import re
+from collections.abc import Iterator
 from datetime import timedelta
+from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal, Self
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from hub.egress_rules import EgressRules
+from hub.errors import Misconfigured
 from hub.keys import networks
-from hub.seal import Vault, load_master_keys
+from hub.seal import SealError, Vault, load_master_keys
+
+PREFIX: Final = "HUB_"
+_SCHEMES: Final = ("postgresql", "postgres", "postgresql+asyncpg")
+_HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.%]*\]|[^:\[\]]*)(:[0-9]{0,5})?")
+_MIN_PEPPER_BYTES: Final = 16
+_PORT: Final = Field(ge=1, le=65_535)
 
 SHORTEST_TOKEN: Final = 16
 
@@ -32,7 +45,11 @@ Age = Annotated[timedelta, Field(ge=timedelta(days=1), le=timedelta(days=36_500)
 
 
 class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix="HUB_", extra="ignore", env_ignore_empty=True, frozen=True)
+    """Read by `load_settings`. A validator's text must name the fault and never quote the value."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, extra="ignore", env_ignore_empty=True, frozen=True, hide_input_in_errors=True
+    )
 
     env: Environment = Environment.PRODUCTION
     database_url: str = Field(validation_alias=AliasChoices("DATABASE_URL", "HUB_DATABASE_URL"))
@@ -56,11 +73,11 @@ class Settings(BaseSettings):
     keep_events: Age = timedelta(days=90)
     keep_attempts: Age = timedelta(days=30)
 
-    egress_ports: Annotated[list[int], NoDecode] = [443, 8443]
+    egress_ports: Annotated[list[Annotated[int, _PORT]], NoDecode] = [443, 8443]
     egress_cidrs: Annotated[list[str], NoDecode] = []
 
     smtp_host: str = "127.0.0.1"
-    smtp_port: int = Field(25, ge=1, le=65_535)
+    smtp_port: Annotated[int, _PORT] = 25
     smtp_tls: Literal["none", "starttls", "tls"] | None = None
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
@@ -88,13 +105,71 @@ class Settings(BaseSettings):
             raise ValueError(f"HUB_OPERATOR_TOKEN: must have at least {SHORTEST_TOKEN} characters.")
         return self
 
+    @field_validator("database_url", "database_direct_url")
+    @classmethod
+    def _database(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        scheme, separator, rest = value.partition("://")
+        hosts = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")
+        if scheme not in _SCHEMES or not separator or not all(_HOST.fullmatch(host) for host in hosts):
+            raise ValueError(
+                "is not of the form postgresql://USER:PASSWORD@HOST:PORT/DATABASE (percent-encode special characters)"
+            )
+        return value
+
+    @field_validator("public_url", "leanpub_url")
+    @classmethod
+    def _http(cls, value: str) -> str:
+        try:
+            parts = urlsplit(value)
+            valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            valid = False
+        if not valid:
+            raise ValueError("is not an http or https URL")
+        return value
+
+    @field_validator("master_key")
+    @classmethod
+    def _master_keys(cls, value: SecretStr) -> SecretStr:
+        try:
+            load_master_keys(value.get_secret_value())
+        except SealError as error:  # which names positions only
+            raise ValueError(str(error)) from None
+        return value
+
+    @field_validator("pepper")
+    @classmethod
+    def _pepper(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value().encode()) < _MIN_PEPPER_BYTES:
+            raise ValueError(f"has fewer than {_MIN_PEPPER_BYTES} bytes")
+        return value
+
+    @field_validator("trusted_proxies", "egress_cidrs")
+    @classmethod
+    def _networks(cls, value: list[str]) -> list[str]:
+        for number, text in enumerate(value, 1):
+            try:
+                networks([text])
+            except ValueError:
+                raise ValueError(f"entry {number} is neither an address nor a CIDR") from None
+        return value
+
+    @field_validator("mail_from", "mail_reply_to", "sandbox_mail")
+    @classmethod
+    def _mailbox(cls, value: str | None) -> str | None:
+        if value and "@" not in parseaddr(value)[1]:
+            raise ValueError("is not a mailbox: ADDRESS, or NAME <ADDRESS>")
+        return value
+
     def vault(self) -> Vault:
-        """The vault over the settings' keys. Raises SealError when they are unusable."""
+        """The vault over the settings' keys."""
         keys = load_master_keys(self.master_key.get_secret_value())
         return Vault(keys, self.pepper.get_secret_value().encode())
 
     def egress_rules(self) -> EgressRules:
-        """Where webhooks may go. Raises ValueError for an invalid CIDR."""
+        """Where webhooks may go."""
         return EgressRules(self.development, frozenset(self.egress_ports), networks(self.egress_cidrs))
 
     @property
@@ -105,3 +180,74 @@ class Settings(BaseSettings):
     @property
     def development(self) -> bool:
         return self.env is Environment.DEVELOPMENT
+
+
+class InvalidSettings(Misconfigured):
+    """`problems`: one sentence per environment variable, beginning with its name, without its value.
+
+    `missing`: the variables that are needed and not set.
+    """
+
+    def __init__(self, problems: tuple[str, ...], missing: frozenset[str] = frozenset()) -> None:
+        super().__init__("\n".join(problems))
+        self.problems, self.missing = problems, missing
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of the environment, with those `given` in their place. Raises InvalidSettings.
+
+    Everything that starts reads them here: pydantic's own errors would print values.
+    """
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+        missing = frozenset(_variable(each) for each in details if each["type"] == "missing")
+        raise InvalidSettings(tuple(dict.fromkeys(map(_problem, details))), missing) from None
+    except SettingsError as error:
+        # Of a value that is no JSON where one is needed: the text names the field, its cause quotes the value.
+        named = [name for field in Settings.model_fields for name in _names(field) if f'"{field}"' in str(error)]
+        raise InvalidSettings((f"{named[0] if named else 'A HUB_ variable'}: is malformed.",)) from None
+
+
+def _names(field: str) -> Iterator[str]:
+    alias = Settings.model_fields[field].validation_alias
+    if isinstance(alias, AliasChoices):
+        yield from (str(choice) for choice in alias.choices)
+    else:
+        yield f"{PREFIX}{field.upper()}"
+
+
+def _variable(error: ErrorDetails) -> str:
+    """The variable that was set; of one that may have several names and has none, the first."""
+    named = str(error["loc"][0]) if error["loc"] else ""
+    names = next((names for names in map(tuple, map(_names, Settings.model_fields)) if named in names), (named,))
+    if named in Settings.model_fields:
+        names = tuple(_names(named))
+    return next((name for name in names if name in os.environ), names[0])
+
+
+def _problem(error: ErrorDetails) -> str:
+    if not error["loc"]:  # of several settings together: the text names them
+        return _fault(error)
+    entry = f"entry {int(error['loc'][1]) + 1} " if len(error["loc"]) > 1 else ""
+    return f"{_variable(error)}: {entry}{_fault(error)}."
+
+
+_FAULTS: Final = {
+    "missing": "is not set",
+    "value_error": "{error}",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+    "int_parsing": "must be a whole number",
+    "bool_parsing": "must be true or false",
+    "time_delta_parsing": "must be a duration, as PT10S",
+    "greater_than": "must be more than nothing",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
+
+
+def _fault(error: ErrorDetails) -> str:
+    """What is wrong, in words that hold no value: pydantic's own are not used, as some quote it."""
+    return _FAULTS.get(error["type"], "is not valid").format(**error.get("ctx", {}))

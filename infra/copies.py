@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from os import environ
 from types import FrameType
 
+from hub.errors import EXIT_MISCONFIGURED
 from infra.processes import dies_with_parent
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0  # seconds between a death and the next start; doubled each time
@@ -43,9 +44,13 @@ class Copies:
         self._env = {**environ, **(env or {})}
         self._fds = tuple(fds)
         self._stopping = False
+        self._misconfigured = False
 
     def run(self) -> None:
-        """Keep them running until SIGTERM or SIGINT, then end them, by force after 15 s."""
+        """Keep them running until SIGTERM or SIGINT, then end them, by force after 15 s.
+
+        Settings with which one of them can't run end all: SystemExit with the same code.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
         copies = [_Copy(words, self._start(words), time.monotonic()) for words in self._commands]
@@ -54,6 +59,8 @@ class Copies:
                 self._look_after(copy, time.monotonic())
             time.sleep(WATCH_SECONDS)
         _end([copy.process for copy in copies])
+        if self._misconfigured:
+            sys.exit(EXIT_MISCONFIGURED)
 
     def _start(self, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
         argv = dies_with_parent((sys.executable, "-m", "cli", *words), signal.SIGTERM)
@@ -63,7 +70,9 @@ class Copies:
         if copy.restart_at is not None:
             if now >= copy.restart_at:
                 copy.process, copy.started, copy.restart_at = self._start(copy.words), now, None
-        elif (code := copy.process.poll()) is not None:
+        elif (code := copy.process.poll()) == EXIT_MISCONFIGURED:
+            self._stopping = self._misconfigured = True
+        elif code is not None:
             if now - copy.started > STABLE_AFTER:
                 copy.pause = FIRST_PAUSE
             self._say(f"process {copy.process.pid} ended with {code}; starting another in {copy.pause:g} s")

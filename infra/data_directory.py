@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import secrets
+import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,13 @@ from typing import Self
 from infra.ports import PortBook
 
 LOG_LIMIT = 10_000_000  # bytes; a log beyond this is set aside when its process starts
+
+
+class NotADataDirectory(RuntimeError):
+    """The directory is not ours to close to others."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(f"--data: {directory} is used by others. Name a directory of your own, as {directory}/hub.")
 
 
 class AlreadyRunning(RuntimeError):
@@ -48,9 +56,13 @@ class DataDirectory:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """Make it when it is not there, closed to others."""
+        """Make it when it is not there, and close it to others, also when it was. Raises NotADataDirectory."""
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        return cls(path.resolve())
+        path = path.resolve()
+        if path.stat().st_uid != os.geteuid() or (_belongs_to_all(path) and not (path / "secrets.json").exists()):
+            raise NotADataDirectory(path)
+        path.chmod(0o700)
+        return cls(path)
 
     @property
     def dev_json(self) -> Path:
@@ -120,6 +132,12 @@ class DataDirectory:
             lock.write(str(os.getpid()))
             lock.flush()
             yield
+
+
+def _belongs_to_all(path: Path) -> bool:
+    """Whether it is one like `/tmp` or `/etc`, which must stay open to others."""
+    of_the_system = path.parent == Path(path.anchor) and any(path.iterdir())
+    return of_the_system or bool(path.stat().st_mode & stat.S_ISVTX)
 
 
 def write_private(file: Path, content: Mapping[str, object]) -> None:

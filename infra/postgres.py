@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -19,6 +20,7 @@ from infra.ports import HOST
 from infra.processes import Service, wait_until_ended
 
 ROLE = "hub"
+SUPERUSER = "postgres"  # for setting up, in single-user mode alone: nobody knows its password
 STATUS_LINE = 8  # of postmaster.pid, where the server notes its state for pg_ctl
 DATABASE = "hub"
 
@@ -74,7 +76,7 @@ def find_binaries() -> Path:
 
 
 def create(cluster: Cluster, binaries: Path) -> bool:
-    """Make the data directory with an empty database `hub`; false when it was there already.
+    """Make the data directory with an empty database `hub` of a plain role; false when it was there already.
 
     Killed half-way, it starts over the next time.
     """
@@ -84,10 +86,23 @@ def create(cluster: Cluster, binaries: Path) -> bool:
     shutil.rmtree(unfinished, ignore_errors=True)
     unfinished.mkdir(parents=True, mode=0o700)
     _give_to_server_user(unfinished)
-    _initdb(unfinished, cluster.password, binaries)
-    _create_database(unfinished, binaries)
+    _initdb(unfinished, binaries)
+    password = cluster.password.replace("'", "''")
+    administer(
+        unfinished,
+        binaries,
+        f"CREATE ROLE {ROLE} LOGIN PASSWORD '{password}'",
+        f"CREATE DATABASE {DATABASE} OWNER {ROLE}",
+    )
     unfinished.rename(cluster.directory)
     return True
+
+
+def administer(directory: Path, binaries: Path, *statements: str) -> None:
+    """Carry out statements, of one line each, as superuser, on data that no server runs on."""
+    # PostgreSQL's single-user mode needs no port, no password and no client.
+    given = "".join(f"{statement}\n" for statement in statements)
+    _run(str(binaries / "postgres"), "--single", "-D", str(directory), "postgres", stdin=given)
 
 
 def service(cluster: Cluster, binaries: Path, **settings: str) -> Service:
@@ -160,20 +175,14 @@ def _system_folders() -> list[Path]:
     return [*on_path, *(version / "bin" for version in versions)]
 
 
-def _initdb(directory: Path, password: str, binaries: Path) -> None:
+def _initdb(directory: Path, binaries: Path) -> None:
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as secret:
-        secret.write(password)
+        secret.write(secrets.token_urlsafe(32))
         secret.flush()
         _give_to_server_user(Path(secret.name))
-        identity = ("-U", ROLE, "-A", "scram-sha-256", "--pwfile", secret.name)
+        identity = ("-U", SUPERUSER, "-A", "scram-sha-256", "--pwfile", secret.name)
         shape = ("-E", "UTF8", "--locale=C", "--no-instructions")
         _run(str(binaries / "initdb"), "-D", str(directory), *identity, *shape)
-
-
-def _create_database(directory: Path, binaries: Path) -> None:
-    # PostgreSQL's single-user mode needs no port, no password and no client.
-    statement = f"CREATE DATABASE {DATABASE}\n"
-    _run(str(binaries / "postgres"), "--single", "-D", str(directory), "postgres", stdin=statement)
 
 
 def _run(*command: str, stdin: str = "") -> None:

@@ -4,15 +4,22 @@ import asyncio
 import json
 import sys
 
-from hub.settings import Settings
+from hub.errors import EXIT_MISCONFIGURED, Misconfigured
+from hub.settings import load_settings
+from hub.store import canary
 from infra.demo import create_demo_tenants
 from infra.migrations import upgrade
 
 
 def main() -> None:
     """Safe to run at every start."""
-    settings = Settings()
-    upgrade(settings.database_direct_url or settings.database_url)
+    try:
+        settings = load_settings()
+        upgrade(settings.database_direct_url or settings.database_url)
+        asyncio.run(canary.check_database(settings))
+    except Misconfigured as error:
+        print(error, file=sys.stderr)
+        sys.exit(EXIT_MISCONFIGURED)
     tenants = asyncio.run(create_demo_tenants(settings, json.load(sys.stdin)))
     json.dump(tenants, sys.stdout)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, text
 
@@ -10,6 +10,8 @@ from hub.store.db.engine import Tx
 from hub.store.tables import Suppression
 
 ASKED_ON_A_CALL = "asked for it on a call"
+REPORTED_WITHIN = timedelta(hours=24)
+"""How long after a lead's erasure a do-not-call of its last call is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,28 @@ async def suppress(tx: Tx, numbers: Sequence[tuple[int | None, bytes]], reason: 
     if numbers:
         partners, hashes = zip(*sorted(set(numbers), key=lambda number: (number[0] or 0, number[1])), strict=True)
         await tx.execute(_SUPPRESS, {"partners": list(partners), "hashes": list(hashes), "reason": reason})
+
+
+# Those that a dialer has, or had until the hub took them back or ended them: of others, it has said how they ended.
+_KEEP = text("""
+    INSERT INTO erased_number (call_id, phone_hash)
+    SELECT id, phone_hash FROM call
+    WHERE lead_id = :lead_id AND phone_hash IS NOT NULL AND (outcome IS NULL OR reason IS NOT NULL)
+      AND leased_at > clock_timestamp() - CAST(:kept AS interval)
+    ON CONFLICT DO NOTHING
+""")
+_FORGET = text("DELETE FROM erased_number WHERE call_id = ANY(:call_ids)")
+
+
+async def keep_numbers(tx: Tx, lead_id: int) -> None:
+    """Before the lead is erased: its calls that a dialer may still report on keep their numbers' hashes for 24 h."""
+    await tx.execute(_KEEP, {"lead_id": lead_id, "kept": REPORTED_WITHIN})
+
+
+async def forget_numbers(tx: Tx, call_ids: Sequence[int]) -> None:
+    """Their do-not-call has been taken."""
+    if call_ids:
+        await tx.execute(_FORGET, {"call_ids": list(call_ids)})
 
 
 async def remove(tx: Tx, partner_id: int | None, phone_hash: bytes) -> int:

@@ -1,45 +1,75 @@
-"""Erasing a lead: its key is destroyed, and all personal data is blanked, wherever it was stored.
+"""Erasing a lead or a discount's recipient: the key is destroyed, all personal data blanked, wherever it was stored.
 
-What stays: that there was a lead, how often it was called and how that ended, and a keyed hash of its identity.
+What stays: that there was one, how often it was called or mailed and how that ended, and a keyed hash of its identity.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import ColumnElement, func, or_, select, update
 
+from hub.discounts import DiscountState
+from hub.errors import NotFound
 from hub.leads import LeadState
 from hub.seal import Vault
-from hub.store import events
+from hub.store import do_not_call, events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
-from hub.store.tables import Contact, Delivery, DeliveryAttempt, Event, Lead, Submission
+from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Event, Lead, Submission
 from hub.store.withdrawals import erase_calls
 
-WHY = "erased by its sender"
+BY_SENDER: Final = "erased by its sender"
+BY_OPERATOR: Final = "erased by an operator"
+LEAD, DISCOUNT = "lead", "discount"
+MOST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class ErasedLead:
-    """An erased lead: the keyed hash of what made it unique, and when it was erased."""
+class Erased:
+    """What was erased, and when: a lead by its row and, if it had one, the keyed hash of what made it unique.
 
-    identity: bytes
+    `kind`: LEAD or DISCOUNT. `id`: a lead's id, a discount's request id; None in exports of version 0.1, which have the
+    hash alone.
+    """
+
+    kind: str
+    id: str | None
+    created_at: datetime | None
+    identity: bytes | None
     erased_at: datetime
 
 
-async def erase(tx: Tx, vault: Vault, lead: Any) -> None:
+async def erase_lead(tx: Tx, vault: Vault, lead_id: int) -> datetime:
+    """Erase a lead of any API, on an operator's word; returns when it was. Raises NotFound.
+
+    One that was erased before stays as it is.
+    """
+    mine = select(Lead).where(Lead.id == lead_id).with_for_update()
+    lead = (await tx.execute(mine)).first() if 0 < lead_id <= MOST_ID else None
+    if lead is None:
+        raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
+    if LeadState(lead.state) is not LeadState.ERASED:
+        await erase(tx, vault, lead, BY_OPERATOR)
+    moment = select(func.coalesce(Contact.erased_at, Lead.updated_at)).where(Contact.lead_id == Lead.id)
+    return (await tx.execute(moment.where(Lead.id == lead_id))).scalar_one()
+
+
+async def erase(tx: Tx, vault: Vault, lead: Any, why: str = BY_SENDER) -> None:
     """Erase the lead of this row, locked by the caller. A dialer that holds its call loses it."""
+    await do_not_call.keep_numbers(tx, lead.id)
     await erase_calls(tx, lead.id)
-    await _blank_webhooks(tx, lead.id)
-    await _blank_requests(tx, lead)
+    await _blank_webhooks(tx, Event.lead_id == lead.id)
+    # The request that created it (with all others in it), and those that were about it.
+    among = Submission.known_lead_ids.contains([lead.id]) & Submission.wrapped_key.is_not(None)
+    await _blank_requests(tx, or_(Submission.id == lead.submission_id, Submission.lead_id == lead.id), among)
     now = func.clock_timestamp()
     gone = {"wrapped_key": None, "sealed": None, "responses": None, "email_hash": None}
     contact = update(Contact).where(Contact.lead_id == lead.id)
     await tx.execute(contact.values(**gone, tombstone=lead.dedupe_key, erased_at=now))
     unknown = dict.fromkeys(("dedupe_key", "phone_hash", "grade", "region", "language", "agent_id"), None)
-    ended = {"states": [], "zones": [], "state": LeadState.ERASED, "why": WHY, "updated_at": now}
+    ended = {"states": [], "zones": [], "state": LeadState.ERASED, "why": why, "updated_at": now}
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(**unknown, **ended))
     await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
     data = {"lead_id": lead.id, "api": lead.api, "lead": await events.erased_lead(tx, lead.id)}
@@ -47,37 +77,84 @@ async def erase(tx: Tx, vault: Vault, lead: Any) -> None:
     await events.record(tx, vault, lead.partner_id, [deleted])
 
 
-async def _blank_webhooks(tx: Tx, lead_id: int) -> None:
-    mine = select(Event.id).where(Event.lead_id == lead_id)
-    deliveries = select(Delivery.id).where(Delivery.event_id.in_(mine))
+async def erase_discount(tx: Tx, request_id: str) -> datetime:
+    """Erase the recipient of a discount request; returns when it was. Raises NotFound.
+
+    What waits is not done any more: its workflow ends at its next step. One that was erased before stays as it is.
+    """
+    known = request_id.isascii() and request_id.isprintable()
+    mine = select(Discount).where(Discount.public_id == request_id).with_for_update()
+    discount = (await tx.execute(mine)).first() if known else None
+    if discount is None:
+        raise NotFound("there is no discount request of this id.", field="request_id")
+    if discount.erased_at is None:
+        await _erase_discount(tx, discount, BY_OPERATOR)
+    moment = select(func.coalesce(Discount.erased_at, Discount.updated_at)).where(Discount.id == discount.id)
+    return (await tx.execute(moment)).scalar_one()
+
+
+async def _erase_discount(tx: Tx, discount: Any, why: str) -> None:
+    """Erase the discount of this row, locked by the caller."""
+    await _blank_webhooks(tx, Event.discount_id == discount.id)
+    await _blank_requests(tx, Submission.discount_id == discount.id)
+    now = func.clock_timestamp()
+    gone = dict.fromkeys(("wrapped_key", "recipient", "email_hash", "repeat_hash"), None)
+    ended = {"state": DiscountState.ERASED, "why": why, "updated_at": now, "erased_at": now}
+    await tx.execute(update(Discount).where(Discount.id == discount.id).values(**gone, **ended))
+
+
+async def _blank_webhooks(tx: Tx, about: ColumnElement[bool]) -> None:
+    deliveries = select(Delivery.id).join(Event, Event.id == Delivery.event_id).where(about)
     await tx.execute(update(DeliveryAttempt).where(DeliveryAttempt.delivery_id.in_(deliveries)).values(answer=None))
-    await tx.execute(update(Event).where(Event.lead_id == lead_id).values(body=None))
+    await tx.execute(update(Event).where(about).values(body=None, wrapped_key=None))
 
 
-async def _blank_requests(tx: Tx, lead: Any) -> None:
-    """The request that created it (with all others in it), and those that were about it."""
-    mine = or_(Submission.id == lead.submission_id, Submission.lead_id == lead.id)
+async def _blank_requests(tx: Tx, *about: ColumnElement[bool]) -> None:
     blank = {"wrapped_key": None, "body": None, "answer": None, "fingerprint": b""}
-    await tx.execute(update(Submission).where(mine).values(blank))
+    for each in about:
+        await tx.execute(update(Submission).where(each).values(blank))
 
 
-async def list_erased(tx: Tx) -> list[ErasedLead]:
-    """All erased leads, first erased first."""
-    rows = select(Contact.tombstone, Contact.erased_at).where(Contact.tombstone.is_not(None))
-    return [
-        ErasedLead(identity, erased_at)
-        for identity, erased_at in await tx.execute(rows.order_by(Contact.erased_at))
-        if identity and erased_at
+async def list_erased(tx: Tx) -> list[Erased]:
+    """Everything that was erased, first erased first."""
+    leads = select(Lead.id, Lead.created_at, Contact.tombstone, Contact.erased_at)
+    leads = leads.join(Contact, Contact.lead_id == Lead.id).where(Contact.erased_at.is_not(None))
+    discounts = select(Discount.public_id, Discount.created_at, Discount.erased_at)
+    found = [Erased(LEAD, str(row.id), row.created_at, row.tombstone, row.erased_at) for row in await tx.execute(leads)]
+    found += [
+        Erased(DISCOUNT, row.public_id, row.created_at, None, row.erased_at)
+        for row in await tx.execute(discounts.where(Discount.erased_at.is_not(None)))
     ]
+    return sorted(found, key=lambda erased: erased.erased_at)
 
 
-async def erase_again(tx: Tx, vault: Vault, erased: Sequence[ErasedLead]) -> int:
-    """Erase what a restored backup brought back; returns how many. Leads created after an erasure are others."""
+async def erase_again(tx: Tx, vault: Vault, erased: Sequence[Erased]) -> int:
+    """Erase what a restored backup brought back; returns how many. What was created after an erasure is another."""
     found = 0
     for former in erased:
-        same = select(Lead).where(Lead.dedupe_key == former.identity, Lead.created_at < former.erased_at)
-        lead = (await tx.execute(same.with_for_update())).first()
-        if lead is not None:
-            await erase(tx, vault, lead)
-            found += 1
+        found += await (_discount_again(tx, former) if former.kind == DISCOUNT else _lead_again(tx, vault, former))
     return found
+
+
+async def _lead_again(tx: Tx, vault: Vault, former: Erased) -> int:
+    """By its row, which its time tells from one that has the same id since; or by what made it unique."""
+    same: list[ColumnElement[bool]] = []
+    if former.id is not None:
+        same.append((Lead.id == int(former.id)) & (Lead.created_at == former.created_at))
+    if former.identity is not None:
+        same.append((Lead.dedupe_key == former.identity) & (Lead.created_at < former.erased_at))
+    if not same:
+        return 0
+    wanted = select(Lead).where(or_(*same), Lead.state != LeadState.ERASED).order_by(Lead.id).with_for_update()
+    leads = (await tx.execute(wanted)).all()
+    for lead in leads:
+        await erase(tx, vault, lead, BY_OPERATOR)
+    return len(leads)
+
+
+async def _discount_again(tx: Tx, former: Erased) -> int:
+    same = (Discount.public_id == former.id) & Discount.erased_at.is_(None)
+    discount = (await tx.execute(select(Discount).where(same).with_for_update())).first()
+    if discount is not None:
+        await _erase_discount(tx, discount, BY_OPERATOR)
+    return int(discount is not None)

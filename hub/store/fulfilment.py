@@ -125,9 +125,18 @@ async def _begun(tx: Tx, discount_id: int) -> Any:
     return (await tx.execute(columns.where(Discount.id == discount_id))).first()
 
 
+class DiscountErased(HubError):
+    """The request's recipient was erased: nothing is to be done for it any more."""
+
+    def __init__(self) -> None:
+        super().__init__("the request was erased")
+
+
 async def load(tx: Tx, vault: Vault, discount_id: int) -> LoadedDiscount:
-    """The request, its recipient unsealed."""
+    """The request, its recipient unsealed. Raises DiscountErased."""
     row = (await tx.execute(_DISCOUNT.where(Discount.id == discount_id))).one()
+    if row.wrapped_key is None:
+        raise DiscountErased
     facts = {name: value for name, value in row._asdict().items() if name not in {"wrapped_key", "recipient"}}
     sealed = vault.unwrap(row.wrapped_key).open(row.recipient, row=row.public_id, column=RECIPIENT)
     person: Any = strictjson.loads_stored(sealed)
@@ -143,13 +152,13 @@ async def record_coupon(tx: Tx, discount_id: int) -> None:
 async def claim_mail(tx: Tx, discount_id: int) -> MailState:
     """Count a mail that is about to be handed over. Returns NONE when it may be.
 
-    SENT: it was sent before. DOUBTFUL: it was handed over as often as it may be, and its fate is unknown.
+    SENT: it was sent before. DOUBTFUL: it was handed over as often as it may be, and its fate is unknown. Raises
+    DiscountErased.
     """
-    row = (
-        await tx.execute(
-            select(Discount.mail_state, Discount.mails_sent).where(Discount.id == discount_id).with_for_update()
-        )
-    ).one()
+    columns = select(Discount.state, Discount.mail_state, Discount.mails_sent)
+    row = (await tx.execute(columns.where(Discount.id == discount_id).with_for_update())).one()
+    if row.state is DiscountState.ERASED:
+        raise DiscountErased
     if row.mail_state == MailState.SENT:
         return MailState.SENT
     if row.mails_sent >= MOST_MAILS:

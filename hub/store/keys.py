@@ -1,5 +1,6 @@
 """API keys as they are stored: found with whom they stand for, made, rotated, revoked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,20 +34,16 @@ class KeyHolder:
 
 
 async def find_key(tx: Tx, key_id: str) -> KeyHolder | None:
-    """The key with this public half, revoked or not; notes, to the minute, that it was used."""
+    """The key with this public half, revoked or not."""
     live = ApiKey.revoked_at.is_(None) & (ApiKey.expires_at.is_(None) | (ApiKey.expires_at > func.clock_timestamp()))
-    minute_ago = func.clock_timestamp() - timedelta(minutes=1)
-    stale = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < minute_ago)
     columns = select(
         ApiKey.id, ApiKey.kind, ApiKey.digest, ApiKey.scopes, ApiKey.cidrs, ApiKey.partner_id, ApiKey.dialer_id,
-        ApiKey.expires_at, live.label("live"), stale.label("stale"), Partner.api, Partner.public_id,
+        ApiKey.expires_at, live.label("live"), Partner.api, Partner.public_id,
         Partner.rate_limit, Partner.production_ready, Partner.disabled_at,
     ).outerjoin(Partner, Partner.id == ApiKey.partner_id)  # fmt: skip
     row = (await tx.execute(columns.where(ApiKey.id == key_id))).first()
     if row is None:
         return None
-    if row.stale and row.live:
-        await tx.execute(update(ApiKey).where(ApiKey.id == key_id).values(last_used_at=func.clock_timestamp()))
     return KeyHolder(
         key_id=row.id,
         kind=row.kind,
@@ -63,6 +60,14 @@ async def find_key(tx: Tx, key_id: str) -> KeyHolder | None:
         disabled=row.disabled_at is not None,
         expires_at=row.expires_at,
     )
+
+
+async def record_uses(tx: Tx, key_ids: Sequence[str]) -> None:
+    """These keys were used now. One that another process noted within a minute stays as it is."""
+    minute_ago = func.clock_timestamp() - timedelta(minutes=1)
+    stale = ApiKey.last_used_at.is_(None) | (ApiKey.last_used_at < minute_ago)
+    used = update(ApiKey).where(ApiKey.id.in_(key_ids), stale)
+    await tx.execute(used.values(last_used_at=func.clock_timestamp()))
 
 
 async def create_key(

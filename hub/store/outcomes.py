@@ -16,7 +16,7 @@ from hub.store import contacts, events, late_outcomes, results
 from hub.store.call_reports import CallReport, CallRow, Ended
 from hub.store.contacts import RESPONSES, open_column
 from hub.store.db.engine import Tx
-from hub.store.do_not_call import ASKED_ON_A_CALL, suppress
+from hub.store.do_not_call import ASKED_ON_A_CALL, forget_numbers, suppress
 from hub.store.lead_rows import LEAD_COLUMNS, LeadRow
 
 
@@ -39,10 +39,12 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
     ended: list[Ended] = []
     late: list[CallReport] = []
     suppressed: list[tuple[int | None, bytes]] = []
+    erased: list[int] = []
     for each in reports:
         call = calls.get(each.call_id)
         if call and each.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
             suppressed.append((call.lead.partner_id, call.dialled_hash))
+            erased += [call.call_id] if call.lead.state is LeadState.ERASED else []
         outcome = _end(call, each)
         if isinstance(outcome, Ended):
             ended.append(outcome)
@@ -52,6 +54,7 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
             late.append(each)
         results.append(outcome.state if isinstance(outcome, Ended) else outcome)
     await suppress(tx, suppressed, ASKED_ON_A_CALL)
+    await forget_numbers(tx, erased)
     await _carry_out(tx, vault, ended, LeaseEnd.REPORTED)
     for each in late:
         what = late_outcomes.LateOutcome(each.outcome, each.responses, each.recording_url, each.meeting_at)
@@ -85,7 +88,8 @@ async def _carry_out(tx: Tx, vault: Vault, ended: Sequence[Ended], lease_end: Le
 _LOCK = text(f"""
     SELECT {LEAD_COLUMNS}, call.id AS call_id, call.state AS call_state, call.outcome AS call_outcome, call.token,
            call.attempt, call.started_at, coalesce(call.lease_until < clock_timestamp(), false) AS lost,
-           call.agent_reported_at IS NOT NULL AS agent_reported, call.phone_hash AS dialled_hash,
+           call.agent_reported_at IS NOT NULL AS agent_reported,
+           coalesce(call.phone_hash, erased_number.phone_hash) AS dialled_hash,
            contact.wrapped_key, contact.responses
     FROM lead
     JOIN call ON call.lead_id = lead.id
@@ -93,6 +97,7 @@ _LOCK = text(f"""
     JOIN campaign ON campaign.id = lead.campaign_id
     JOIN dialer ON dialer.id = campaign.dialer_id
     JOIN contact ON contact.lead_id = lead.id
+    LEFT JOIN erased_number ON erased_number.call_id = call.id
     WHERE call.id = ANY(:call_ids) AND (CAST(:dialer_id AS bigint) IS NULL OR call.dialer_id = :dialer_id)
     ORDER BY lead.id, call.id
     FOR UPDATE OF lead, call, contact

@@ -25,11 +25,15 @@ _REPORTED, _TURNED_DOWN = Registered(0, 0, 0, reported=1), Registered(0, 0, refu
 
 @dataclass(frozen=True, slots=True)
 class _Outcome:
-    """What became of a submission. `lead_id`: the one lead that it is about, None for none or several."""
+    """What became of a submission.
+
+    `lead_id`: the one lead that it is about, None for none or several. `known_lead_ids`: leads of rows that were known.
+    """
 
     registered: Registered
     response: ApiResponse
     lead_id: int | None
+    known_lead_ids: tuple[int, ...] = ()
 
 
 async def register(tx: Tx, vault: Vault, submission_id: int, scope: DedupeScope) -> Registered:
@@ -38,7 +42,10 @@ async def register(tx: Tx, vault: Vault, submission_id: int, scope: DedupeScope)
     if submission is None:
         return await _registered_before(tx, submission_id)
     outcome = await _register(tx, vault, submission, scope)
-    await submissions.store_response(tx, vault, submission, outcome.response, lead_id=outcome.lead_id)
+    known = outcome.known_lead_ids
+    await submissions.store_response(
+        tx, vault, submission, outcome.response, lead_id=outcome.lead_id, known_lead_ids=known
+    )
     return outcome.registered
 
 
@@ -74,11 +81,12 @@ async def _register_leads(
         results = [result for result in results if not isinstance(result, Created)]
     if tenant.has_endpoints:
         await _record_created(tx, vault, submission, results)
+    known = tuple(sorted({result.lead_id for result in results if isinstance(result, Existing)}))
     if submission.lead_id is None:
-        return _Outcome(_count(results), response, None)
+        return _Outcome(_count(results), response, None, known)
     kept = [result.lead_id for result in results if isinstance(result, Created | Refused)]
     registered = replace(_count(results), campaign=_campaign(tenant, rows))
-    return _Outcome(registered, response, kept[0] if kept else None)
+    return _Outcome(registered, response, kept[0] if kept else None, known)
 
 
 def _campaign(tenant: Tenant, rows: Sequence[Row]) -> str | None:

@@ -8,19 +8,21 @@ from typing import Final
 from sqlalchemy import TextClause, text
 
 from hub.store.db.engine import Tx
+from hub.store.do_not_call import REPORTED_WITHIN
 from hub.store.submissions import KEPT
 
 BATCH: Final = 1000
 
 
 class Aged(StrEnum):
-    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries."""
+    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries; see ErasedNumber."""
 
     BODIES = "bodies"
     SUBMISSIONS = "submissions"
     ATTEMPTS = "attempts"
     DELIVERIES = "deliveries"
     EVENTS = "events"
+    ERASED_NUMBERS = "erased_numbers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Ages:
                 return self.attempts
             case Aged.DELIVERIES | Aged.EVENTS:
                 return self.events
+            case Aged.ERASED_NUMBERS:
+                return REPORTED_WITHIN
 
 
 # By statement_timestamp(), as an index can't be searched by clock_timestamp(). What another process deletes just now is
@@ -81,6 +85,9 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
             SELECT id FROM event WHERE {OLD}
             AND NOT EXISTS (SELECT FROM delivery WHERE delivery.event_id = event.id) {NEXT}
         )
+    """),
+    Aged.ERASED_NUMBERS: _statement("""
+        DELETE FROM erased_number WHERE call_id IN (SELECT call_id FROM erased_number WHERE {OLD} {NEXT})
     """),
 }
 

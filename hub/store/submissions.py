@@ -4,6 +4,7 @@ Everything about one partner's admissions is serialised by a lock that lasts one
 the last 60 s are an exact rate limit over any number of API processes.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -119,7 +120,7 @@ async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: by
         await tx.execute(update(Submission).where(Submission.id == row.id).values(idempotency_hash=None))
         return None
     if row.wrapped_key is None:
-        raise NotFound(LEAD_NOT_FOUND)
+        raise _erased(row)
     if row.fingerprint != fingerprint:
         raise KeyReused("Idempotency-Key was used with another body before. Send a new key with a new request.")
     if row.status is not None:
@@ -184,12 +185,23 @@ def _metadata(request: NewSubmission) -> dict[str, Any]:
     }
 
 
-_ANSWER = (Submission.id, Submission.status, Submission.answer, Submission.wrapped_key, Submission.fingerprint)
+_ANSWER = (
+    Submission.id,
+    Submission.status,
+    Submission.answer,
+    Submission.wrapped_key,
+    Submission.fingerprint,
+    Submission.discount_id,
+)
+
+
+def _erased(row: Any) -> NotFound:
+    return NotFound(LEAD_NOT_FOUND if row.discount_id is None else "This discount request was erased")
 
 
 def _opened(vault: Vault, row: Any) -> StoredResponse:
     if row.wrapped_key is None:
-        raise NotFound(LEAD_NOT_FOUND)
+        raise _erased(row)
     key = vault.unwrap(row.wrapped_key)
     return StoredResponse(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
 
@@ -244,12 +256,13 @@ async def store_response(
     answer: ApiResponse,
     *,
     lead_id: int | None,
+    known_lead_ids: Sequence[int] = (),
     erasable: bool = True,
 ) -> StoredResponse:
     """Store the response with the effects it reports, in one transaction. A rejection is neither replayed nor counted.
 
-    `lead_id`: the one lead that it is about. Bodies are kept where the erasure of their leads finds them (`erasable`),
-    else only a response that may be asked for.
+    `lead_id`: the one lead that it is about, `known_lead_ids`: those that it did not create. Bodies are kept where the
+    erasure of their leads finds them (`erasable`), else only a response that may be asked for.
     """
     text_ = strictjson.dumps(answer.body)
     sealed = vault.unwrap(submission.wrapped_key).seal(
@@ -260,6 +273,8 @@ async def store_response(
         "answer": sealed,
         "state": "rejected" if answer.rejected else "done",
         "lead_id": lead_id,
+        "known_lead_ids": list(known_lead_ids) or None,
+        "discount_id": answer.discount_id,
     }
     if answer.rejected:
         values |= {"idempotency_hash": None, "weight": 0}

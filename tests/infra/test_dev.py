@@ -69,7 +69,9 @@ def dev(tmp_path: Path) -> Iterator[Dev]:
 
 
 def test_it_says_where_everything_is_and_goes_on_after_kill_9(dev: Dev) -> None:
+    dev.directory.mkdir(mode=0o755)
     first = dev.start()
+    assert dev.directory.stat().st_mode & 0o777 == 0o700
     assert list(first) == FIELDS
     assert set(first["tenants"]) == TENANTS
     assert (dev.directory / "dev.json").stat().st_mode & 0o077 == 0
@@ -114,3 +116,11 @@ def test_a_port_that_is_taken_between_its_choice_and_its_servers_start_is_replac
         assert json.loads(noted.read_text())["smtp"] not in chosen
         assert requests.get(facts["mail_ui"], timeout=10).ok
     assert dev.end(signal.SIGINT) == 0
+
+
+def test_a_directory_that_all_share_is_left_open(tmp_path: Path) -> None:
+    tmp_path.chmod(0o1777)
+    command = (sys.executable, "-m", "cli", "dev", "--data", str(tmp_path))
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, "--data: " in done.stdout) == (1, True)
+    assert (tmp_path.stat().st_mode & 0o7777, list(tmp_path.iterdir())) == (0o1777, [])

@@ -90,6 +90,16 @@ def test_the_data_is_closed_to_others_and_the_password_is_asked_for(cluster: pos
         ask(cluster, "SELECT 1", password="guessed")
 
 
+def test_the_hubs_role_owns_its_database_and_is_no_superuser(cluster: postgres.Cluster) -> None:
+    start(cluster)
+    ask(cluster, "CREATE TABLE own (n int)")
+    rights = "SELECT (rolsuper, rolcreatedb, rolcreaterole)::text FROM pg_roles WHERE rolname = current_user"
+    assert ask(cluster, rights) == "(f,f,f)"
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        ask(cluster, "SELECT pg_read_file('postgresql.conf')")
+    assert ask(cluster, "SELECT string_agg(rolname, ',') FROM pg_roles WHERE rolsuper") == postgres.SUPERUSER
+
+
 def test_no_postgres_names_the_choices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "_embedded_folders", list)
     monkeypatch.setattr(postgres, "_system_folders", list)

@@ -45,7 +45,8 @@ class Databases:
     def copy(self, source: str, target: str) -> None:
         """Make one database what another is, as by restoring a backup; whoever is connected to either is cut off."""
         source, target = source.rpartition("/")[2], target.rpartition("/")[2]
-        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{source}'")  # noqa: S608 - a test's own name
+        others = f"datname = '{source}' AND usename = current_user"
+        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {others}")  # noqa: S608 - a test's own
         self._execute(f"DROP DATABASE IF EXISTS {target} WITH (FORCE)")
         self._execute(f"CREATE DATABASE {target} TEMPLATE {source}")
 
@@ -104,6 +105,9 @@ def running_cluster(folder: Path, password: str, **settings: str) -> Iterator[po
     binaries = postgres.find_binaries()
     cluster = postgres.Cluster(folder / "postgres", 0, password)
     postgres.create(cluster, binaries)
+    # What tests do besides the hub: databases of their own, and files that hold what was written.
+    rights = (f"ALTER ROLE {postgres.ROLE} CREATEDB", f"GRANT pg_checkpoint, pg_signal_backend TO {postgres.ROLE}")
+    postgres.administer(cluster.directory, binaries, *rights)
 
     def choose() -> Service:
         return postgres.service(replace(cluster, port=free_port()), binaries, **settings)

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from hub.discounts import OPERATORS_REASON
 from tests.fakes.leanpub import API_KEY, Fault
 from tests.support.dialing import eventually
+from tests.support.operators import admin_key, command, document, post
 from tests.support.outside import DROP, Outside, running_outside
 from tests.support.servers import Databases, running_temporal
 from tests.support.stack import Hub, running_hub
@@ -380,3 +381,55 @@ async def _history(hub: Hub, discount: int) -> tuple[bytes, dict[str, Any]]:
     attributes = {name: value for name, value in pairs.items() if name.startswith("Hub")}
     raw = b"".join(event.SerializeToString() for event in history.events)
     return raw, {"result": await handle.result(), "attributes": attributes}
+
+
+def test_an_erased_request_is_mailed_to_nobody_and_nothing_is_left_of_its_recipient(shop: Shop) -> None:
+    postman, buyer, key = shop.outside.postman, "forget-me@example.com", admin_key(shop.hub)
+    postman.on_recipient += ["451 4.7.1 later", "451 4.7.1 later"]  # the second try comes after two seconds
+    with HTTPServer(host="127.0.0.1") as receiver:
+        receiver.expect_request("/").respond_with_data("thanks")
+        shop.hub.endpoint(shop.partner["id"], receiver.url_for("/"))
+        request = shop.ask(buyer, headers={"Idempotency-Key": "once"}, transactionId="T-9")
+        eventually(lambda: len(postman.on_recipient) < 2)
+        answer = post(shop.hub, f"/v1/discounts/{request}/erase", key)
+        assert answer.status_code == 200, answer.text
+        again = document(command(shop.hub, "discount", "erase", request, "--json"))
+        assert again["erased_at"] == answer.json()["erased_at"].replace("Z", "+00:00")
+
+        [(discount,)] = shop.hub.query("SELECT id FROM discount WHERE public_id = $1", request)
+        eventually(lambda: asyncio.run(_result(shop.hub, discount)) == "failed: the request was erased")
+        assert receiver.log == []
+    postman.on_recipient.clear()
+    assert postman.to(buyer) == []
+    assert shop.state(request) == ("erased", "erased by an operator")
+    kept = "SELECT wrapped_key, recipient, email_hash, repeat_hash FROM discount WHERE id = $1"
+    assert shop.hub.query(kept, discount) == [(None, None, None, None)]
+    about = "SELECT wrapped_key, body, answer, fingerprint FROM submission WHERE discount_id = $1"
+    assert shop.hub.query(about, discount) == [(None, None, None, b"")]
+    repeated = shop.send(buyer, headers={"Idempotency-Key": "once"}, transactionId="T-9")
+    assert (repeated.status_code, repeated.json()) == (404, {"message": "This discount request was erased"})
+    assert shop.ask(buyer, transactionId="T-9") != request, "what was erased may be asked for anew"
+
+
+def test_a_sent_discount_is_erased_with_its_events_and_what_was_answered_to_them(shop: Shop) -> None:
+    with HTTPServer(host="127.0.0.1") as receiver:
+        receiver.expect_request("/").respond_with_data("thanks, Zoë")
+        shop.hub.endpoint(shop.partner["id"], receiver.url_for("/"))
+        request = shop.ask("sent@example.com")
+        shop.becomes(request, "sent")
+        answered = "SELECT count(answer) FROM delivery_attempt JOIN delivery ON delivery.id = delivery_id JOIN event"
+        answered += " ON event.id = event_id JOIN discount ON discount.id = discount_id WHERE discount.public_id = $1"
+        eventually(lambda: shop.hub.query(answered, request) == [(1,)])
+    document(command(shop.hub, "discount", "erase", request, "--json"))
+    assert shop.hub.query(answered, request) == [(0,)]
+    bodies = "SELECT event.body FROM event JOIN discount ON discount.id = discount_id WHERE discount.public_id = $1"
+    assert shop.hub.query(bodies, request) == [(None,)]
+
+
+async def _result(hub: Hub, discount: int) -> str | None:
+    """How the discount's workflow ended, None while it has not."""
+    client = await Client.connect(hub.temporal)
+    async for each in client.list_workflows("WorkflowType = 'DiscountWorkflow' AND ExecutionStatus = 'Completed'"):
+        if each.id.startswith(f"discount-{discount}-"):
+            return str(await client.get_workflow_handle(each.id).result())
+    return None

@@ -2,12 +2,13 @@
 
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
-from hub.store.tables.leads import Call, Contact, Lead, Lease
+from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
 from hub.store.tables.tenants import (
     Agent,
     AgentSession,
     ApiKey,
     Campaign,
+    Canary,
     Deployment,
     Dialer,
     LoginTry,
@@ -25,6 +26,7 @@ __all__ = [
     "Base",
     "Call",
     "Campaign",
+    "Canary",
     "Contact",
     "Coupon",
     "Delivery",
@@ -33,6 +35,7 @@ __all__ = [
     "Dialer",
     "Discount",
     "Endpoint",
+    "ErasedNumber",
     "Event",
     "Lead",
     "Lease",

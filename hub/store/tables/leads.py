@@ -74,6 +74,18 @@ class Contact(Base):
     erased_at: Mapped[Moment | None]
 
 
+class ErasedNumber(Base):
+    """The keyed hash of the number of a call that a dialer had when its lead was erased.
+
+    A do-not-call that is still reported of the call needs it; it goes with that report, or after 24 h.
+    """
+
+    __tablename__ = "erased_number"
+    call_id: Mapped[int] = mapped_column(ForeignKey("call.id"), primary_key=True, autoincrement=False)
+    phone_hash: Mapped[bytes]
+    created_at: Mapped[Now] = mapped_column(index=True)
+
+
 class Call(Base):
     """One call attempt. From `closes_at` on it may not start any more; `phone_hash` is of its number (null: erased).
 

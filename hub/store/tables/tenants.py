@@ -24,6 +24,16 @@ class Deployment(Base):
     held_until: Mapped[Moment | None]
 
 
+class Canary(Base):
+    """One row: a known text sealed by the master key, and hashed with the pepper, by which wrong keys are told."""
+
+    __tablename__ = "canary"
+    only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    sealed: Mapped[bytes]
+    pepper_hash: Mapped[bytes]
+    created_at: Mapped[Now]
+
+
 class Dialer(Base):
     """A dialer, to which calls are given. `secret` (a push dialer's password) is sealed by the master key."""
 

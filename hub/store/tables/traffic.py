@@ -1,6 +1,7 @@
 """Incoming requests (submissions), outgoing webhooks (events, endpoints, deliveries), and the outbox to Temporal."""
 
-from sqlalchemy import ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
@@ -12,12 +13,20 @@ class Submission(Base):
 
     `body` and `answer` (the response) are sealed by `wrapped_key`, which is destroyed after 24 h. `late`: its client
     got a 503, and the same body joins this submission. `held_until`: how long a client waits for the response.
-    `lead_id`: the one lead that it is about, if it created none. Erasing one of its leads destroys the key and sets
-    the personal columns to null.
+    `lead_id`: the one lead that it is about, if it created none; `known_lead_ids`: of its rows that were known before;
+    `discount_id`: the discount that it asked for. Erasing one of them destroys the key and sets the personal columns to
+    null.
     """
 
     __tablename__ = "submission"
     __table_args__ = (
+        Index(
+            "ix_submission_known",
+            "known_lead_ids",
+            postgresql_using="gin",
+            postgresql_where=text("known_lead_ids IS NOT NULL AND wrapped_key IS NOT NULL"),
+        ),
+        Index("ix_submission_discount", "discount_id", postgresql_where=text("discount_id IS NOT NULL")),
         Index("ix_submission_rate", "partner_id", "created_at", postgresql_include=["weight"]),
         Index(
             "uq_submission_idempotency",
@@ -37,6 +46,8 @@ class Submission(Base):
     route: Mapped[str]
     campaign_id: Mapped[int | None]
     lead_id: Mapped[int | None] = mapped_column(index=True)
+    known_lead_ids: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    discount_id: Mapped[int | None]
     request_id: Mapped[str]
     idempotency_hash: Mapped[bytes | None]
     fingerprint: Mapped[bytes]
