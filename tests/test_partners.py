@@ -20,7 +20,7 @@ from hub.store.provisioning import NewPartner, create_partner
 from tests.support.dialing import eventually
 from tests.support.in_process import running_in_process
 from tests.support.sixth_partner import SIXTH
-from tests.support.stack import PEPPER, Hub
+from tests.support.stack import PEPPER, Hub, environment
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -30,8 +30,8 @@ every_api = pytest.mark.parametrize("api", PARTNER_APIS, ids=registry.names())
 @pytest.fixture(scope="session")
 def openapi() -> dict[str, Any]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("DATABASE_URL", "HUB_MASTER_KEY", "HUB_PEPPER"):
-            patch.setenv(name, "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")
+        for name, value in environment("postgresql://127.0.0.1/none", "127.0.0.1:1").items():
+            patch.setenv(name, value)
         return create_app().openapi()
 
 
