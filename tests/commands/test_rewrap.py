@@ -13,6 +13,8 @@ import asyncpg
 import pytest
 import requests
 
+from hub.store.rewrap import TARGETS
+from hub.store.tables import Base
 from tests.support.dialing import eventually
 from tests.support.operators import command, document
 from tests.support.squadiq import Sender
@@ -85,6 +87,12 @@ def _fill(hub: Hub) -> Sender:
     for table, column in COLUMNS.items():
         assert len(fingerprints(hub, table, column)) == 1, table
     return sender
+
+
+def test_every_column_that_a_master_key_holds_is_among_them() -> None:
+    held = {"wrapped_key", "secret", "old_secret"}
+    columns = {(table.name, column.name) for table in Base.metadata.tables.values() for column in table.columns}
+    assert {(table, name) for table, name in columns if name in held} == {(to.table, to.column) for to in TARGETS}
 
 
 def test_what_no_key_opens_is_counted_and_holds_on_to_the_older_keys(own_hub: Hub) -> None:
