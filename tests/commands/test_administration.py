@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.support.command import run_command
 from tests.support.stack import environment
 
 Hub = Callable[..., subprocess.CompletedProcess[str]]
@@ -19,9 +19,7 @@ def cli(database: str) -> Hub:
     env = {**os.environ, **environment(database, "127.0.0.1:1")}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            (sys.executable, "-m", "cli", *words), env=env, capture_output=True, text=True, check=False, timeout=60
-        )
+        return run_command(*words, env=env)
 
     return run
 
@@ -115,8 +113,7 @@ def test_suppressed_numbers_are_exported_as_hashes_that_can_be_imported(cli: Hub
 
 def test_without_a_hub_both_ways_to_name_one_are_told(tmp_path: Any) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("HUB_") and name != "DATABASE_URL"}
-    words = (sys.executable, "-m", "cli", "partner", "list", "--data", str(tmp_path))
-    done = subprocess.run(words, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = run_command("partner", "list", "--data", str(tmp_path), env=env)
     assert done.returncode == 2
     assert "hub dev" in done.stderr
     assert "DATABASE_URL" in done.stderr
@@ -194,8 +191,7 @@ def test_an_agents_password_comes_from_standard_input_and_is_never_shown(databas
     env = {**os.environ, **environment(database, "127.0.0.1:1")}
 
     def run(typed: str, *words: str) -> subprocess.CompletedProcess[str]:
-        argv = (sys.executable, "-m", "cli", *words, "--json")
-        return subprocess.run(argv, env=env, input=typed, capture_output=True, text=True, check=False, timeout=60)
+        return run_command(*words, "--json", env=env, typed=typed or "")
 
     partner = str(said(run("", "partner", "create", "Acme", "--api", "margav"))["id"])
     named = ("agent", "create", "jane", "--partner", partner, "--name", "Jane Roe", "--password")

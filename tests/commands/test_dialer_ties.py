@@ -3,12 +3,12 @@
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from tests.support.command import run_command
 from tests.support.dialing import Dialer, eventually
 from tests.support.stack import Hub, environment
 
@@ -20,8 +20,7 @@ def cli(database: str) -> Run:
     env = {**os.environ, **environment(database, "127.0.0.1:1")}
 
     def run(*words: str) -> subprocess.CompletedProcess[str]:
-        argv = (sys.executable, "-m", "cli", *words)
-        return subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120)
+        return run_command(*words, env=env)
 
     return run
 
@@ -76,9 +75,8 @@ def test_calls_that_wait_move_with_their_campaign_and_those_under_way_stay(hub: 
     eventually(lambda: hub.query("SELECT count(*) FROM call WHERE partner_id = $1", partner["id"]) == [(3,)])
     [held] = first.lease(1)
     words = ("dialer", "create", f"second {partner['id']}", "--campaign", str(campaign), "--json")
-    argv = (sys.executable, "-m", "cli", *words)
     env = {**os.environ, **hub.env}
-    made = said(subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=120))
+    made = said(run_command(*words, env=env))
     assert first.lease(3, wait=0) == []
     second = Dialer.__new__(Dialer)
     second.hub, second.headers = hub, {"Authorization": f"Bearer {made['key']}"}
