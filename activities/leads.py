@@ -18,13 +18,15 @@ from hub.store.db.engine import Database
 class LeadStep:
     """How a lead stands: `stage` is waiting, calling, or its final state. Look again at `until`; `why` for people.
 
-    `campaign`: its public id, once, for a lead whose workflow was started before it was known.
+    `held`: what it waits for has no time, and may come before `until`. `campaign`: its public id, once, for a lead
+    whose workflow was started before it was known.
     """
 
     stage: str
     until: datetime
     why: str
     campaign: str | None = None
+    held: bool = False
 
     @property
     def closed(self) -> bool:
@@ -42,8 +44,8 @@ class LeadStep:
             case Placed(call_id=call_id, until=until):
                 why = f"call {call_id} is ready for its dialer, who may start it until {_clock(until)}"
                 return cls("calling", until, why)
-            case Waiting(at=at, why=why):
-                return cls("waiting", at, f"{why}; next look at {_clock(at)}")
+            case Waiting(at=at, why=why, held=held):
+                return cls("waiting", at, f"{why}; next look at {_clock(at)}", held=held)
             case Closed(state=state, why=why):
                 return cls(state, datetime.now(UTC), why)
 

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.steps import DATABASE, DATABASE_LATER, database_step
 
 PAUSES = "pauses-between-looks"  # the patch since which a due time that stays past is waited for
+DIAL_AT_IS_KEPT = "dial-at-is-kept"  # the patch since which the search attribute follows every wait
 LONGEST_PAUSE_SECONDS = 60
 LONGEST_WAIT = timedelta(days=366)  # Temporal refuses centuries
 NOT_JUDGED_WAIT = timedelta(minutes=15)
@@ -122,11 +123,19 @@ class LeadWorkflow:
         workflow.set_current_details(f"**{step.stage}** {step.why}")
         if workflow.info().typed_search_attributes.get(vocabulary.STAGE) != step.stage:
             attributes: list[SearchAttributeUpdate[Any]] = [vocabulary.STAGE.value_set(step.stage)]
-            if step.stage == "waiting":
+            if step.stage == "waiting" and not step.held:
                 attributes.append(vocabulary.DIAL_AT.value_set(step.until))
             if step.campaign:
                 attributes.append(vocabulary.CAMPAIGN.value_set(step.campaign))
             workflow.upsert_search_attributes(attributes)
+        elif step.stage == "waiting" and not step.held and waits_otherwise(step) and workflow.patched(DIAL_AT_IS_KEPT):
+            workflow.upsert_search_attributes([vocabulary.DIAL_AT.value_set(step.until)])
+
+
+def waits_otherwise(step: LeadStep) -> bool:
+    """Whether the search attribute names another time; a restored database relies on it (background/reconciliation)."""
+    known = workflow.info().typed_search_attributes.get(vocabulary.DIAL_AT)
+    return known is None or abs(known - step.until) >= timedelta(seconds=1)
 
 
 def reason(failure: FailureError) -> str:

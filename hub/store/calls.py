@@ -39,10 +39,14 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """No call before `at`; `why` in plain words, without personal data."""
+    """No call before `at`; `why` in plain words, without personal data.
+
+    `held`: it waits for a change of its partner, and `at` is only when to look whether that was missed.
+    """
 
     at: datetime
     why: str
+    held: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,7 +248,7 @@ async def _reschedule(tx: Tx, waiting: Sequence[tuple[LeadRow, decision.NotYet]]
         "reasons": [not_yet.why for _, not_yet in waiting],
     }
     await tx.execute(_RESCHEDULE, wanted)
-    return {lead.id: Waiting(not_yet.at, not_yet.why) for lead, not_yet in waiting}
+    return {lead.id: Waiting(not_yet.at, not_yet.why, not_yet.hold is not None) for lead, not_yet in waiting}
 
 
 _REFUSE = text("""

@@ -191,7 +191,7 @@ class Restored:
         self.dialers = [Dialer(hub, self.partner), Dialer(hub, self.waiting)]
         self.ready, self.later = submit(hub, self.partner, 10), submit(hub, self.waiting, 6)
         self.tomorrow = datetime.now(UTC) + timedelta(days=1)
-        eventually(lambda: started(hub, self.partner))
+        eventually(lambda: started(hub, self.partner) and started(hub, self.waiting))
         self.copy(hub.database_url, f"{hub.database_url}_backup")
 
     def copy(self, source: str, target: str) -> None:
@@ -206,9 +206,7 @@ class Restored:
     def go_on(self) -> dict[int, str]:
         """What the backup does not know: the ends of five and three leads, two callbacks, a batch. The ends by lead."""
         hub, [dialer, waiting_dialer] = self.whole.hub, self.dialers
-        allow_calls(hub)
-        hub.query("UPDATE lead SET look_at = NULL, dial_at = now() WHERE id = ANY($1)", self.later[:3])
-        hub.query("INSERT INTO outbox (kind, ref) SELECT 'wake_lead', unnest($1::bigint[])", self.later[:3])
+        hub.query("UPDATE partner SET daily_calls = 3 WHERE id = $1", self.waiting["id"])
         calls = dialer.lease(most=7, wait=20)
         for call in calls[:5]:
             assert dialer.report(call, "interested").ok
@@ -221,7 +219,9 @@ class Restored:
         submit(hub, self.partner, 3)
         eventually(lambda: started(hub, self.partner))
         self.called_back = [call["lead_id"] for call in calls[5:]]
-        return {call["lead_id"]: "interested" for call in calls[:5]} | dict.fromkeys(self.later[:3], "not_interested")
+        return {call["lead_id"]: "interested" for call in calls[:5]} | {
+            call["lead_id"]: "not_interested" for call in done
+        }
 
     def restore(self) -> None:
         """The backup is there again, and those that wait in it are due."""
