@@ -6,7 +6,12 @@ from hub.settings import InvalidSettings, load_settings
 from tests.support.stack import MASTER_KEY, PEPPER
 
 SECRET = "s3cr3t-value"
-NEEDED = {"DATABASE_URL": "postgresql://hub:pw@db/hub", "HUB_MASTER_KEY": MASTER_KEY, "HUB_PEPPER": PEPPER}
+NEEDED = {
+    "DATABASE_URL": "postgresql://hub:pw@db/hub",
+    "HUB_MASTER_KEY": MASTER_KEY,
+    "HUB_PEPPER": PEPPER,
+    "HUB_SMTP_TLS": "starttls",
+}
 
 
 def problems(monkeypatch: pytest.MonkeyPatch, **env: str | None) -> str:
