@@ -1,5 +1,6 @@
-"""The tables, by subject: tenants, leads, traffic, discounts."""
+"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
 
+from hub.store.tables.audit import Audit
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
@@ -23,6 +24,7 @@ __all__ = [
     "Agent",
     "AgentSession",
     "ApiKey",
+    "Audit",
     "Base",
     "Call",
     "Campaign",

@@ -1,0 +1,56 @@
+"""Lists in pages, newest first, by the id after which the next page begins: pages stay while rows are added."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from hub.errors import Invalid
+
+MOST: Final = 200
+DEFAULT: Final = 50
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageWanted:
+    """Up to `size` items (1 to MOST) with ids below `before`; None for the newest."""
+
+    size: int = DEFAULT
+    before: int | None = None
+
+    @classmethod
+    def of(cls, size: int | None, cursor: str | None) -> "PageWanted":
+        """From a request's `limit` and `cursor`. Raises Invalid."""
+        if size is not None and not 1 <= size <= MOST:
+            raise Invalid(f"must be from 1 to {MOST}.", field="limit")
+        return cls(size or DEFAULT, None if cursor is None else _read(cursor))
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """`next` is the cursor of the page behind this one; None for the last."""
+
+    items: Sequence[T]
+    next: str | None
+
+
+def page_of(rows: Sequence[Any], wanted: PageWanted, item: Callable[[Any], T]) -> Page[T]:
+    """A page of rows with an `id`, read in descending order with `LIMIT wanted.size + 1`."""
+    kept = rows[: wanted.size]
+    more = len(rows) > wanted.size
+    return Page([item(row) for row in kept], _write(kept[-1].id) if more else None)
+
+
+def _write(row_id: int) -> str:
+    return urlsafe_b64encode(str(row_id).encode()).decode().rstrip("=")
+
+
+def _read(cursor: str) -> int:
+    try:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except ValueError:
+        text = ""
+    if not text.isdecimal() or not 0 < (row_id := int(text[:20])) < 2**63:
+        raise Invalid("is none that this hub gave out; begin without one.", field="cursor")
+    return row_id
