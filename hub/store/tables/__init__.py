@@ -1,5 +1,6 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, discounts, audit, kept answers."""
 
+from hub.store.tables.answers import KeptAnswer
 from hub.store.tables.audit import Audit
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
@@ -39,6 +40,7 @@ __all__ = [
     "Endpoint",
     "ErasedNumber",
     "Event",
+    "KeptAnswer",
     "Lead",
     "Lease",
     "LoginTry",
