@@ -15,8 +15,10 @@ from starlette.exceptions import HTTPException
 from api import problems
 from api.cpu import off_loop
 from api.envelopes import envelope, wrong_method
+from api.exchange import exchange_of
 from api.faults import worded
 from hub.errors import DatabaseUnavailable, HubError
+from hub.reasons import Reason
 from hub.strictjson import BadJson
 
 log = structlog.get_logger()
@@ -55,11 +57,14 @@ def _answer(
 
 async def _hub_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HubError)  # noqa: S101 - Starlette types handlers by the root exception
+    exchange_of(request).reasons = error.reasons
     # What is wrong with a thousand rows takes a while to write down.
     return render(request, error) if not error.facts else await off_loop(partial(render, request, error))
 
 
 async def _bad_json(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BadJson)  # noqa: S101 - as above
+    exchange_of(request).reasons = (Reason(error.reason),)
     return _answer(request, HTTPStatus.BAD_REQUEST, f"The body is refused: {error}.")
 
 
@@ -78,6 +83,7 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
 async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - as above
     log.error("database", failure=error.failure, path=request.url.path)
+    exchange_of(request).reasons = error.reasons
     return render(request, error)
 
 

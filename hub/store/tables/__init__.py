@@ -19,7 +19,16 @@ from hub.store.tables.tenants import (
     Product,
     Suppression,
 )
-from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
+from hub.store.tables.traffic import (
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Event,
+    Outbox,
+    RequestCount,
+    RequestsCounted,
+    Submission,
+)
 
 __all__ = [
     "Agent",
@@ -48,6 +57,8 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "RequestCount",
+    "RequestsCounted",
     "Submission",
     "Suppression",
 ]
