@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -78,6 +79,16 @@ def find_settings(data: Path) -> Settings:
         return load_settings(DATABASE_URL=dev["database_url"], **found)
     except InvalidSettings as error:
         raise fail(str(error)) from None
+
+
+def temporal_address(data: Path) -> str | None:
+    """Of the `hub dev` that runs in `data`, unless the environment names a hub; None: by Temporal's own settings."""
+    if os.environ.keys() & {"TEMPORAL_ADDRESS", "DATABASE_URL", "HUB_DATABASE_URL"}:
+        return None
+    try:
+        return str(json.loads((data / "dev.json").read_text())["temporal"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def run(data: Path, work: Work) -> Any:

@@ -1,4 +1,4 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, discounts, audit, workers."""
 
 from hub.store.tables.audit import Audit
 from hub.store.tables.base import Base
@@ -19,6 +19,7 @@ from hub.store.tables.tenants import (
     Suppression,
 )
 from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
+from hub.store.tables.workers import WorkerProcess
 
 __all__ = [
     "Agent",
@@ -48,4 +49,5 @@ __all__ = [
     "Product",
     "Submission",
     "Suppression",
+    "WorkerProcess",
 ]
