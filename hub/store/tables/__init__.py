@@ -1,4 +1,4 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit, kept answers."""
+"""The tables, by subject: tenants, leads, traffic, discounts, audit, kept answers, workers."""
 
 from hub.store.tables.answers import KeptAnswer
 from hub.store.tables.audit import Audit
@@ -29,6 +29,7 @@ from hub.store.tables.traffic import (
     RequestsCounted,
     Submission,
 )
+from hub.store.tables.workers import WorkerProcess
 
 __all__ = [
     "Agent",
@@ -61,4 +62,5 @@ __all__ = [
     "RequestsCounted",
     "Submission",
     "Suppression",
+    "WorkerProcess",
 ]
