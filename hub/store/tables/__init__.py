@@ -1,6 +1,6 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, discounts, audit and journal."""
 
-from hub.store.tables.audit import Audit
+from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
@@ -39,6 +39,7 @@ __all__ = [
     "Endpoint",
     "ErasedNumber",
     "Event",
+    "Journal",
     "Lead",
     "Lease",
     "LoginTry",
