@@ -17,6 +17,7 @@ from api.services import close_services, open_services
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
+from hub.version import VERSION
 
 OWN_ROUTERS = (dashboard.router, dialer.router, operators.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
@@ -30,7 +31,7 @@ def create_app() -> FastAPI:
     settings = load_settings()
     app = FastAPIOffline(
         title="Integration Hub",
-        version="0.1.0",
+        version=VERSION,
         description=ABOUT,
         lifespan=_lifespan(settings),
         redirect_slashes=False,
