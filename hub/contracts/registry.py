@@ -9,9 +9,9 @@ from enum import Enum, auto
 from importlib import import_module
 from typing import Any, Protocol
 
-from hub.contracts import comunik8, partner_api, squadiq
+from hub.contracts import comunik8, margav, partner_api, squadiq, squadiq_bodies
 from hub.errors import HubError
-from hub.leads import ApiResponse, Record, Result, Row, Tenant
+from hub.leads import ApiResponse, Campaign, Record, Result, Row, Tenant
 
 
 class LeadContract(Protocol):
@@ -107,7 +107,9 @@ class PartnerApi:
     `{error_key: text}` on every path that starts with one of `prefixes`; `wrong_method` is the answer to a method that
     a path does not have, where the owner documents one. `key_header`: where its clients put their key, which is a
     bearer in `Authorization`. `shared_identity`: a lead may be known among all its tenants. `masks_phones`: only
-    dialers get its leads' numbers, webhooks do not tell them.
+    dialers get its leads' numbers, webhooks do not tell them. `region`: of numbers without a `+`, where it is no matter
+    of the tenant's. `identities`: what a lead with this id of its sender's may be unique by, in the API's campaigns;
+    None where senders give no ids.
     """
 
     name: str
@@ -121,6 +123,8 @@ class PartnerApi:
     wrong_method: tuple[int, str] | None = None
     shared_identity: bool = False
     masks_phones: bool = False
+    region: str | None = None
+    identities: Callable[[Sequence[Campaign], str], list[str]] | None = None
     router: str = ""
 
     @property
@@ -162,6 +166,8 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         error_key="error",
         key_header="X-Dialer-Api-Key",
         handling=Reports("hub.store.partners.margav"),
+        region=margav.REGION,
+        identities=lambda _, lead_id: [lead_id],
         tenant=TenantDefaults(
             {"key": ClientField.KEY, "agents": ClientField.AGENTS},
             agents=(
@@ -184,6 +190,8 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
             campaigns=(RANDOM_ID,),
         ),
         masks_phones=True,
+        region=squadiq_bodies.REGION,
+        identities=lambda campaigns, lead_id: [squadiq.identity(campaign, lead_id) for campaign in campaigns],
     ),
     PartnerApi(
         name="leanpub",
@@ -216,6 +224,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         error_key="error",
         key_header="X-API-Key",
         handling=Leads(comunik8),
+        region=comunik8.REGION,
         tenant=TenantDefaults(
             {"key": ClientField.KEY, "type": ClientField.CAMPAIGN},
             campaigns=("motor-trade",),
