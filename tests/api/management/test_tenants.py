@@ -1,4 +1,4 @@
-"""Another tenant's id and one that nothing has get the same answer, on every route of partners and wherever it stands."""
+"""Another tenant's id and one that nothing has get the same answer, on every route of partners, wherever it stands."""
 
 import re
 from typing import Any
@@ -18,9 +18,10 @@ Ids = dict[str, Any]
 def theirs(hub: Hub) -> Ids:
     """What another tenant has, by the names that paths, queries and bodies have for their ids."""
     made = hub.partner("squadiq")
-    created = Sender(hub, made).create("a")
+    Sender(hub, made).create("a")
+    [request] = partner(hub, made).get("/requests")["data"]
     [(lead,)] = hub.query("SELECT id FROM lead WHERE partner_id = $1", made["id"])
-    return {"lead_id": lead, "request_id": created.headers["X-Request-Id"]}
+    return {"lead_id": lead, "request_id": request["request_id"]}
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +34,7 @@ def told(answer: requests.Response, sent: object) -> tuple[int, object, dict[str
     body = without_request_id(answer) if answer.status_code >= 400 else answer.json()
     headers = {name: value for name, value in answer.headers.items() if name.lower() not in {"x-request-id", "date"}}
     del headers["content-length"]
-    return answer.status_code, str(body).replace(str(sent), "ID"), headers
+    return answer.status_code, re.sub(rf"\b{sent}\b", "ID", str(body)), headers
 
 
 def example(operation: dict[str, Any]) -> dict[str, Any] | None:
@@ -44,7 +45,7 @@ def example(operation: dict[str, Any]) -> dict[str, Any] | None:
 def test_anothers_ids_are_as_missing_ones(hub: Hub, own: Client, theirs: Ids) -> None:
     tried = set()
     for method, path, operation in routes(hub):
-        if not path.startswith("/v1/partner"):
+        if operation["tags"] != ["Partner"]:
             continue
         path = path.removeprefix("/v1/partner")  # noqa: PLW2901 - as the client has it
         in_path = re.findall(r"{(\w+)}", path)
