@@ -1,6 +1,5 @@
 """Finding leads by whatever is known of them, each by an index: number, mail, ids of the hub, its partner, events."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -127,7 +126,7 @@ async def _given(tx: Tx, vault: Vault, query: LeadQuery) -> dict[str, Any]:
         if value is not None:
             given[name] = value
     if "phone" in given:
-        given["phone"] = [vault.index("phone", each) for each in await numbers(tx, query)]
+        given["phone"] = await phone_hashes(tx, vault, query)
     if "email" in given:
         given["email"] = vault.index("email", given["email"].lower())
     if "reference" in given:
@@ -142,8 +141,8 @@ def _text(value: str, field: str) -> str:
     return cleaned
 
 
-async def numbers(tx: Tx, query: LeadQuery) -> list[str]:
-    """The numbers in E.164 that `query.phone` may mean. Raises Invalid when it is none."""
+async def phone_hashes(tx: Tx, vault: Vault, query: LeadQuery) -> list[bytes]:
+    """The keyed hashes of the numbers that `query.phone` may mean. Raises Invalid when it is none."""
     regions: list[str | None] = [query.region.strip().upper()] if query.region else [None]
     if not query.region:
         partners = select(Partner.region, Partner.api).distinct()
@@ -159,7 +158,7 @@ async def numbers(tx: Tx, query: LeadQuery) -> list[str]:
             continue
     if not found:
         raise Invalid("is no phone number; without its country code it needs a region, such as GB.", field="phone")
-    return list(dict.fromkeys(found))
+    return [vault.index("phone", each) for each in dict.fromkeys(found)]
 
 
 async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int | None) -> list[bytes]:
@@ -199,8 +198,3 @@ def _found(vault: Vault, row: Any) -> FoundLead:
         next_at=row.next_at if state.open else None,
         created_at=row.created_at,
     )
-
-
-def known_fields(query: LeadQuery) -> Sequence[str]:
-    """The names of what the query says of the lead itself."""
-    return [name for name in _BY if getattr(query, name) is not None]
