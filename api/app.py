@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from api import errors
 from api.agents import dashboard
 from api.cpu import tune_garbage_collection
+from api.exchange import RecordExchanges
 from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
 from api.routes import dialer, health, operators
@@ -39,6 +40,7 @@ def create_app() -> FastAPI:
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
     errors.install(app)
+    app.add_middleware(RecordExchanges)
     app.add_middleware(OperatorPages, settings=settings)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)

@@ -73,9 +73,10 @@ _BY: Final = {
     "phone": "SELECT id FROM lead WHERE phone_hash = ANY(:phone)",
     "email": "SELECT lead_id FROM contact WHERE email_hash = :email",
     "request_id": """
-        SELECT lead.id FROM submission JOIN lead ON lead.submission_id = submission.id WHERE request_id = :request_id
-        UNION SELECT lead_id FROM submission WHERE request_id = :request_id
-        UNION SELECT unnest(known_lead_ids) FROM submission WHERE request_id = :request_id""",
+        WITH asked AS (SELECT coalesce(replay_of, id) AS id FROM submission WHERE request_id = :request_id)
+        SELECT lead.id FROM asked JOIN lead ON lead.submission_id = asked.id
+        UNION SELECT lead_id FROM submission WHERE id IN (SELECT id FROM asked)
+        UNION SELECT unnest(known_lead_ids) FROM submission WHERE id IN (SELECT id FROM asked)""",
     "reference": "SELECT id FROM lead WHERE dedupe_key = ANY(:reference)",
     "lead_id": "SELECT CAST(:lead_id AS bigint)",
     "event_id": "SELECT lead_id FROM event WHERE public_id = :event_id",
