@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
-from api.management import audit, discounts, leads, partners, requests, status
+from api.management import audit, discounts, leads, partners, requests, status, suppressions
 from api.management.access import operator, partner
 
 OPERATORS: Final[tuple[APIRouter, ...]] = (
@@ -14,6 +14,8 @@ OPERATORS: Final[tuple[APIRouter, ...]] = (
     leads.both,
     requests.operators,
     discounts.operators,
+    discounts.both,
+    suppressions.operators,
     partners.operators,
     audit.operators,
 )
@@ -22,6 +24,7 @@ PARTNERS: Final[tuple[APIRouter, ...]] = (
     leads.partners,
     leads.both,
     requests.partners,
+    discounts.both,
     audit.partners,
 )
 

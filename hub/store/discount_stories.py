@@ -81,14 +81,15 @@ _DISCOUNT = text("""
 
 
 async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> DiscountStory:
-    """The request, masked. `partner_id`: of this partner alone. Raises NotFound."""
+    """The request, masked. `partner_id`: who asks, if it is a partner: their own requests alone. Raises NotFound."""
     wanted = {"request_id": request_id, "partner_id": partner_id}
     row = (await tx.execute(_DISCOUNT, wanted)).first() if _is_id(request_id) else None
     if row is None:
         raise _unknown()
     entries = await _entries(tx, row)
+    why = row.why
     if partner_id is not None:
-        entries = [replace(entry, by=timelines.kind_of_others(entry.by)) for entry in entries]
+        why, entries = None, [_as_told(entry) for entry in entries]
     state, mail_state = DiscountState(row.state), MailState(row.mail_state)
     return DiscountStory(
         request_id=row.public_id,
@@ -105,9 +106,15 @@ async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int 
         mails_sent=row.mails_sent,
         mail_doubtful=_doubtful(state, mail_state),
         created_at=row.created_at,
-        now=_now(state, row.why, CouponState(row.coupon_state), mail_state),
+        now=_now(state, why, CouponState(row.coupon_state), mail_state),
         timeline=entries,
     )
+
+
+def _as_told(entry: Entry) -> Entry:
+    """To the partner: why it failed may be the operator's alone; the event tells what concerns them."""
+    why = None if entry.what == "discount.failed" else entry.why
+    return replace(entry, by=timelines.kind_of_others(entry.by), why=why)
 
 
 def _is_id(request_id: str) -> bool:
