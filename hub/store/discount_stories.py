@@ -182,7 +182,7 @@ async def _entries(tx: Tx, row: Any) -> list[Entry]:
 async def retry_discount(
     tx: Tx, actor: Actor, request_id: str, partner_id: int | None = None, *, mail_again: bool = False
 ) -> None:
-    """Let a failed request run again, with the coupon that it has: within a minute, by a new workflow.
+    """Let a failed request run again, with the coupon that it has: within seconds, by a new workflow.
 
     `mail_again`: although a mail of it may have arrived. Raises NotFound, and Conflict when it has not failed, when its
     partner has repeated it since, and when a mail may have arrived.

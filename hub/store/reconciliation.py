@@ -47,7 +47,8 @@ _LEADS = text("""
 _DISCOUNTS = text("""
     UPDATE discount SET checked_at = clock_timestamp() WHERE id IN (
         SELECT id FROM discount
-        WHERE state = 'taken' AND confirmed AND created_at < statement_timestamp() - CAST(:starts AS interval)
+        WHERE state = 'taken' AND confirmed
+            AND (retried_at IS NOT NULL OR created_at < statement_timestamp() - CAST(:starts AS interval))
             AND (checked_at IS NULL OR checked_at < statement_timestamp() - CAST(:checked AS interval))
         ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED
     ) RETURNING id, partner_id, workflow_token
@@ -86,7 +87,7 @@ async def claim_leads(tx: Tx, most: int) -> list[int]:
 
 
 async def claim_discounts(tx: Tx, most: int) -> list[LateRow]:
-    """Discount requests that are under way for a while."""
+    """Discount requests that are under way for a while, or that an operator lets run again."""
     rows = await tx.execute(_DISCOUNTS, _times(most))
     return [LateRow(row.id, row.workflow_token, row.partner_id) for row in rows]
 
