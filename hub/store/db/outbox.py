@@ -11,6 +11,8 @@ from hub.store.db.engine import Tx
 
 CHANNEL = "hub_outbox"
 CALLS_CHANNEL = "hub_calls"
+ATTEMPT = "attempt"
+"""Says on `CHANNEL` that deliveries were queued for the dispatcher (hub.store.delivery_queue)."""
 
 
 class Kind(StrEnum):
@@ -46,6 +48,14 @@ async def put(tx: Tx, kind: Kind, refs: Sequence[int]) -> None:
     """Let `kind` be done for each of `refs` from this transaction's commit on."""
     if refs:
         await tx.execute(_PUT, {"kind": kind.value, "refs": list(refs)})
+
+
+_NOTIFY = text("SELECT pg_notify('hub_outbox', :payload)")
+
+
+async def notify(tx: Tx, payload: str) -> None:
+    """Let whoever listens look, from this transaction's commit on."""
+    await tx.execute(_NOTIFY, {"payload": payload})
 
 
 _CLAIM = text("""
