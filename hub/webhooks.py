@@ -39,6 +39,15 @@ MAX_BODY_BYTES: Final = 256 * 1024
 MOST_PLACES: Final = 8
 """How many attempts to one endpoint may be under way at once, over all processes."""
 
+PAUSED_AFTER: Final = 5
+"""An endpoint is paused after so many failed attempts in a row."""
+
+FIRST_PAUSE: Final = timedelta(seconds=15)
+LONGEST_PAUSE: Final = timedelta(minutes=5)
+
+WARNED_AT: Final = (50, 70, 90)
+"""Percentages of the time after which a failing endpoint is disabled."""
+
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
 
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - marks a secret, is none

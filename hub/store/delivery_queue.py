@@ -44,6 +44,37 @@ async def renew(tx: Tx, delivery_ids: Sequence[int], replay_id: int | None = Non
     return renewed
 
 
+_TAKE_OVER = text("""
+    UPDATE delivery SET queued_at = coalesce(queued_at, clock_timestamp()),
+           workflow_token = substr(md5(random()::text), 1, 8)
+    WHERE id = :id AND state = 'pending'
+""")
+
+
+async def take_over(tx: Tx, delivery_id: int) -> None:
+    """Put a pending delivery into the queue, and part it from its workflow, which ends: a later one has another id."""
+    await tx.execute(_TAKE_OVER, {"id": delivery_id})
+    await outbox.notify(tx, outbox.ATTEMPT)
+
+
+# Far more than a paused endpoint has of them: what failed before its pause, and one for each of its tries since.
+_RECOVERED = text("""
+    UPDATE delivery SET queued_at = clock_timestamp() FROM (
+        SELECT id FROM delivery WHERE endpoint_id = ANY(:endpoints) AND state = 'pending' AND queued_at IS NULL
+          AND (claimed_until IS NULL OR claimed_until < clock_timestamp())
+        ORDER BY id LIMIT :most FOR UPDATE SKIP LOCKED
+    ) AS failed WHERE delivery.id = failed.id
+""")
+
+
+async def take_over_failed(tx: Tx, endpoint_ids: Sequence[int]) -> None:
+    """Endpoints have recovered: what failed meanwhile does not wait for its next attempt's time.
+
+    Its workflows stay, and find it delivered or waiting for a later time.
+    """
+    await tx.execute(_RECOVERED, {"endpoints": list(endpoint_ids), "most": 4 * BATCH})
+
+
 _BATCH = """
     UPDATE delivery SET {change} FROM (
         SELECT found.id FROM endpoint CROSS JOIN LATERAL (
@@ -94,6 +125,17 @@ _SETTLE: Final[dict[str, list[TextClause]]] = {
 }
 
 
+SETTLED: Final = tuple(_SETTLE)
+
+
 async def settle(tx: Tx, what: str) -> int:
-    """One batch of what follows from endpoints being enabled (`resumed`), disabled (`held`), deleted (`given_up`)."""
-    return sum([int((await tx.execute(statement, {"most": BATCH})).rowcount) for statement in _SETTLE[what]])
+    """One batch of what follows from endpoints being enabled (`resumed`), disabled (`held`), deleted (`given_up`).
+
+    Returns how many: 0 when none is left.
+    """
+    changed = 0
+    for statement in _SETTLE[what]:
+        changed += int((await tx.execute(statement, {"most": BATCH})).rowcount)
+    if what == "resumed" and changed:
+        await outbox.notify(tx, outbox.ATTEMPT)
+    return changed

@@ -29,6 +29,7 @@ SEARCH_ATTRIBUTES: Final[tuple[SearchAttributeKey[Any], ...]] = (PARTNER, API, C
 WAIT_FOR_RESPONSE = "answered"
 LOOK_AGAIN = "look_again"
 CLOSE = "close"
+RETRY_NOW = "retry_now"
 
 
 @dataclass(frozen=True, slots=True)

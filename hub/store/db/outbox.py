@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import text
@@ -20,13 +21,16 @@ class Kind(StrEnum):
 
     WAKE_LEAD = "wake_lead"
     DELIVER = "deliver"
+    """A delivery's workflow, for its next attempt."""
+    TELL_CONTACT = "tell_contact"
+    """A mail about an endpoint that fails or was disabled; not for Temporal."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A claimed row. `tries`: how often it was sent before, in vain; `token`: of the id of its row's workflow.
 
-    Of a lead: its state, and why it is in it.
+    Of a lead: its state, and why it is in it. Of a delivery: when its next attempt is due.
     """
 
     id: int
@@ -36,6 +40,7 @@ class Entry:
     token: str | None
     lead_state: LeadState | None
     lead_why: str | None
+    next_at: datetime | None
 
 
 _PUT = text("""
@@ -67,7 +72,7 @@ _CLAIM = text("""
         FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
     SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token) AS token, lead.state AS lead_state,
-           coalesce(lead.outcome, lead.why) AS lead_why
+           coalesce(lead.outcome, lead.why) AS lead_why, delivery.next_at
     FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
     LEFT JOIN delivery ON kind = 'deliver' AND delivery.id = ref
 """)
@@ -85,6 +90,7 @@ async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int, seconds: float) ->
             token=row.token,
             lead_state=_known_state(row.lead_state),
             lead_why=row.lead_why,
+            next_at=row.next_at,
         )
         for row in await tx.execute(_CLAIM, wanted)
     ]
