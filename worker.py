@@ -18,6 +18,7 @@ from activities.failures import FailureTranslator
 from activities.intake import IntakeActivities, LeadStarter
 from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadActivities
+from activities.replays import ReplayActivities
 from activities.webhooks import WebhookActivities
 from background.call_upkeep import run_call_upkeep
 from background.endpoint_upkeep import EndpointUpkeep
@@ -42,6 +43,7 @@ from hub.temporal.roles import Role
 from hub.temporal.starts import WorkflowStarter
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
+from workflows.replay import ReplayWorkflow
 from workflows.webhook import WebhookWorkflow
 
 log = structlog.get_logger()
@@ -145,12 +147,18 @@ async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """First attempts, by the dispatcher; workflows of what has failed, and their attempts on a queue of their own."""
     async with Egress(shared.settings.egress_rules()) as egress:
         webhooks = WebhookActivities(shared.database, shared.vault, egress)
+        replays = ReplayActivities(shared.database)
         dispatcher = WebhookDispatcher(shared.database, shared.vault, egress)
         first, retries = shared.ids.queue(vocabulary.WEBHOOKS), shared.ids.queue(vocabulary.WEBHOOK_RETRIES)
         async with _background(dispatcher.run(), "webhook dispatcher"):
             yield [
                 # Activities on the first queue are those that workflows of version 0.1 scheduled.
-                build_worker(shared.client, first, workflows=[WebhookWorkflow], activities=[webhooks.deliver]),
+                build_worker(
+                    shared.client,
+                    first,
+                    workflows=[WebhookWorkflow, ReplayWorkflow],
+                    activities=[webhooks.deliver, replays.replay_step],
+                ),
                 build_worker(
                     shared.client, retries, activities=[webhooks.deliver], max_concurrent_activities=RETRIES_AT_ONCE
                 ),
@@ -184,7 +192,7 @@ BUILDERS = {
     Role.WEBHOOKS: webhook_workers,
     Role.DISCOUNTS: discount_workers,
 }
-RELAYED = {Role.LEADS: Kind.WAKE_LEAD, Role.WEBHOOKS: Kind.DELIVER}
+RELAYED = {Role.LEADS: [Kind.WAKE_LEAD], Role.WEBHOOKS: [Kind.DELIVER, Kind.REPLAY]}
 """Which rows of the outbox the processes of a role send to Temporal."""
 
 
@@ -207,7 +215,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
 
 
 def _background_work(wanted: set[Role], shared: Shared) -> Iterator[tuple[Coroutine[None, None, None], str]]:
-    if kinds := [kind for role, kind in RELAYED.items() if role in wanted]:
+    if kinds := [kind for role, kinds in RELAYED.items() if role in wanted for kind in kinds]:
         relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows)
         yield relay.run(), "outbox relay"
     if Role.LEADS in wanted:

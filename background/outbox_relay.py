@@ -42,6 +42,7 @@ class OutboxRelay:
         self._limits = {
             Kind.WAKE_LEAD: AdaptiveLimit(WAKE_TARGET_SECONDS, most=40, least=2),
             Kind.DELIVER: AdaptiveLimit(START_TARGET_SECONDS, most=20),
+            Kind.REPLAY: AdaptiveLimit(START_TARGET_SECONDS, most=2),
         }
         self._retries = asyncio.Semaphore(RETRIES_AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -103,6 +104,8 @@ class OutboxRelay:
             match entry.kind:
                 case Kind.DELIVER:
                     await self._starter.start_webhook(entry.ref, entry.token, entry.next_at)
+                case Kind.REPLAY:
+                    await self._starter.wake_replay(entry.ref, entry.token)
                 case Kind.WAKE_LEAD:
                     await self._wake(entry)
         except RPCError as error:

@@ -22,6 +22,8 @@ class Kind(StrEnum):
     WAKE_LEAD = "wake_lead"
     DELIVER = "deliver"
     """A delivery's workflow, for its next attempt."""
+    REPLAY = "replay"
+    """A replay's workflow, to look at its row."""
     TELL_CONTACT = "tell_contact"
     """A mail about an endpoint that fails or was disabled; not for Temporal."""
 
@@ -71,10 +73,11 @@ _CLAIM = text("""
         UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => :seconds)
         FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
-    SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token) AS token, lead.state AS lead_state,
-           coalesce(lead.outcome, lead.why) AS lead_why, delivery.next_at
+    SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token, replay.workflow_token) AS token,
+           lead.state AS lead_state, coalesce(lead.outcome, lead.why) AS lead_why, delivery.next_at
     FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
     LEFT JOIN delivery ON kind = 'deliver' AND delivery.id = ref
+    LEFT JOIN replay ON kind = 'replay' AND replay.id = ref
 """)
 
 

@@ -1,9 +1,10 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, replays, discounts, audit."""
 
 from hub.store.tables.audit import Audit
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
+from hub.store.tables.replays import Replay
 from hub.store.tables.tenants import (
     Agent,
     AgentSession,
@@ -46,6 +47,7 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "Replay",
     "Submission",
     "Suppression",
 ]

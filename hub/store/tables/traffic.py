@@ -71,10 +71,14 @@ class Event(Base):
     """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_created_at", "created_at"),)
+    __table_args__ = (
+        Index("ix_event_created_at", "created_at"),
+        Index("ix_event_partner_id", "partner_id", "created_at", "id"),
+        Index("ix_event_type", "type", "partner_id"),
+    )
     id: Mapped[Id]
     public_id: Mapped[str] = mapped_column(unique=True)
-    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
     type: Mapped[str]
     lead_id: Mapped[int | None] = mapped_column(ForeignKey("lead.id"), index=True)
     discount_id: Mapped[int | None] = mapped_column(index=True)
@@ -145,11 +149,18 @@ class Delivery(Base):
             "id",
             postgresql_where=text("state IN ('pending', 'waiting') AND queued_at IS NULL"),
         ),
+        Index("ix_delivery_endpoint_id", "endpoint_id", "id"),
+        Index("ix_delivery_failed", "endpoint_id", "id", postgresql_where=text("state = 'failed'")),
+        Index(
+            "ix_delivery_replay_id",
+            "replay_id",
+            postgresql_where=text("replay_id IS NOT NULL AND state <> 'delivered'"),
+        ),
         Index("ix_delivery_claimed", "endpoint_id", postgresql_where=text("claimed_until IS NOT NULL")),
     )
     id: Mapped[Id]
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"))
-    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), index=True)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
     state: Mapped[DeliveryState] = mapped_column(EnumText(DeliveryState), server_default=DeliveryState.PENDING)
     why: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
