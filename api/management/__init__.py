@@ -5,7 +5,18 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
-from api.management import audit, discounts, leads, partners, requests, status, suppressions
+from api.management import (
+    audit,
+    deliveries,
+    discounts,
+    endpoints,
+    leads,
+    partners,
+    replays,
+    requests,
+    status,
+    suppressions,
+)
 from api.management.access import operator, partner
 
 OPERATORS: Final[tuple[APIRouter, ...]] = (
@@ -16,6 +27,12 @@ OPERATORS: Final[tuple[APIRouter, ...]] = (
     discounts.operators,
     discounts.both,
     suppressions.operators,
+    endpoints.operators,
+    endpoints.both,
+    deliveries.operators,
+    deliveries.both,
+    replays.operators,
+    replays.both,
     partners.operators,
     audit.operators,
 )
@@ -25,6 +42,12 @@ PARTNERS: Final[tuple[APIRouter, ...]] = (
     leads.both,
     requests.partners,
     discounts.both,
+    endpoints.partners,
+    endpoints.both,
+    deliveries.partners,
+    deliveries.both,
+    replays.partners,
+    replays.both,
     audit.partners,
 )
 

@@ -7,7 +7,6 @@ import pytest
 import requests
 
 from tests.support.management import Client, partner, routes, without_request_id
-from tests.support.squadiq import Sender
 from tests.support.stack import Hub
 
 MISSING = {int: 2**62 + 1, str: "0" * 32}
@@ -17,11 +16,25 @@ Ids = dict[str, Any]
 @pytest.fixture(scope="module")
 def theirs(hub: Hub) -> Ids:
     """What another tenant has, by the names that paths, queries and bodies have for their ids."""
-    made = hub.partner("squadiq")
-    Sender(hub, made).create("a")
-    [request] = partner(hub, made).get("/requests")["data"]
+    made, buyer = hub.partner(), hub.partner("leanpub")
+    body = {"leads": [{"name": "Ann Lee", "phone": hub.number()}]}
+    assert hub.post("/api/leads/partner-transfer", made["key"], body).ok
     [(lead,)] = hub.query("SELECT id FROM lead WHERE partner_id = $1", made["id"])
-    return {"lead_id": lead, "request_id": request["request_id"]}
+    them = partner(hub, made)
+    endpoint = them.post("/endpoints", {"url": "http://127.0.0.1:9/hooks"}, 201)["id"]
+    since = {"endpoint_id": endpoint, "since": "2026-01-01T00:00:00Z"}
+    ids = {"partnerId": buyer["partner_id"], "origin": buyer["origin"], "productId": buyer["product_id"]}
+    recipient = {"firstName": "John", "lastName": "Smith", "email": "john@example.com"}
+    discount = hub.post("/api/v2/PartnerDiscountRequest", buyer["key"], {**ids, "recipient": recipient}).json()
+    assert partner(hub, buyer).get(f"/discounts/{discount['requestId']}")
+    assert partner(hub, buyer).get(f"/requests/{discount['requestId']}")
+    return {
+        "lead_id": lead,
+        "endpoint_id": endpoint,
+        "delivery_id": them.post(f"/endpoints/{endpoint}/test", status=202)["delivery_id"],
+        "replay_id": them.post("/replays", since, 201)["id"],
+        "request_id": discount["requestId"],
+    }
 
 
 @pytest.fixture(scope="module")
