@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, select, text, update
 
-from hub import strictjson
+from hub import journal, strictjson
 from hub.actors import Actor
-from hub.discounts import MOST_MAILS, CouponState, DiscountState, MailState
+from hub.discounts import MOST_MAILS, OPERATORS_REASON, CouponState, DiscountState, MailState
 from hub.errors import Conflict, NotFound
 from hub.journal import Entry, Now
 from hub.people import MaskedPerson, Person
@@ -89,7 +89,8 @@ async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int 
     entries = await _entries(tx, row)
     why = row.why
     if partner_id is not None:
-        why, entries = None, [_as_told(entry) for entry in entries]
+        why = why and OPERATORS_REASON  # the event told what concerns them
+        entries = [_for_partner(entry) for entry in entries]
     state, mail_state = DiscountState(row.state), MailState(row.mail_state)
     return DiscountStory(
         request_id=row.public_id,
@@ -111,10 +112,9 @@ async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int 
     )
 
 
-def _as_told(entry: Entry) -> Entry:
-    """To the partner: why it failed may be the operator's alone; the event tells what concerns them."""
-    why = None if entry.what == "discount.failed" else entry.why
-    return replace(entry, by=timelines.kind_of_others(entry.by), why=why)
+def _for_partner(entry: Entry) -> Entry:
+    why = OPERATORS_REASON if entry.what == "discount.failed" else entry.why
+    return replace(entry, by=journal.actor_for_partner(entry.by), why=why)
 
 
 def _is_id(request_id: str) -> bool:

@@ -105,10 +105,16 @@ async def test_another_tenants_lead_is_as_one_that_is_not_there(tx: Tx) -> None:
 async def test_a_partner_is_not_told_of_operators_and_dialers(tx: Tx) -> None:
     partner_id = await new_partner(tx)
     [lead] = await new_leads(tx, partner_id, 1)
+    await tx.execute(text("UPDATE lead SET why = 'cannot be judged: ValueError' WHERE id = :id"), {"id": lead})
+    waits = await timelines.lead_story(tx, VAULT, lead, partner_id)
+    assert waits.now.text == "not called because: it waits for the operator of this service"
     await lead_actions.stop_lead(tx, VAULT, OPERATOR, lead)
     told = (await timelines.lead_story(tx, VAULT, lead, partner_id)).as_json()
-    assert [entry["by"] for entry in told["timeline"]] == ["hub", "operator"]
-    assert [entry.by for entry in (await timelines.lead_story(tx, VAULT, lead)).timeline] == ["hub", OPERATOR.label]
+    assert [entry["by"] for entry in told["timeline"]] == ["hub", "hub", "operator"]
+    assert "ValueError" not in str(told)
+    told = (await timelines.lead_story(tx, VAULT, lead)).as_json()
+    assert [entry["by"] for entry in told["timeline"]] == ["hub", "hub", OPERATOR.label]
+    assert "ValueError" in str(told)
 
 
 @pytest.mark.parametrize(
