@@ -72,4 +72,6 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error("unexpected", failure=type(error).__name__, at=f"{frame.filename}:{frame.lineno}", path=request.url.path)
     body = envelope(request.url.path, "Something went wrong here. Please report it with the X-Request-Id.")
-    return JSONResponse(body, HTTPStatus.INTERNAL_SERVER_ERROR)
+    # This answer is given outside of the middleware that adds the id to all others.
+    named = {"X-Request-Id": request.state.request_id}
+    return JSONResponse(body, HTTPStatus.INTERNAL_SERVER_ERROR, named)
