@@ -83,7 +83,7 @@ def _result(
     retry_after: timedelta | None = None,
 ) -> AttemptResult:
     judged, wait = verdict(outcome, webhook.payload_format), None
-    if judged is Verdict.RETRY:
+    if judged is Verdict.RETRY and not webhook.once:
         jitter = random.uniform(-1, 1)  # noqa: S311 - no secret
         wait = next_wait(webhook.attempt - webhook.earlier_attempts, outcome, jitter=jitter, retry_after=retry_after)
     return AttemptResult(outcome, judged, duration_ms, address, response[:STORED_RESPONSE_BYTES], wait)

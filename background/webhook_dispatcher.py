@@ -86,7 +86,8 @@ class WebhookDispatcher:
         await outbox.put(tx, outbox.Kind.DELIVER, [each for each in failed if each in recorded])
 
     async def _attempt(self, webhook: OutgoingWebhook, until: float) -> None:
-        self._finished.append((until, (webhook, await attempt(self._egress, webhook))))
+        result = await attempt(self._egress, webhook)
+        self._finished.append((until, (webhook, result)))  # a round may have begun another list meanwhile
         self._look.set()
 
     async def _end(self) -> None:

@@ -23,7 +23,7 @@ OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
 class OutgoingWebhook:
     """One delivery, ready to be posted. `key` is its subject's, and seals the endpoint's response.
 
-    `attempt` counts all attempts, `earlier_attempts` those before it was renewed.
+    `attempt` counts all attempts, `earlier_attempts` those before it was renewed. `once`: no further one follows.
     """
 
     delivery_id: int
@@ -36,6 +36,7 @@ class OutgoingWebhook:
     payload_format: PayloadFormat
     key: DataKey
     earlier_attempts: int = 0
+    once: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +111,7 @@ def _outgoing(vault: Vault, row: Any) -> OutgoingWebhook:
         payload_format=PayloadFormat.ENVELOPE if row.campaign_id is None else PayloadFormat.CAMPAIGN,
         key=key,
         earlier_attempts=row.earlier_attempts,
+        once=row.type == "endpoint.test",
     )
 
 
@@ -120,6 +122,7 @@ _OUTGOING = (
         Delivery.earlier_attempts,
         Delivery.endpoint_id,
         Event.public_id,
+        Event.type,
         Event.body,
         Endpoint.campaign_id,
         Endpoint.url,
