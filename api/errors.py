@@ -43,7 +43,7 @@ async def _bad_json(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette types handlers by the root exception
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (answer := wrong_method(request.url.path)):
         status, text = answer
         return JSONResponse(envelope(request.url.path, text), status)
@@ -51,13 +51,13 @@ async def _http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette types handlers by the root exception
     problems = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
     return JSONResponse(envelope(request.url.path, problems), HTTPStatus.BAD_REQUEST)
 
 
 async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - as above
+    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - Starlette types handlers by the root exception
     log.error("database", failure=error.failure, path=request.url.path)
     return render(request, error)
 

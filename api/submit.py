@@ -19,7 +19,8 @@ from hub.leads import ApiResponse
 from hub.store import submissions
 from hub.store.db.engine import Tx
 from hub.store.keys import KeyHolder
-from hub.store.submissions import Admitted, NewSubmission, StoredResponse
+from hub.store.responses import StoredResponse
+from hub.store.submissions import Admitted, NewSubmission
 from hub.temporal.starts import IntakeStart, WorkflowStarter
 
 log = structlog.get_logger()
@@ -41,7 +42,7 @@ def new_submission(
     """
     assert holder.partner_id is not None and holder.api is not None  # noqa: S101, PT018 - a partner's key, by its scope
     key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004
+    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004 - see the message
         raise Invalid("Idempotency-Key: must be 1 to 255 printable ASCII characters.")
     return NewSubmission(
         partner_id=holder.partner_id,
