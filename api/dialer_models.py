@@ -1,16 +1,16 @@
 """The bodies of the hub's own API for dialers, as /docs shows them, and what they are to the store."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.json_schema import WithJsonSchema
 
+from hub.contracts.limits import EARLIEST, LATEST
 from hub.leads import Outcome
 from hub.store import leases
 from hub.store.call_reports import CallReport
 
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63, description="What PostgreSQL can hold as a bigint")]
 
 
