@@ -16,8 +16,9 @@ DISCOUNT_ERASED: Final = "This discount request was erased"
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """Already answered: give the stored bytes again."""
+    """The answer of the submission `id`: give the stored bytes."""
 
+    id: int
     status: int
     body: bytes
 
@@ -45,7 +46,7 @@ class SealedResponse:
         if self.wrapped_key is None or self.answer is None:
             raise self.erased()
         key = vault.unwrap(self.wrapped_key)
-        return StoredResponse(self.status, key.open(self.answer, row=self.fingerprint.hex(), column=ANSWER))
+        return StoredResponse(self.id, self.status, key.open(self.answer, row=self.fingerprint.hex(), column=ANSWER))
 
     def erased(self) -> NotFound:
         return NotFound(LEAD_NOT_FOUND if self.discount_id is None else DISCOUNT_ERASED)

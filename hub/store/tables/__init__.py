@@ -18,7 +18,16 @@ from hub.store.tables.tenants import (
     Product,
     Suppression,
 )
-from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
+from hub.store.tables.traffic import (
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Event,
+    Outbox,
+    RequestCount,
+    RequestsCounted,
+    Submission,
+)
 
 __all__ = [
     "Agent",
@@ -46,6 +55,8 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "RequestCount",
+    "RequestsCounted",
     "Submission",
     "Suppression",
 ]
