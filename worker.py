@@ -169,10 +169,9 @@ async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
 @asynccontextmanager
 async def discount_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """Discount requests, with the clients of Leanpub and the mail server."""
-    # Only here, as these take 40 MB.
-    from activities.discount_clients import mail_settings, mailer, open_shop  # noqa: PLC0415
-    from activities.discounts import DiscountActivities  # noqa: PLC0415
-    from workflows.discount import DiscountWorkflow  # noqa: PLC0415
+    from activities.discount_clients import mail_settings, mailer, open_shop  # noqa: PLC0415 - they take 40 MB
+    from activities.discounts import DiscountActivities  # noqa: PLC0415 - they take 40 MB
+    from workflows.discount import DiscountWorkflow  # noqa: PLC0415 - they take 40 MB
 
     settings = shared.settings
     async with open_shop(settings) as shop:
