@@ -10,6 +10,7 @@ from fastapi_offline import FastAPIOffline
 from api import errors
 from api.agents import dashboard
 from api.cpu import tune_garbage_collection
+from api.exchange import RecordExchanges
 from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
 from api.routes import dialer, health, operators
@@ -17,6 +18,7 @@ from api.services import close_services, open_services
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
+from hub.version import VERSION
 
 OWN_ROUTERS = (dashboard.router, dialer.router, operators.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
@@ -30,7 +32,7 @@ def create_app() -> FastAPI:
     settings = load_settings()
     app = FastAPIOffline(
         title="Integration Hub",
-        version="0.1.0",
+        version=VERSION,
         description=ABOUT,
         lifespan=_lifespan(settings),
         redirect_slashes=False,
@@ -38,6 +40,7 @@ def create_app() -> FastAPI:
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
     errors.install(app)
+    app.add_middleware(RecordExchanges)
     app.add_middleware(OperatorPages, settings=settings)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)

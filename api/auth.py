@@ -4,6 +4,7 @@ from time import monotonic
 
 from starlette.requests import Request
 
+from api.exchange import exchange_of
 from api.services import Services
 from hub import keys
 from hub.errors import Forbidden, Unauthorized
@@ -27,6 +28,7 @@ async def authenticate(
     holder = await _remembered(services, parsed.key_id) if parsed and presented else None
     if holder is None or not presented or not keys.matches(presented, holder.digest, services.pepper):
         raise Unauthorized(invalid)
+    exchange_of(request).holder = holder
     if not holder.live or scope not in holder.scopes:
         raise Unauthorized(invalid)
     if not keys.allowed(client_address(request, services), keys.networks(holder.cidrs)):

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from api.cpu import off_loop
+from api.exchange import exchange_of
 from hub import strictjson
 from hub.contracts.limits import check_single_row
 from hub.errors import Invalid, TooLarge, UnsupportedEncoding
@@ -37,7 +38,9 @@ async def read_body(request: Request) -> bytes:
                 raise too_large
     except ClientDisconnect:
         raise Invalid("The connection ended within the body.") from None
-    return bytes(body)
+    exchange = exchange_of(request)
+    exchange.body = bytes(body)
+    return exchange.body
 
 
 async def read_parsed(request: Request, parse: Callable[[Any], Parsed]) -> tuple[bytes, Parsed]:

@@ -12,7 +12,9 @@ from starlette.exceptions import HTTPException
 
 from api.cpu import off_loop
 from api.envelopes import envelope, wrong_method
+from api.exchange import exchange_of
 from hub.errors import DatabaseUnavailable, HubError
+from hub.reasons import Reason
 from hub.strictjson import BadJson
 
 log = structlog.get_logger()
@@ -34,11 +36,14 @@ def render(request: Request, error: HubError) -> JSONResponse:
 
 async def _hub_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HubError)  # noqa: S101 - Starlette types handlers by the root exception
+    exchange_of(request).reasons = error.reasons
     # What is wrong with a thousand rows takes a while to write down.
     return render(request, error) if not error.facts else await off_loop(partial(render, request, error))
 
 
 async def _bad_json(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, BadJson)  # noqa: S101 - as above
+    exchange_of(request).reasons = (Reason(error.reason),)
     return JSONResponse(envelope(request.url.path, f"The body is refused: {error}."), HTTPStatus.BAD_REQUEST)
 
 
@@ -59,6 +64,7 @@ async def _validation_error(request: Request, error: Exception) -> JSONResponse:
 async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - as above
     log.error("database", failure=error.failure, path=request.url.path)
+    exchange_of(request).reasons = error.reasons
     return render(request, error)
 
 

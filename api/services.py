@@ -19,6 +19,7 @@ from api.hub_status import StatusCache
 from api.key_use import KeyUse
 from api.long_polls import CallNotifier
 from api.partner_turns import PartnerTurns
+from api.request_log import RequestLog
 from hub.errors import DatabaseUnavailable, Misconfigured
 from hub.keys import networks
 from hub.seal import Vault
@@ -47,6 +48,7 @@ class Services:
     turns: PartnerTurns
     key_use: KeyUse
     status: StatusCache
+    request_log: RequestLog
     proxies: tuple[IPv4Network | IPv6Network, ...]
     ids: WorkflowIds | None = None
     loading: asyncio.Task[None] | None = None
@@ -85,16 +87,17 @@ class Services:
 
 
 async def open_services(settings: Settings) -> Services:
-    database = Database.of(settings)
+    database, vault = Database.of(settings), settings.vault()
     services = Services(
         settings=settings,
         database=database,
-        vault=settings.vault(),
+        vault=vault,
         temporal=await vocabulary.connect(open_runtime(), lazy=True),
         call_notifier=CallNotifier(database.direct_url),
         turns=PartnerTurns(database, settings.database_pool),
         key_use=KeyUse(database),
         status=StatusCache(database),
+        request_log=RequestLog(database, vault),
         proxies=networks(settings.trusted_proxies),
     )
     services.call_notifier.start()
@@ -110,6 +113,7 @@ async def close_services(services: Services) -> None:
             await services.loading
     await services.call_notifier.stop()
     await services.key_use.close()
+    await services.request_log.close()
     await services.database.close()
 
 

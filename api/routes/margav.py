@@ -43,7 +43,7 @@ async def report_lead(
     holder = await authenticate(request, hub, key, API.name)
     body, value = await read_json(request)
     margav.parse(value)
-    answer = await submit(hub, new_submission(request, hub, holder, body, weight=1, one_row=True))
+    answer = await submit(request, hub, new_submission(request, hub, holder, body, weight=1, one_row=True))
     return answer if answer.status_code != CREATED else _with_host(answer, hub.settings.public_url)
 
 

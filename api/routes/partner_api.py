@@ -39,4 +39,4 @@ async def transfer_leads(
     holder = await authenticate(request, hub, key, API.name)
     body, rows = await read_parsed(request, parse)
     weight = max(1, len(rows))
-    return await submit(hub, new_submission(request, hub, holder, body, weight=weight, one_row=len(rows) == 1))
+    return await submit(request, hub, new_submission(request, hub, holder, body, weight=weight, one_row=len(rows) == 1))

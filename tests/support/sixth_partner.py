@@ -74,4 +74,4 @@ async def request_callback(
     body, value = await read_json(request)
     if not isinstance(value, dict) or not {"caller", "tel"} <= set(value):
         raise Invalid("caller, tel: are needed.")
-    return await submit(hub, new_submission(request, hub, holder, body, weight=1))
+    return await submit(request, hub, new_submission(request, hub, holder, body, weight=1))

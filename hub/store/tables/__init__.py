@@ -18,7 +18,16 @@ from hub.store.tables.tenants import (
     Product,
     Suppression,
 )
-from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
+from hub.store.tables.traffic import (
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Event,
+    Outbox,
+    RequestCount,
+    RequestsCounted,
+    Submission,
+)
 from hub.store.tables.workers import WorkerProcess
 
 __all__ = [
@@ -47,6 +56,8 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "RequestCount",
+    "RequestsCounted",
     "Submission",
     "Suppression",
     "WorkerProcess",
