@@ -86,6 +86,14 @@ def find_settings(data: Path) -> Settings:
         raise fail(str(error)) from None
 
 
+def _require_storable_numbers() -> None:
+    context = CONTEXT.get()
+    for name, value in (context.params if context else {}).items():
+        for number in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(number, int) and abs(number) > LARGEST_ID:
+                raise fail(f"{parameter(name)}: must be a whole number of at most {LARGEST_ID}.")
+
+
 def temporal_address(data: Path) -> str | None:
     """Of the `hub dev` that runs in `data`, unless the environment names a hub; None: by Temporal's own settings."""
     if os.environ.keys() & {"TEMPORAL_ADDRESS", "DATABASE_URL", "HUB_DATABASE_URL"}:
@@ -94,14 +102,6 @@ def temporal_address(data: Path) -> str | None:
         return str(json.loads((data / "dev.json").read_text())["temporal"])
     except (OSError, ValueError, KeyError):
         return None
-
-
-def _require_storable_numbers() -> None:
-    context = CONTEXT.get()
-    for name, value in (context.params if context else {}).items():
-        for number in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(number, int) and abs(number) > LARGEST_ID:
-                raise fail(f"{parameter(name)}: must be a whole number of at most {LARGEST_ID}.")
 
 
 def run(data: Path, work: Work) -> Any:

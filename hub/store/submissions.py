@@ -12,13 +12,14 @@ from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import reasons, strictjson
 from hub.errors import Conflict, KeyReused, NotFound, RateLimited, TooLarge
 from hub.leads import ApiResponse
 from hub.seal import Vault
+from hub.store import journal
 from hub.store.admission_lock import lock_admissions
 from hub.store.db.engine import Tx
 from hub.store.tables import Submission
@@ -251,8 +252,14 @@ class OpenSubmission:
 
 
 async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission | None:
-    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more."""
-    row = (await tx.execute(select(Submission).where(Submission.id == submission_id).with_for_update())).first()
+    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more.
+
+    What the transaction changes from here to `store_response` is by the submission's key, in the journal too.
+    """
+    is_open = Submission.status.is_(None) & Submission.wrapped_key.is_not(None)
+    acting = journal.acting(case((is_open, "partner:" + Submission.key_id), else_=""), Submission.id)
+    mine = select(Submission, *acting).where(Submission.id == submission_id)
+    row = (await tx.execute(mine.with_for_update())).first()
     if row is None or row.status is not None or row.wrapped_key is None:
         return None
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
@@ -298,7 +305,8 @@ async def store_response(
         values |= {"idempotency_hash": None, "weight": 0, "refused": True}
     elif not erasable:
         values |= {"body": None} | ({} if submission.keyed else {"answer": None, "wrapped_key": None})
-    await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
+    mine = update(Submission).where(Submission.id == submission.id).values(values)
+    await tx.execute(mine.returning(*journal.acting("", "")))
     return StoredResponse(submission.id, answer.status, text_)
 
 

@@ -1,6 +1,7 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit, workers."""
+"""The tables, by subject: tenants, leads, traffic, discounts, audit, journal, kept answers, workers."""
 
-from hub.store.tables.audit import Audit
+from hub.store.tables.answers import KeptAnswer
+from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
@@ -49,6 +50,8 @@ __all__ = [
     "Endpoint",
     "ErasedNumber",
     "Event",
+    "Journal",
+    "KeptAnswer",
     "Lead",
     "Lease",
     "LoginTry",
