@@ -47,6 +47,12 @@ def _work(status: HubStatus) -> Iterator[GaugeMetricFamily]:
     yield GaugeMetricFamily(
         "hub_comparison_seconds", "How long open calls are being compared with Temporal", comparison
     )
+    journal = _age(status, status.journal_at)
+    yield GaugeMetricFamily(
+        "hub_journal_age_seconds", "Age of the latest change of a lead or discount request", journal
+    )
+    refused = {str(each.partner_id): each.requests for each in status.refused}
+    yield _by("hub_refused_requests", "Requests within the last hour of which nothing came", "partner", refused)
     body = _age(status, status.oldest_body_at)
     yield GaugeMetricFamily("hub_body_age_seconds", "Age of the oldest request whose body is kept", body)
 

@@ -104,7 +104,7 @@ class DeliveriesStatus:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequests:
-    """One partner's requests that were refused within the last hour, up to a maximum over all."""
+    """One partner's requests of which nothing came, within the last hour, up to a maximum over all."""
 
     partner_id: int
     api: str
@@ -116,8 +116,9 @@ class HubStatus:
     """What one look at the database found at `at`, by the database's clock.
 
     `leads_late_since`: when the longest waiting lead was due; `comparison_since`: since when open calls are compared
-    with Temporal after a restart or a restored backup; `oldest_body_at`: of a request whose body is still there. Each
-    None when there is none. `endpoints`: the latest to fail, of those that are counted beside them.
+    with Temporal after a restart or a restored backup; `oldest_body_at`: of a request whose body is still there;
+    `journal_at`: of the latest entry. Each None when there is none. `endpoints`: the latest to fail, of those that are
+    counted beside them.
     """
 
     at: datetime
@@ -132,6 +133,7 @@ class HubStatus:
     leads_late_since: datetime | None
     comparison_since: datetime | None
     oldest_body_at: datetime | None
+    journal_at: datetime | None
     checks: Sequence[Check] = field(init=False)
 
     def __post_init__(self) -> None:

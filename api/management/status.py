@@ -24,8 +24,8 @@ operators = APIRouter()
 class Status(BaseModel):
     """What the database tells. `level` is the worst of the `checks`, which say what to do; the rest is what they judge.
 
-    Times are null where there is nothing: since when the longest waiting lead is due, since when open calls are compared
-    with Temporal after a restart, and of when the oldest body is that is still kept.
+    `leads_late_since`: when the longest waiting lead was due. `comparison_since`: since when open calls are compared
+    with Temporal after a restart. `oldest_body_at`: when the oldest body came that is still kept.
     """
 
     level: Level

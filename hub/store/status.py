@@ -28,7 +28,8 @@ _MOMENTS = text(f"""
               (SELECT min(closes_at) FROM call WHERE ended_at IS NULL
                    AND (lease_until IS NULL OR lease_until < statement_timestamp()))) AS leads_late_since,
         {COMPARING_SINCE} AS comparison_since,
-        (SELECT min(created_at) FROM submission WHERE wrapped_key IS NOT NULL) AS oldest_body_at
+        (SELECT min(created_at) FROM submission WHERE wrapped_key IS NOT NULL) AS oldest_body_at,
+        (SELECT created_at FROM journal ORDER BY id DESC LIMIT 1) AS journal_at
 """)  # noqa: S608 - constants
 _WORKERS = text("""
     SELECT role, count(*) FILTER (WHERE seen_at > statement_timestamp() - CAST(:gone AS interval)) AS processes,
@@ -79,10 +80,9 @@ _DELIVERIES = text("""
            (SELECT min(coalesce(next_at, created_at)) FROM delivery WHERE state = 'pending') AS oldest_due_at
 """)
 _REFUSED = text("""
-    SELECT partner_id, api, count(*) AS requests FROM (
-        SELECT partner_id, api FROM submission
-        WHERE status >= 400 AND created_at > statement_timestamp() - interval '1 hour'
-        ORDER BY created_at DESC LIMIT :most
+    SELECT partner_id, api, sum(requests)::bigint AS requests FROM (
+        SELECT partner_id, api, requests FROM submission
+        WHERE refused AND created_at > statement_timestamp() - interval '1 hour' ORDER BY created_at DESC LIMIT :most
     ) AS latest GROUP BY partner_id, api ORDER BY requests DESC
 """)
 
@@ -104,6 +104,7 @@ async def load(tx: Tx) -> HubStatus:
         leads_late_since=moments.leads_late_since,
         comparison_since=moments.comparison_since,
         oldest_body_at=moments.oldest_body_at,
+        journal_at=moments.journal_at,
     )
 
 
