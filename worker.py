@@ -22,6 +22,7 @@ from activities.step_log import StepLog
 from activities.webhooks import WebhookActivities
 from background.announcement import run_announcement
 from background.call_upkeep import run_call_upkeep
+from background.health import Health
 from background.outbox_relay import OutboxRelay
 from background.reconciliation import Reconciler
 from background.retention import run_retention
@@ -181,8 +182,10 @@ BUILDERS = {
 
 
 @asynccontextmanager
-async def running(roles: Collection[Role], settings: Settings, client: Client) -> AsyncIterator[None]:
-    """The roles' workers and loops, at work until the block ends."""
+async def running(
+    roles: Collection[Role], settings: Settings, client: Client, health: Health | None = None
+) -> AsyncIterator[None]:
+    """The roles' workers and loops, at work until the block ends; `health` watches them."""
     wanted = set(BUILDERS) if Role.ALL in roles else set(roles)
     async with AsyncExitStack() as stack:
         database = Database.of(settings)
@@ -190,11 +193,14 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
         shared = await Shared.of(settings, client, database)
         if wanted & {Role.INTAKE, Role.LEADS} and not settings.always_open:
             await asyncio.to_thread(decision.load_calendars)
-        for role in wanted:
-            for worker in await stack.enter_async_context(BUILDERS[role](shared)):
-                await stack.enter_async_context(worker)
+        workers = [worker for role in wanted for worker in await stack.enter_async_context(BUILDERS[role](shared))]
+        for worker in workers:
+            await stack.enter_async_context(worker)
         for task in _background_tasks(wanted, shared):
             stack.push_async_callback(_cancelled, task)
+        if health:
+            health.watch(client, database, workers)
+            stack.callback(health.forget)
         yield
 
 
@@ -217,19 +223,23 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
         await task
 
 
-async def main(roles: Collection[Role], metrics: str | None = None) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is under way. `metrics`: `host:port` for Prometheus.
+async def main(
+    roles: Collection[Role], host: str = "127.0.0.1", *, metrics_port: int | None = None, health_port: int | None = None
+) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is under way. The ports are for Prometheus, and for `/readyz`.
 
     Raises Misconfigured.
     """
     configure()
     settings = load_settings()
-    client = await vocabulary.connect(open_runtime(metrics))
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(roles, settings, client):
-        log.info("working", roles=sorted(roles))
-        await stop.wait()
+    health = Health()
+    async with health.serving(host, health_port):
+        client = await vocabulary.connect(open_runtime(f"{host}:{metrics_port}" if metrics_port else None))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with running(roles, settings, client, health):
+            log.info("working", roles=sorted(roles))
+            await stop.wait()
     log.info("stopped", roles=sorted(roles))
     await asyncio.sleep(0)
