@@ -1,17 +1,16 @@
 """`hub status`: what it says of a hub that works, of one where something is late, and of one whose servers are away."""
 
-import asyncio
 import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from infra.ports import HOST, free_port
 from tests.support.command import run_command
 from tests.support.dialing import eventually
+from tests.support.servers import execute
 from tests.support.stack import MASTER_KEY, PEPPER, Hub, environment
 
 TENANTS = """
@@ -95,15 +94,6 @@ LATE = {
         ("wrong", "workers: intake", "for 50 s", "hub worker --role intake"),
     ),
 }
-
-
-def execute(url: str, sql: str) -> None:
-    async def work() -> None:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        await connection.execute(sql)
-        await connection.close()
-
-    asyncio.run(work())
 
 
 def status(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
