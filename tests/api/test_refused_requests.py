@@ -143,6 +143,20 @@ def test_a_replay_is_a_request_that_names_the_first(hub: Hub) -> None:
     assert hub.query("SELECT sum(weight) FROM submission WHERE partner_id = $1", partner["id"]) == [(1,)]
 
 
+def test_a_reading_that_fails_counts_for_nothing(hub: Hub) -> None:
+    sender = Sender(hub, hub.partner("squadiq"))
+    sender.create("a")
+    sql = "UPDATE contact SET sealed = '' FROM lead WHERE lead_id = lead.id AND partner_id = $1"
+    hub.query(sql, sender.partner["id"])
+    answer = sender.responses(lead_id="a")
+    assert answer.status_code == 500
+    eventually(lambda: shown(hub, answer)["status"] == 500)
+    found = shown(hub, answer)
+    assert (found["state"], found["reasons"]) == ("refused", [{"reason": "an unexpected failure"}])
+    rows = "SELECT weight FROM submission WHERE request_id = $1"
+    assert hub.query(rows, answer.headers["X-Request-Id"]) == [(0,)]
+
+
 def test_a_test_keeps_nothing_of_what_it_holds(hub: Hub) -> None:
     partner = hub.partner("comunik8")
     body = {"first_name": "Ann", "surname": "Lee", "email": "ann@example.com", "mobile": hub.number(), "test": True}

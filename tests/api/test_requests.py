@@ -1,11 +1,14 @@
 """Every request of a partner is found by its X-Request-Id, whatever became of it; of others' keys nothing is kept."""
 
+import json
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import requests
 
+from tests.support.command import run_command
 from tests.support.kept_requests import listed, shown
 from tests.support.squadiq import Sender
 from tests.support.stack import Hub
@@ -151,6 +154,32 @@ def test_a_request_of_any_api_is_found_with_what_became_of_its_rows(hub: Hub, na
     assert without_leads == reasons
     assert found["route"] == f"{answer.request.method} {answer.request.path_url.partition('?')[0].rstrip('/')}"
     assert listed(hub, "--partner", str(partner["id"]))[0]["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_the_list_fits_80_columns_with_ids_that_can_be_copied(hub: Hub) -> None:
+    partner, answer = partly_refused(hub)
+    done = run_command(
+        "request", "list", "--partner", str(partner["id"]), "--limit", "1", env=hub.env | {"COLUMNS": "80"}
+    )
+    assert all(len(line) <= 80 for line in done.stdout.splitlines())
+    assert answer.headers["X-Request-Id"] in done.stdout
+    assert "1/1/1" in done.stdout
+    [cursor] = re.findall("--cursor ([a-zA-Z0-9_-]+)", done.stderr)
+    [earlier] = listed(hub, "--partner", str(partner["id"]), "--cursor", cursor)
+    assert earlier["request_id"] != answer.headers["X-Request-Id"]
+
+
+def test_requests_are_listed_since_a_time_and_by_api(hub: Hub) -> None:
+    partner = hub.partner()
+    of_partner = ("--partner", str(partner["id"]))
+    ids = [shown(hub, transfer(hub, partner, person(hub)))["request_id"] for _ in range(2)]
+    hub.query("UPDATE submission SET created_at = now() - interval '3 hours' WHERE request_id = $1", ids[0])
+    assert [each["request_id"] for each in listed(hub, *of_partner, "--since", "2h")] == ids[1:]
+    assert [each["request_id"] for each in listed(hub, *of_partner, "--since", "2020-01-31T09:30")] == ids[::-1]
+    assert listed(hub, *of_partner, "--api", "margav") == []
+    for option, wrong in (("--since", "yesterday"), ("--cursor", "?")):
+        done = run_command("request", "list", option, wrong, "--json", env=hub.env)
+        assert (done.returncode, option in json.loads(done.stdout)["error"]) == (2, True)
 
 
 def test_a_request_that_created_leads_names_them(hub: Hub) -> None:
