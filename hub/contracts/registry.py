@@ -105,10 +105,11 @@ class PartnerApi:
 
     `operations` are as its page and README's table have them. Errors that its owner does not document are
     `{error_key: text}` on every path that starts with one of `prefixes`; `wrong_method` is the answer to a method that
-    a path does not have, where the owner documents one. `shared_identity`: a lead may be known among all its tenants.
-    `masks_phones`: only dialers get its leads' numbers, webhooks do not tell them. `region`: of numbers without a `+`,
-    where it is no matter of the tenant's. `identities`: what a lead with this id of its sender's may be unique by, in
-    the API's campaigns; None where senders give no ids.
+    a path does not have, where the owner documents one. `key_header`: where its clients put their key, which is a
+    bearer in `Authorization`. `shared_identity`: a lead may be known among all its tenants. `masks_phones`: only
+    dialers get its leads' numbers, webhooks do not tell them. `region`: of numbers without a `+`, where it is no matter
+    of the tenant's. `identities`: what a lead with this id of its sender's may be unique by, in the API's campaigns;
+    None where senders give no ids.
     """
 
     name: str
@@ -116,6 +117,7 @@ class PartnerApi:
     operations: tuple[str, ...]
     prefixes: tuple[str, ...]
     error_key: str
+    key_header: str
     handling: Leads | Reports | Discounts
     tenant: TenantDefaults = field(repr=False)
     wrong_method: tuple[int, str] | None = None
@@ -151,6 +153,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /api/leads/partner-transfer",),
         prefixes=("/api/leads/partner-transfer",),
         error_key="detail",
+        key_header="X-API-Key",
         handling=Leads(partner_api),
         tenant=TenantDefaults({"key": ClientField.KEY}, rate_limit=100, campaigns=("default",)),
         shared_identity=True,
@@ -161,6 +164,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /api/leads/from-dialer/",),
         prefixes=("/api/leads/from-dialer",),
         error_key="error",
+        key_header="X-Dialer-Api-Key",
         handling=Reports("hub.store.partners.margav"),
         region=margav.REGION,
         identities=lambda _, lead_id: [lead_id],
@@ -179,6 +183,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("/api/v4/leads/{operation}/{campaign_id}/",),
         prefixes=("/api/v4/leads/",),
         error_key="detail",
+        key_header="Authorization",
         handling=Leads(squadiq, payload=squadiq.result),
         tenant=TenantDefaults(
             {"token": ClientField.KEY, "campaign_id": ClientField.CAMPAIGN},
@@ -194,6 +199,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /api/v2/PartnerDiscountRequest",),
         prefixes=("/api/v2/",),
         error_key="message",
+        key_header="x-api-key",
         handling=Discounts(),
         tenant=TenantDefaults(
             {
@@ -216,6 +222,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /lead/add", "POST /lead/cancel"),
         prefixes=("/lead/",),
         error_key="error",
+        key_header="X-API-Key",
         handling=Leads(comunik8),
         region=comunik8.REGION,
         tenant=TenantDefaults(

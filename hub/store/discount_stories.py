@@ -81,7 +81,7 @@ _DISCOUNT = text("""
 
 
 async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> DiscountStory:
-    """The request, masked. `partner_id`: of this partner alone. Raises NotFound."""
+    """The request, masked. `partner_id`: who asks, if it is a partner: their own requests alone. Raises NotFound."""
     wanted = {"request_id": request_id, "partner_id": partner_id}
     row = (await tx.execute(_DISCOUNT, wanted)).first() if _is_id(request_id) else None
     if row is None:
