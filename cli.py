@@ -45,12 +45,14 @@ PARTS: Mapping[str, Part] = {
     "origin": Part("commands.origin", "app", "Leanpub's origins: create, delete, list."),
     "product": Part("commands.product", "app", "Leanpub's products: create, set, list."),
     "dialer": Part("commands.dialer", "app", "Dialers: create, set, list."),
-    "lead": Part("commands.lead", "app", "Leads: erase."),
-    "discount": Part("commands.discount", "app", "Discount requests: erase."),
+    "request": Part("commands.request", "app", "Partners' requests, refused ones too: list, show."),
+    "lead": Part("commands.lead", "app", "Leads: find, show, stop, call-now, erase."),
+    "discount": Part("commands.discount", "app", "Discount requests: show, retry, erase."),
     "erasure": Part("commands.erasure", "app", "What was erased: export it, and erase it again in a restored backup."),
-    "suppression": Part("commands.suppression", "app", "Do-not-call lists: add, import, export, remove."),
+    "suppression": Part("commands.suppression", "app", "Do-not-call lists: check, add, import, export, remove."),
     "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
     "email": Part("commands.email", "app", "Look at the mails that go out."),
+    "status": Part("commands.status", "status", "Say how the hub is doing, and what to do about it."),
     "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),
 }
 

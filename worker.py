@@ -20,6 +20,7 @@ from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadActivities
 from activities.replays import ReplayActivities
 from activities.webhooks import WebhookActivities
+from background.announcement import run_announcement
 from background.call_upkeep import run_call_upkeep
 from background.endpoint_upkeep import EndpointUpkeep
 from background.outbox_relay import OutboxRelay
@@ -34,7 +35,7 @@ from hub.seal import Vault
 from hub.settings import Settings, load_settings
 from hub.store import canary
 from hub.store.db.engine import Database
-from hub.store.db.outbox import Kind
+from hub.store.db.outbox import RELAYED_BY
 from hub.store.delivery_claims import PARTNER_PLACES
 from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
@@ -168,10 +169,9 @@ async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
 @asynccontextmanager
 async def discount_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """Discount requests, with the clients of Leanpub and the mail server."""
-    # Only here, as these take 40 MB.
-    from activities.discount_clients import mail_settings, mailer, open_shop  # noqa: PLC0415
-    from activities.discounts import DiscountActivities  # noqa: PLC0415
-    from workflows.discount import DiscountWorkflow  # noqa: PLC0415
+    from activities.discount_clients import mail_settings, mailer, open_shop  # noqa: PLC0415 - they take 40 MB
+    from activities.discounts import DiscountActivities  # noqa: PLC0415 - they take 40 MB
+    from workflows.discount import DiscountWorkflow  # noqa: PLC0415 - they take 40 MB
 
     settings = shared.settings
     async with open_shop(settings) as shop:
@@ -192,8 +192,6 @@ BUILDERS = {
     Role.WEBHOOKS: webhook_workers,
     Role.DISCOUNTS: discount_workers,
 }
-RELAYED = {Role.LEADS: [Kind.WAKE_LEAD], Role.WEBHOOKS: [Kind.DELIVER, Kind.REPLAY]}
-"""Which rows of the outbox the processes of a role send to Temporal."""
 
 
 @asynccontextmanager
@@ -215,7 +213,8 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
 
 
 def _background_work(wanted: set[Role], shared: Shared) -> Iterator[tuple[Coroutine[None, None, None], str]]:
-    if kinds := [kind for role, kinds in RELAYED.items() if role in wanted for kind in kinds]:
+    yield run_announcement(shared.database, wanted), "announcement"
+    if kinds := [kind for kind, role in RELAYED_BY.items() if role in wanted]:
         relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows)
         yield relay.run(), "outbox relay"
     if Role.LEADS in wanted:

@@ -96,6 +96,16 @@ def _require_storable_numbers() -> None:
                 raise fail(f"{parameter(name)}: must be a whole number of at most {LARGEST_ID}.")
 
 
+def temporal_address(data: Path) -> str | None:
+    """Of the `hub dev` that runs in `data`, unless the environment names a hub; None: by Temporal's own settings."""
+    if os.environ.keys() & {"TEMPORAL_ADDRESS", "DATABASE_URL", "HUB_DATABASE_URL"}:
+        return None
+    try:
+        return str(json.loads((data / "dev.json").read_text())["temporal"])
+    except (OSError, ValueError, KeyError):
+        return None
+
+
 def run(data: Path, work: Work) -> Any:
     """Do `work` in one transaction and return what it returns. Exits with what is wrong, and nothing is half done."""
     settings = find_settings(data)

@@ -16,7 +16,7 @@ from hub.webhooks import MAX_BODY_BYTES, DeliveryState, FailureKind, PayloadForm
 
 ANSWER = "delivery_attempt.answer"
 SECRET = "endpoint.secret"  # noqa: S105 - a column's name
-OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
+OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - a column's name
 
 
 @dataclass(frozen=True, slots=True)

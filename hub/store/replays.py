@@ -103,7 +103,7 @@ async def _checked(tx: Tx, wanted: ReplayRequest, partner_id: int | None) -> dic
         raise no_endpoint(wanted.endpoint_id)
     until = min(wanted.until or endpoint.now, endpoint.now)
     if wanted.since >= until:
-        raise Invalid("must be before --until, and in the past.", field="since")
+        raise Invalid("must be before until, and in the past.", field="since")
     return {
         "endpoint_id": wanted.endpoint_id,
         "partner_id": endpoint.partner_id,

@@ -1,14 +1,16 @@
 """What must reach Temporal because of a commit, as rows of that commit. Relays hear of them by NOTIFY, or look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import text
 
 from hub.leads import LeadState
 from hub.store.db.engine import Tx
+from hub.temporal.roles import Role
 
 CHANNEL = "hub_outbox"
 CALLS_CHANNEL = "hub_calls"
@@ -26,6 +28,14 @@ class Kind(StrEnum):
     """A replay's workflow, to look at its row."""
     TELL_CONTACT = "tell_contact"
     """A mail about an endpoint that fails or was disabled; not for Temporal."""
+
+
+RELAYED_BY: Final[Mapping[Kind, Role]] = {
+    Kind.WAKE_LEAD: Role.LEADS,
+    Kind.DELIVER: Role.WEBHOOKS,
+    Kind.REPLAY: Role.WEBHOOKS,
+}
+"""The role whose worker processes send rows of this kind to Temporal."""
 
 
 @dataclass(frozen=True, slots=True)
