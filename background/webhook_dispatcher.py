@@ -95,7 +95,7 @@ class WebhookDispatcher:
 
     async def _attempt(self, webhook: OutgoingWebhook, until: float) -> None:
         result = await attempt(self._egress, webhook)
-        self._finished.append((until, (webhook, result)))  # a round may have begun another list meanwhile
+        self._finished.append((until, (webhook, result)))
         self._look.set()
 
     async def _end(self) -> None:
