@@ -15,9 +15,12 @@ from fastapi import Request
 from temporalio.client import Client
 
 from api.agents.login import LoginCheck
+from api.hub_status import StatusCache
 from api.key_use import KeyUse
 from api.long_polls import CallNotifier
 from api.partner_turns import PartnerTurns
+from api.request_limit import RequestLimit
+from api.request_log import RequestLog
 from hub.errors import DatabaseUnavailable, Misconfigured
 from hub.keys import networks
 from hub.seal import Vault
@@ -29,6 +32,7 @@ from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
 from hub.temporal.starts import WorkflowStarter
+from hub.temporal.telemetry import open_runtime
 
 log = structlog.get_logger()
 FIRST_LOOK_SECONDS = 2.0  # how long the start waits for the database
@@ -44,12 +48,15 @@ class Services:
     call_notifier: CallNotifier
     turns: PartnerTurns
     key_use: KeyUse
+    status: StatusCache
+    request_log: RequestLog
     proxies: tuple[IPv4Network | IPv6Network, ...]
     ids: WorkflowIds | None = None
     loading: asyncio.Task[None] | None = None
     attributes_known: bool = False  # whether Temporal was seen to have the search attributes
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
     login_check: LoginCheck = field(default_factory=LoginCheck)
+    management_limit: RequestLimit = field(default_factory=RequestLimit)
 
     @property
     def pepper(self) -> bytes:
@@ -82,15 +89,17 @@ class Services:
 
 
 async def open_services(settings: Settings) -> Services:
-    database = Database.of(settings)
+    database, vault = Database.of(settings), settings.vault()
     services = Services(
         settings=settings,
         database=database,
-        vault=settings.vault(),
-        temporal=await vocabulary.connect(lazy=True),
+        vault=vault,
+        temporal=await vocabulary.connect(open_runtime(), lazy=True),
         call_notifier=CallNotifier(database.direct_url),
         turns=PartnerTurns(database, settings.database_pool),
         key_use=KeyUse(database),
+        status=StatusCache(database),
+        request_log=RequestLog(database, vault),
         proxies=networks(settings.trusted_proxies),
     )
     services.call_notifier.start()
@@ -106,6 +115,7 @@ async def close_services(services: Services) -> None:
             await services.loading
     await services.call_notifier.stop()
     await services.key_use.close()
+    await services.request_log.close()
     await services.database.close()
 
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
 
     smtp_host: str = "127.0.0.1"
     smtp_port: Annotated[int, _PORT] = 25
-    smtp_tls: Literal["none", "starttls", "tls"] | None = None
+    smtp_tls: Literal["none", "starttls", "tls"] | None = Field(None, validate_default=True)
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "Discounts <discounts@example.com>"
@@ -94,16 +94,19 @@ class Settings(BaseSettings):
     def _comma_separated(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _said_in_production(self) -> Self:
-        if self.smtp_tls is None and not self.development:
-            raise ValueError(
-                'HUB_SMTP_TLS: must be set in production, to "starttls", "tls", or "none" for no encryption.'
-            )
-        token = self.operator_token
-        if token is not None and len(token.get_secret_value()) < SHORTEST_TOKEN:
-            raise ValueError(f"HUB_OPERATOR_TOKEN: must have at least {SHORTEST_TOKEN} characters.")
-        return self
+    @field_validator("smtp_tls")
+    @classmethod
+    def _said_in_production(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("env") is Environment.PRODUCTION:
+            raise ValueError('must be set in production, to "starttls", "tls", or "none" for no encryption')
+        return value
+
+    @field_validator("operator_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"must have at least {SHORTEST_TOKEN} characters")
+        return value
 
     @field_validator("database_url", "database_direct_url")
     @classmethod
@@ -228,8 +231,6 @@ def _variable(error: ErrorDetails) -> str:
 
 
 def _problem(error: ErrorDetails) -> str:
-    if not error["loc"]:  # of several settings together: the text names them
-        return _fault(error)
     entry = f"entry {int(error['loc'][1]) + 1} " if len(error["loc"]) > 1 else ""
     return f"{_variable(error)}: {entry}{_fault(error)}."
 

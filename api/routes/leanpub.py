@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
+from api.exchange import exchange_of
 from api.schedule_discount import DiscountRefused, NotScheduled, schedule_discount
 from api.services import Services, services
 from api.submit import new_submission
@@ -22,7 +23,7 @@ from hub.store.keys import KeyHolder
 log = structlog.get_logger()
 API = registry.find("leanpub")
 router = APIRouter(tags=["Leanpub"])
-api_key = APIKeyHeader(name="x-api-key", scheme_name=API.name, auto_error=False, description="The partner's key")
+api_key = APIKeyHeader(name=API.key_header, scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "partnerId": "acme",
     "origin": "shop.example.com",
@@ -34,19 +35,19 @@ EXAMPLE = {
 class RecipientIn(BaseModel):
     """The buyer. Extended ASCII, after NFC; names that look like an address are refused."""
 
-    firstName: str  # noqa: N815 - Leanpub's names
-    lastName: str  # noqa: N815
+    firstName: str  # noqa: N815 - Leanpub's name
+    lastName: str  # noqa: N815 - Leanpub's name
     email: str
 
 
 class DiscountIn(BaseModel):
     """Without `sandboxMode` false, and a partner who is production-ready, nothing real happens."""
 
-    productId: str  # noqa: N815
-    partnerId: str  # noqa: N815
+    productId: str  # noqa: N815 - Leanpub's name
+    partnerId: str  # noqa: N815 - Leanpub's name
     origin: str
-    transactionId: str = Field("", max_length=leanpub.LONGEST)  # noqa: N815
-    sandboxMode: bool = True  # noqa: N815
+    transactionId: str = Field("", max_length=leanpub.LONGEST)  # noqa: N815 - Leanpub's name
+    sandboxMode: bool = True  # noqa: N815 - Leanpub's name
     recipient: RecipientIn
 
 
@@ -55,7 +56,7 @@ class DiscountResponse(BaseModel):
 
     code: int
     message: str
-    requestId: str  # noqa: N815
+    requestId: str  # noqa: N815 - Leanpub's name
 
 
 @router.post(
@@ -84,8 +85,9 @@ async def request_discount(
 
 async def _submit(request: Request, hub: Services, holder: KeyHolder) -> Response:
     body, value = await read_json(request)
-    return await schedule_discount(hub, new_submission(request, hub, holder, body, weight=1), value)
+    return await schedule_discount(request, hub, new_submission(request, hub, holder, body, weight=1), value)
 
 
 def _refused(request: Request, refusal: RequestRefusal) -> JSONResponse:
+    exchange_of(request).reasons = refusal.reasons
     return JSONResponse(refusal.body(request.state.request_id), refusal.http_status)

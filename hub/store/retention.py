@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import TextClause, text
 
+from hub.store import kept_answers
 from hub.store.db.engine import Tx
 from hub.store.do_not_call import REPORTED_WITHIN
 from hub.store.submissions import KEPT
@@ -15,19 +16,24 @@ BATCH: Final = 1000
 
 
 class Aged(StrEnum):
-    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries; see ErasedNumber."""
+    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries.
+
+    See ErasedNumber and, for `answers`, KeptAnswer.
+    """
 
     BODIES = "bodies"
     SUBMISSIONS = "submissions"
     ATTEMPTS = "attempts"
     DELIVERIES = "deliveries"
     EVENTS = "events"
+    LEASES = "leases"
     ERASED_NUMBERS = "erased_numbers"
+    ANSWERS = "answers"
 
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How long things are kept, counted from their creation."""
+    """How long things are kept, counted from their creation; leases, as long as submissions, from their end."""
 
     submissions: timedelta
     events: timedelta
@@ -38,7 +44,7 @@ class Ages:
         match what:
             case Aged.BODIES:
                 return KEPT
-            case Aged.SUBMISSIONS:
+            case Aged.SUBMISSIONS | Aged.LEASES:
                 return self.submissions
             case Aged.ATTEMPTS:
                 return self.attempts
@@ -46,6 +52,8 @@ class Ages:
                 return self.events
             case Aged.ERASED_NUMBERS:
                 return REPORTED_WITHIN
+            case Aged.ANSWERS:
+                return kept_answers.KEPT
 
 
 # By statement_timestamp(), as an index can't be searched by clock_timestamp(). What another process deletes just now is
@@ -84,6 +92,19 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
         DELETE FROM event WHERE id IN (
             SELECT id FROM event WHERE {OLD}
             AND NOT EXISTS (SELECT FROM delivery WHERE delivery.event_id = event.id) {NEXT}
+        )
+    """),
+    Aged.ANSWERS: _statement("""
+        DELETE FROM kept_answer WHERE id IN (SELECT id FROM kept_answer WHERE {OLD} {NEXT})
+    """),
+    # Those of a lead that is still open are part of its story.
+    Aged.LEASES: _statement("""
+        DELETE FROM lease WHERE id IN (
+            SELECT lease.id FROM lease JOIN call ON call.id = lease.call_id JOIN lead ON lead.id = call.lead_id
+            WHERE lease.leased_at < statement_timestamp() - CAST(:age AS interval)
+            AND lease.ended_at < statement_timestamp() - CAST(:age AS interval)
+            AND lead.state NOT IN ('scheduled', 'calling')
+            ORDER BY lease.leased_at LIMIT :most FOR UPDATE OF lease SKIP LOCKED
         )
     """),
     Aged.ERASED_NUMBERS: _statement("""

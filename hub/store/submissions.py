@@ -8,23 +8,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from hub import strictjson
-from hub.errors import Conflict, KeyReused, NotFound, RateLimited, TooLarge
+from hub import reasons, strictjson
+from hub.errors import Conflict, KeyReused, RateLimited, TooLarge
 from hub.leads import ApiResponse
 from hub.seal import Vault
+from hub.store import journal
 from hub.store.admission_lock import lock_admissions
 from hub.store.db.engine import Tx
+from hub.store.responses import ANSWER, SEALED_RESPONSE, SealedResponse, StoredResponse
 from hub.store.tables import Submission
 
 KEPT = timedelta(hours=24)
 WINDOW = timedelta(seconds=60)
-LEAD_NOT_FOUND = "Lead not found"
+ERASED, NO_BODY = b"", b"none"
+"""In the place of the fingerprint of a body that was erased, and of one that never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,6 @@ class Admitted:
     token: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class StoredResponse:
-    """Already answered: give the stored bytes again."""
-
-    status: int
-    body: bytes
-
-
 async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | StoredResponse:
     """Write the submission, unless it is a repeat.
 
@@ -76,7 +72,7 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
     RateLimited, NotFound (what the key stands for was erased), and AdmissionsBusy before anything is written.
     """
     await lock_admissions(tx, request.partner_id)
-    fingerprint = vault.index("fingerprint", f"{request.route} {sha256(request.body).hexdigest()}")
+    fingerprint = fingerprint_of(vault, request.route, request.body)
     earlier = await _earlier(tx, vault, request, fingerprint)
     if isinstance(earlier, StoredResponse):
         return earlier
@@ -86,14 +82,20 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
     return await _insert(tx, vault, request, fingerprint)
 
 
-async def count(tx: Tx, request: NewSubmission) -> None:
-    """Note a request that only reads: it counts, and nothing is kept of it.
+async def count(tx: Tx, request: NewSubmission) -> int:
+    """Note a request that only reads and will be answered 200; returns the row's id. It has neither body nor answer.
 
     Raises TooLarge, RateLimited, AdmissionsBusy.
     """
     await lock_admissions(tx, request.partner_id)
     await _check_limit(tx, request)
-    await tx.execute(insert(Submission).values(**_metadata(request), fingerprint=b"", state="done"))
+    row = insert(Submission).values(**_metadata(request), fingerprint=NO_BODY, state="done", status=HTTPStatus.OK)
+    return int((await tx.execute(row.returning(Submission.id))).scalar_one())
+
+
+def fingerprint_of(vault: Vault, route: str, body: bytes) -> bytes:
+    """By which equal requests are told; it also names the row that its sealed body belongs to."""
+    return vault.index("fingerprint", f"{route} {sha256(body).hexdigest()}")
 
 
 def _key_hash(vault: Vault, request: NewSubmission) -> bytes | None:
@@ -103,7 +105,7 @@ def _key_hash(vault: Vault, request: NewSubmission) -> bytes | None:
 
 async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> int | StoredResponse | None:
     """The id of an unanswered submission that `request` may join, its stored answer, or nothing."""
-    recent = Submission.created_at > func.clock_timestamp() - KEPT
+    recent = (Submission.created_at > func.clock_timestamp() - KEPT).label("recent")
     if (key_hash := _key_hash(vault, request)) is None:
         late = select(Submission.id).where(
             Submission.partner_id == request.partner_id, Submission.fingerprint == fingerprint, Submission.late, recent
@@ -111,23 +113,22 @@ async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: by
         return (await tx.execute(late.order_by(Submission.id).limit(1))).scalar()
     keyed = (Submission.partner_id == request.partner_id) & (Submission.idempotency_hash == key_hash)
     waiting = Submission.held_until > func.clock_timestamp()
-    row = (
-        await tx.execute(select(*_ANSWER, Submission.fingerprint, waiting.label("waiting"), recent).where(keyed))
-    ).first()
+    row = (await tx.execute(select(*SEALED_RESPONSE, waiting.label("waiting"), recent).where(keyed))).mappings().first()
     if row is None:
         return None
-    if not row[-1]:
-        await tx.execute(update(Submission).where(Submission.id == row.id).values(idempotency_hash=None))
+    stored = SealedResponse.of(row)
+    if not row["recent"]:
+        await tx.execute(update(Submission).where(Submission.id == stored.id).values(idempotency_hash=None))
         return None
-    if row.wrapped_key is None:
-        raise _erased(row)
-    if row.fingerprint != fingerprint:
+    if stored.wrapped_key is None:
+        raise stored.erased()
+    if stored.fingerprint != fingerprint:
         raise KeyReused("Idempotency-Key was used with another body before. Send a new key with a new request.")
-    if row.status is not None:
-        return _opened(vault, row)
-    if row.waiting:
+    if response := stored.open(vault):
+        return response
+    if row["waiting"]:
         raise Conflict("A request with this Idempotency-Key is still under way. Try again in a second.")
-    return int(row.id)
+    return stored.id
 
 
 async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
@@ -185,37 +186,16 @@ def _metadata(request: NewSubmission) -> dict[str, Any]:
     }
 
 
-_ANSWER = (
-    Submission.id,
-    Submission.status,
-    Submission.answer,
-    Submission.wrapped_key,
-    Submission.fingerprint,
-    Submission.discount_id,
-)
-
-
-def _erased(row: Any) -> NotFound:
-    return NotFound(LEAD_NOT_FOUND if row.discount_id is None else "This discount request was erased")
-
-
-def _opened(vault: Vault, row: Any) -> StoredResponse:
-    if row.wrapped_key is None:
-        raise _erased(row)
-    key = vault.unwrap(row.wrapped_key)
-    return StoredResponse(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
-
-
 async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredResponse | None:
     """The stored answer, or None while there is none. Raises NotFound when it was erased with its lead."""
-    row = (await tx.execute(select(*_ANSWER).where(Submission.id == submission_id))).one()
-    return None if row.status is None else _opened(vault, row)
+    row = (await tx.execute(select(*SEALED_RESPONSE).where(Submission.id == submission_id))).mappings().one()
+    return SealedResponse.of(row).open(vault)
 
 
 async def mark_late(tx: Tx, submission_id: int) -> None:
     """Its client got a 503: let the client's repeat join it."""
     released = update(Submission).where(Submission.id == submission_id)
-    await tx.execute(released.values(late=True, held_until=func.clock_timestamp()))
+    await tx.execute(released.values(late=True, was_late=True, held_until=func.clock_timestamp()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +219,14 @@ class OpenSubmission:
 
 
 async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission | None:
-    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more."""
-    row = (await tx.execute(select(Submission).where(Submission.id == submission_id).with_for_update())).first()
+    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more.
+
+    What the transaction changes from here to `store_response` is by the submission's key, in the journal too.
+    """
+    is_open = Submission.status.is_(None) & Submission.wrapped_key.is_not(None)
+    acting = journal.acting(case((is_open, "partner:" + Submission.key_id), else_=""), Submission.id)
+    mine = select(Submission, *acting).where(Submission.id == submission_id)
+    row = (await tx.execute(mine.with_for_update())).first()
     if row is None or row.status is not None or row.wrapped_key is None:
         return None
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
@@ -264,10 +250,9 @@ async def store_response(
     `lead_id`: the one lead that it is about, `known_lead_ids`: those that it did not create. Bodies are kept where the
     erasure of their leads finds them (`erasable`), else only a response that may be asked for.
     """
+    rows = answer.rows
     text_ = strictjson.dumps(answer.body)
-    sealed = vault.unwrap(submission.wrapped_key).seal(
-        text_, row=submission.fingerprint.hex(), column="submission.answer"
-    )
+    sealed = vault.unwrap(submission.wrapped_key).seal(text_, row=submission.fingerprint.hex(), column=ANSWER)
     values: dict[str, Any] = {
         "status": answer.status,
         "answer": sealed,
@@ -275,23 +260,21 @@ async def store_response(
         "lead_id": lead_id,
         "known_lead_ids": list(known_lead_ids) or None,
         "discount_id": answer.discount_id,
+        "created_rows": rows.created,
+        "known_rows": rows.known,
+        "refused_rows": rows.refused,
+        "reasons": reasons.as_json(rows.reasons),
+        "duration_ms": 1000 * func.extract("epoch", func.clock_timestamp() - Submission.created_at),
     }
     if answer.rejected:
-        values |= {"idempotency_hash": None, "weight": 0}
-    if answer.rejected or not erasable:
-        values["body"] = None
-    if not (answer.rejected or erasable or submission.keyed):
-        values |= {"answer": None, "wrapped_key": None}
-    await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
-    return StoredResponse(answer.status, text_)
+        values |= {"idempotency_hash": None, "weight": 0, "refused": True}
+    elif not erasable:
+        values |= {"body": None} | ({} if submission.keyed else {"answer": None, "wrapped_key": None})
+    mine = update(Submission).where(Submission.id == submission.id).values(values)
+    await tx.execute(mine.returning(*journal.acting("", "")))
+    return StoredResponse(submission.id, answer.status, text_)
 
 
 async def discard(tx: Tx, submission_id: int) -> None:
     """Delete a submission that was promised nothing: it counts against no limit, and its repeat is a new one."""
     await tx.execute(delete(Submission).where(Submission.id == submission_id, Submission.status.is_(None)))
-
-
-async def purge(tx: Tx, submission_id: int) -> None:
-    """Destroy an answer that was given and never will be again."""
-    mine = update(Submission).where(Submission.id == submission_id)
-    await tx.execute(mine.values(wrapped_key=None, body=None, answer=None))

@@ -200,6 +200,20 @@ class WorkflowStarter:
             return existing
         return None
 
+    async def wake_replay(self, replay_id: int, token: str | None) -> None:
+        """Make the replay's workflow look at its row now; start it if none is running."""
+        await self._client.start_workflow(
+            "ReplayWorkflow",
+            replay_id,
+            id=self._ids.replay(replay_id, token),
+            task_queue=self._ids.queue(vocabulary.WEBHOOKS),
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=vocabulary.LOOK_AGAIN,
+            static_summary=f"Webhook replay {replay_id}",
+            rpc_timeout=START_TIMEOUT,
+        )
+
     async def find_lead(self, lead_id: int, token: str | None) -> ExistingWorkflow | None:
         """The lead's workflow, running or ended well; None where it has to be started."""
         return await self._find(self._ids.lead(lead_id, token))

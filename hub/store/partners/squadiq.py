@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, func, literal, literal_column, select, update
+from sqlalchemy import ColumnElement, func, literal_column, update
 
 from hub.contracts import squadiq
 from hub.contracts.squadiq_bodies import UNKNOWN, InvalidRequest, LeadReference, ParsedUpdate, phone_of
@@ -17,12 +17,14 @@ from hub.errors import Forbidden, NotFound
 from hub.leads import Campaign, LeadState, Tenant
 from hub.people import Person
 from hub.seal import Vault
-from hub.store import contacts, erasure, events, results, withdrawals
+from hub.store import contacts, erasure, events, journal, results, withdrawals
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
+from hub.store.lead_rows import LeadRow, lock_identities
 from hub.store.leads import identity_key, reach
+from hub.store.responses import LEAD_NOT_FOUND
 from hub.store.results import ResultsPage
-from hub.store.submissions import LEAD_NOT_FOUND
+from hub.store.stops import stop_leads
 from hub.store.tables import Lead
 from hub.store.tenants import load_tenant
 
@@ -51,7 +53,7 @@ async def disable(tx: Tx, vault: Vault, scope: CampaignScope, references: Sequen
     known = await _locked(tx, vault, scope, [one.lead_id for one in references])
     if unknown := [one.error(UNKNOWN) for one in references if one.lead_id not in known]:
         raise InvalidRequest(unknown)
-    await _stop(tx, vault, scope, list(known.values()), "disabled by its sender")
+    await stop_leads(tx, vault, list(known.values()), "disabled by its sender", campaign=scope.campaign.public_id)
     return len(known)
 
 
@@ -71,12 +73,12 @@ async def update_lead(tx: Tx, vault: Vault, scope: CampaignScope, sent: ParsedUp
     if phone is not None:
         location = locate(phone, given)
         changed |= reach(vault, phone, location.zones, location.states)
-        if LeadState(lead.state).open and any(changed[name] != getattr(lead, name) for name in _DECIDES_WHEN):
+        if lead.state.open and any(changed[name] != getattr(lead, name) for name in _DECIDES_WHEN):
             if not await withdrawals.stop_all(tx, [lead.id]):
                 changed |= {"state": LeadState.SCHEDULED, "why": "its number or location was changed"}
             await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(changed))
-    return int(lead.id)
+    return lead.id
 
 
 _DECIDES_WHEN = ("phone_hash", "zones", "states")
@@ -88,10 +90,11 @@ async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, deta
     known = await contacts.load_contact(tx, vault, lead.id)
     if known.responses.get("converted") != detail:
         await contacts.save_responses(tx, lead.id, known.key, known.responses | {"converted": detail})
+        await journal.note(tx, "lead.converted", [(lead.id, None)])
         data = {"lead_id": lead.id, "api": lead.api, "campaign": scope.campaign.public_id, "detail": detail}
         await events.record(tx, vault, lead.partner_id, [events.NewEvent("lead.converted", data, lead_id=lead.id)])
-    await _stop(tx, vault, scope, [lead], "converted by its sender")
-    return int(lead.id)
+    await stop_leads(tx, vault, [lead], "converted by its sender", campaign=scope.campaign.public_id)
+    return lead.id
 
 
 async def delete(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> None:
@@ -114,36 +117,14 @@ async def responses(tx: Tx, vault: Vault, scope: CampaignScope, query: Responses
     return await results.page_of(tx, where, query)
 
 
-async def _stop(tx: Tx, vault: Vault, scope: CampaignScope, leads: Sequence[Any], why: str) -> None:
-    """No call starts any more; one that a dialer holds may end, and its outcome will be recorded.
-
-    Who was called before is processed now, by the last outcome.
-    """
-    open_leads = [lead for lead in leads if LeadState(lead.state).open]
-    ids = [lead.id for lead in open_leads]
-    held = await withdrawals.stop_all(tx, ids)
-    ended = {"state": LeadState.DISABLED, "why": why, "updated_at": func.clock_timestamp()}
-    await tx.execute(update(Lead).where(Lead.id == func.any(ids)).values(ended))
-    await outbox.put(tx, outbox.Kind.WAKE_LEAD, ids)
-    called = [lead for lead in open_leads if lead.outcome is not None and lead.id not in held]
-    mine = update(Lead).where(Lead.id == func.any([lead.id for lead in called]))
-    await tx.execute(mine.values(processed_at=func.clock_timestamp()))
-    campaign = scope.campaign.public_id
-    for lead in called:
-        data = {"lead_id": lead.id, "api": lead.api, "campaign": campaign, "outcome": lead.outcome}
-        processed = results.processed(tx, vault, lead, data | {"attempts": lead.attempts})
-        await events.record(tx, vault, lead.partner_id, [processed])
-
-
-async def _locked(tx: Tx, vault: Vault, scope: CampaignScope, lead_ids: Sequence[str]) -> dict[str, Any]:
+async def _locked(tx: Tx, vault: Vault, scope: CampaignScope, lead_ids: Sequence[str]) -> dict[str, LeadRow]:
     """The campaign's leads of these ids, locked in one order so that two requests never wait in a circle."""
     keys = {scope.key(vault, lead_id): lead_id for lead_id in lead_ids}
-    wanted = any_(literal(list(keys), ARRAY(LargeBinary)))
-    rows = select(Lead).where(Lead.dedupe_key == wanted).order_by(Lead.id).with_for_update()
-    return {keys[row.dedupe_key]: row for row in await tx.execute(rows)}
+    leads = await lock_identities(tx, list(keys))
+    return {keys[lead.dedupe_key]: lead for lead in leads if lead.dedupe_key is not None}
 
 
-async def _one(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> Any:
+async def _one(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> LeadRow:
     found = await _locked(tx, vault, scope, [lead_id])
     if lead_id not in found:
         raise NotFound(LEAD_NOT_FOUND)

@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import StatementError
 
+from hub.actors import Actor, ActorKind
 from hub.egress_rules import EgressRules
 from hub.seal import Vault
 from hub.store import deliveries, delivery_claims, delivery_queue, events
@@ -20,6 +21,7 @@ from hub.store.provisioning import NewPartner, create_partner
 from hub.store.tables import Delivery, DeliveryAttempt, Endpoint, Event
 from hub.webhooks import MAX_BODY_BYTES, MOST_PLACES, PAUSED_AFTER, DeliveryState, PayloadFormat, Verdict
 
+OPERATOR = Actor(ActorKind.OPERATOR, "test")
 VAULT = Vault([b"k" * 32], b"p" * 32)
 DELIVERED = AttemptResult(200, Verdict.DELIVERED, 12, "192.0.2.1", b"ok", None)
 RETRY = AttemptResult("timeout", Verdict.RETRY, 15_000, None, b"", timedelta(minutes=5))
@@ -44,7 +46,7 @@ async def new_partner(tx: Tx, api: str = "partner_api") -> dict[str, Any]:
 
 async def new_endpoint(tx: Tx, partner_id: int, *types: str, campaign: str | None = None) -> int:
     rules = EgressRules(development=True)
-    made = await create_endpoint(tx, VAULT, rules, partner_id, "http://127.0.0.1:9/hook", types, campaign)
+    made = await create_endpoint(tx, VAULT, rules, OPERATOR, partner_id, "http://127.0.0.1:9/hook", types, campaign)
     return int(made["id"])
 
 
