@@ -151,6 +151,34 @@ async def test_an_endpoint_has_so_many_attempts_under_way_and_no_more(tx: Tx) ->
     assert [webhook.message_id for webhook in again][:5] == [webhook.message_id for webhook in first[3:]]
 
 
+async def test_two_processes_share_an_endpoints_places(tx: Tx, database: str) -> None:
+    partner = await new_partner(tx)
+    await new_endpoint(tx, partner["id"])
+    await happen(tx, partner["id"], 3 * MOST_PLACES)
+    await tx.commit()
+    other = Database(database, 1)
+    first = await claim(tx, 3)
+    async with other.begin() as second:
+        while_claimed = await delivery_claims.claim(second, VAULT, 1000)
+    assert (list(while_claimed.webhooks), while_claimed.more) == ([], True)
+    await tx.commit()
+    async with other.begin() as second:
+        rest = await claim(second)
+    assert len(first) + len(rest) == MOST_PLACES
+    assert {webhook.delivery_id for webhook in first}.isdisjoint(webhook.delivery_id for webhook in rest)
+    await other.close()
+
+
+async def test_what_cannot_be_decrypted_fails_alone(tx: Tx) -> None:
+    partner = await new_partner(tx)
+    endpoint = await new_endpoint(tx, partner["id"])
+    await happen(tx, partner["id"], 2)
+    first = select(func.min(Event.id)).scalar_subquery()
+    await tx.execute(update(Event).where(Event.id == first).values(body=b"not sealed by its key, and long enough"))
+    assert len(await claim(tx)) == 1
+    assert await states(tx, endpoint) == [DeliveryState.FAILED, DeliveryState.PENDING]
+
+
 async def test_a_partner_with_many_endpoints_leaves_places_to_others(tx: Tx) -> None:
     greedy, other = await new_partner(tx), await new_partner(tx)
     for _ in range(50):
