@@ -39,6 +39,7 @@ PARTS: Mapping[str, Part] = {
     "origin": Part("commands.origin", "app", "Leanpub's origins: create, delete, list."),
     "product": Part("commands.product", "app", "Leanpub's products: create, set, list."),
     "dialer": Part("commands.dialer", "app", "Dialers: create, set, list."),
+    "account": Part("commands.account", "app", "People who sign in to console and portal: invite, link, set, disable."),
     "lead": Part("commands.lead", "app", "Leads: erase."),
     "discount": Part("commands.discount", "app", "Discount requests: erase."),
     "erasure": Part("commands.erasure", "app", "What was erased: export it, and erase it again in a restored backup."),

@@ -14,11 +14,14 @@ from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
 from api.routes import dialer, health, operators
 from api.services import close_services, open_services
+from api.web import account, pages, people, sign_in, start
+from api.web.areas import AREAS
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
 
 OWN_ROUTERS = (dashboard.router, dialer.router, operators.router, health.router)
+WEB_ROUTERS = (start.router, pages.router, sign_in.router, account.router, people.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
@@ -37,6 +40,9 @@ def create_app() -> FastAPI:
     )
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
+    for area in AREAS:
+        for router in WEB_ROUTERS:
+            app.include_router(router, prefix=area.path)
     errors.install(app)
     app.add_middleware(OperatorPages, settings=settings)
     app.add_middleware(TrailingSlash)

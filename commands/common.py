@@ -1,6 +1,7 @@
 """What every administrative command shares: finding the database, one transaction, one document as the answer."""
 
 import asyncio
+import getpass
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hub.actors import Actor, ActorKind
 from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError, Misconfigured
 from hub.seal import SealError
 from hub.settings import InvalidSettings, Settings, load_settings
@@ -57,6 +59,14 @@ def note(message: str) -> None:
     Console(stderr=True).print(message, markup=False, soft_wrap=True)
 
 
+def operator() -> Actor:
+    """Who runs this command: the machine's user."""
+    try:
+        return Actor(ActorKind.OPERATOR, getpass.getuser())
+    except (OSError, KeyError):  # a container's user without a name
+        return Actor(ActorKind.OPERATOR, "command")
+
+
 def find_settings(data: Path) -> Settings:
     """Of the environment (DATABASE_URL), else of the `hub dev` that runs in `data`. Exits when there is neither."""
     try:
@@ -74,6 +84,7 @@ def find_settings(data: Path) -> Settings:
             f" environment's settings:\n{problems}"
         ) from None
     found = {"master_key": secrets["master_key"], "pepper": secrets["pepper"], "env": "development"}
+    found["public_url"] = dev["api"]
     try:
         return load_settings(DATABASE_URL=dev["database_url"], **found)
     except InvalidSettings as error:

@@ -1,5 +1,6 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, discounts, accounts, audit."""
 
+from hub.store.tables.accounts import Account, SignInLink, WebSession
 from hub.store.tables.audit import Audit
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
@@ -21,6 +22,7 @@ from hub.store.tables.tenants import (
 from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
 
 __all__ = [
+    "Account",
     "Agent",
     "AgentSession",
     "ApiKey",
@@ -46,6 +48,8 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "SignInLink",
     "Submission",
     "Suppression",
+    "WebSession",
 ]
