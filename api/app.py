@@ -14,8 +14,8 @@ from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
 from api.routes import dialer, health, operators
 from api.services import close_services, open_services
-from api.web import account, pages, people, sign_in, start
-from api.web.areas import AREAS
+from api.web import account, oidc, pages, people, sign_in, start
+from api.web.areas import AREAS, CONSOLE
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
@@ -43,6 +43,7 @@ def create_app() -> FastAPI:
     for area in AREAS:
         for router in WEB_ROUTERS:
             app.include_router(router, prefix=area.path)
+    app.include_router(oidc.router, prefix=CONSOLE.path)
     errors.install(app)
     app.add_middleware(OperatorPages, settings=settings)
     app.add_middleware(TrailingSlash)

@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     leanpub_url: str = "https://leanpub.com"
     leanpub_api_key: SecretStr | None = None
 
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+
     @field_validator("trusted_proxies", "egress_ports", "egress_cidrs", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
@@ -103,6 +107,10 @@ class Settings(BaseSettings):
         token = self.operator_token
         if token is not None and len(token.get_secret_value()) < SHORTEST_TOKEN:
             raise ValueError(f"HUB_OPERATOR_TOKEN: must have at least {SHORTEST_TOKEN} characters.")
+        if self.oidc_issuer and not self.oidc_client_id:
+            raise ValueError("HUB_OIDC_CLIENT_ID: must be set together with HUB_OIDC_ISSUER.")
+        if self.oidc_issuer and not self.development and not self.oidc_issuer.startswith("https://"):
+            raise ValueError("HUB_OIDC_ISSUER: must be an https URL in production.")
         return self
 
     @field_validator("database_url", "database_direct_url")
@@ -118,9 +126,11 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", "leanpub_url")
+    @field_validator("public_url", "leanpub_url", "oidc_issuer")
     @classmethod
-    def _http(cls, value: str) -> str:
+    def _http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         try:
             parts = urlsplit(value)
             valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0

@@ -27,26 +27,34 @@ router = APIRouter(include_in_schema=False)
 Who = Annotated[Visitor, Depends(visitor_of)]
 CODE_SECONDS: Final = 300  # for typing the second factor's code
 STEP_SECONDS: Final = 30
+LONGEST_EMAIL: Final = 320
 REFUSED: Final = "That address and password don't go together, or there were too many tries. Wait, or ask for a link."
 BAD_CODE: Final = "That code is not valid, or was used before. Wait for the next one."
 
 
 @router.get("/sign-in")
-async def show_form(who: Who, then: str = "") -> Response:
+async def show_form(hub: Hub, who: Who, then: str = "") -> Response:
     """The form; to the start page for those who have signed in."""
     if who.signed_in:
-        return RedirectResponse(_own(who.area, then), 303)
-    return page(who, "sign_in.html", then=_own(who.area, then), problem=None, email="")
+        return RedirectResponse(own_page(who.area, then), 303)
+    return _form(hub, who, own_page(who.area, then))
+
+
+def _form(
+    hub: Services, who: Visitor, then: str, status: int = 200, *, problem: str | None = None, email: str = ""
+) -> Response:
+    provider = hub.settings.oidc_issuer if not who.area.portal else None
+    return page(who, "sign_in.html", status, then=then, problem=problem, email=email, provider=provider)
 
 
 @router.post("/sign-in")
 async def sign_in(request: Request, hub: Hub, who: Who) -> Response:
     """By address and password, to the page that was asked for, or to the second factor."""
     form = await read_form(request, hub, who)
-    then, email = _own(who.area, form["then"]), form["email"]
+    then, email = own_page(who.area, form["then"]), form["email"]
     account = await _check_password(request, hub, who.area, email, form.exact("password"))
     if account is None:
-        return page(who, "sign_in.html", 401, then=then, problem=REFUSED, email=email[:320])
+        return _form(hub, who, then, 401, problem=REFUSED, email=email[:LONGEST_EMAIL])
     return await _next_step(hub, who, account, then)
 
 
@@ -54,7 +62,7 @@ async def sign_in(request: Request, hub: Hub, who: Who) -> Response:
 async def check_code(request: Request, hub: Hub, who: Who) -> Response:
     """The second factor's code."""
     form = await read_form(request, hub, who)
-    then, pending = _own(who.area, form["then"]), form["pending"]
+    then, pending = own_page(who.area, form["then"]), form["pending"]
     account = await _account_of(hub, who.area, pending)
     if account is None:
         raise TooLate(f"{who.area.path}/sign-in")
@@ -172,7 +180,7 @@ async def _code_is_valid(request: Request, hub: Services, account: Account, code
     return False
 
 
-def _own(area: Area, then: str) -> str:
+def own_page(area: Area, then: str) -> str:
     """The page to go on to: never one of another site, or of the other area."""
     parts = urlsplit(then)
     own = not parts.scheme and not parts.netloc and "\\" not in then

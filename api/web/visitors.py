@@ -66,9 +66,9 @@ class Visitor:
 
 
 async def visitor_of(request: Request, hub: Annotated[Services, Depends(services)]) -> Visitor:
-    """Whoever it is, signed in or not, in the area of the request's path. Raises Forbidden for plain HTTP in production.
+    """The dependency of all pages: who it is, signed in or not, in the area of the request's path.
 
-    A dependency.
+    Raises Forbidden for plain HTTP in production.
     """
     require_https(request, hub)
     area = area_of(request.url.path)

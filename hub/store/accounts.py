@@ -59,6 +59,17 @@ async def find_account(tx: Tx, email: str, *, portal: bool) -> accounts.Account 
     return await _one(tx, Account.email == email.strip().lower(), place, ENABLED)
 
 
+async def account_of_provider(tx: Tx, subject: str, email: str) -> accounts.Account | None:
+    """The operator's account whom a provider knows as `subject`; the first time the one with this verified address."""
+    mine = Account.partner_id.is_(None) & ENABLED
+    if found := await _one(tx, Account.oidc_subject == subject, mine):
+        return found
+    unclaimed = (Account.email == email.lower()) & Account.oidc_subject.is_(None) & mine
+    claimed = update(Account).where(unclaimed).values(oidc_subject=subject).returning(Account.id)
+    made = (await tx.execute(claimed)).scalar() if email else None
+    return await load_account(tx, made) if made else None
+
+
 async def list_accounts(tx: Tx, partner_id: int | None = None, *, everybody: bool = False) -> list[accounts.Account]:
     """The operators' accounts, or a partner's; or all."""
     where = () if everybody else (Account.partner_id.is_not_distinct_from(partner_id),)
