@@ -1,13 +1,15 @@
 """The `hub` command. Its parts are imported only when they are called, so that help and completion are quick."""
 
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
+from hub import version
 from hub.errors import EXIT_MISCONFIGURED, Misconfigured
 
 
@@ -46,6 +48,7 @@ PARTS: Mapping[str, Part] = {
     "suppression": Part("commands.suppression", "app", "Do-not-call lists: add, import, export, remove."),
     "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
     "email": Part("commands.email", "app", "Look at the mails that go out."),
+    "status": Part("commands.status", "status", "Say how the hub is doing, and what to do about it."),
     "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),
 }
 
@@ -54,10 +57,10 @@ def build(words: Sequence[str]) -> typer.Typer:
     """Make the command for one call: the part that `words` ask for in full, of the others their summaries."""
     app = typer.Typer(
         name="hub",
-        help="Leads and discount requests from partners, as durable workflows.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
     )
+    app.callback()(_options)
     wanted = next((word for word in words if not word.startswith("-")), None)
     for word, part in PARTS.items():
         loaded = part.load() if word == wanted else _summary
@@ -71,10 +74,33 @@ def build(words: Sequence[str]) -> typer.Typer:
 def main() -> None:
     """Run the command line. Unusable settings end it with 78, EX_CONFIG of sysexits.h."""
     try:
-        build(sys.argv[1:])(prog_name="hub")
+        build(_typed())(prog_name="hub")
     except Misconfigured as error:
         typer.echo(error, err=True)
         sys.exit(EXIT_MISCONFIGURED)
+
+
+def _typed() -> Sequence[str]:
+    """The words of this call; when a shell asks how they may go on, those of its line."""
+    if "_HUB_COMPLETE" not in os.environ:
+        return sys.argv[1:]
+    # bash tells them by the one variable, the other shells by the other.
+    return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hub {version.VERSION}")
+        raise typer.Exit
+
+
+def _options(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Print the version.")
+    ] = False,
+) -> None:
+    """Leads and discount requests from partners, as durable workflows."""
 
 
 def _summary() -> None:

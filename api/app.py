@@ -7,20 +7,22 @@ from importlib import import_module
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors
+from api import errors, management
 from api.agents import dashboard
 from api.cpu import tune_garbage_collection
+from api.exchange import RecordExchanges
 from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
-from api.routes import dialer, health, operators
+from api.routes import dialer, health
 from api.services import close_services, open_services
 from api.web import account, oidc, pages, people, sign_in, start
 from api.web.areas import AREAS, CONSOLE
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
+from hub.version import VERSION
 
-OWN_ROUTERS = (dashboard.router, dialer.router, operators.router, health.router)
+OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
 WEB_ROUTERS = (start.router, pages.router, sign_in.router, account.router, people.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
@@ -33,18 +35,20 @@ def create_app() -> FastAPI:
     settings = load_settings()
     app = FastAPIOffline(
         title="Integration Hub",
-        version="0.1.0",
+        version=VERSION,
         description=ABOUT,
         lifespan=_lifespan(settings),
         redirect_slashes=False,
     )
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
+    management.install(app)
     for area in AREAS:
         for router in WEB_ROUTERS:
             app.include_router(router, prefix=area.path)
     app.include_router(oidc.router, prefix=CONSOLE.path)
     errors.install(app)
+    app.add_middleware(RecordExchanges)
     app.add_middleware(OperatorPages, settings=settings)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)

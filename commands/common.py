@@ -3,6 +3,7 @@
 import asyncio
 import getpass
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -12,9 +13,8 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from commands import tables
 from hub.actors import Actor, ActorKind
 from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError, Misconfigured
 from hub.seal import SealError
@@ -24,8 +24,10 @@ from hub.store.db.engine import Database, Tx
 from hub.store.tables import Base
 
 WANTS_JSON = ContextVar("WANTS_JSON", default=False)
-PARAMETERS: ContextVar[Sequence[Any]] = ContextVar("PARAMETERS", default=())
-"""The arguments and options of the command that runs."""
+CONTEXT: ContextVar[typer.Context | None] = ContextVar("CONTEXT", default=None)
+"""The command that runs, with its arguments and options."""
+
+LARGEST_ID = 2**63 - 1
 
 
 def _remember_format(given: bool) -> bool:
@@ -33,13 +35,13 @@ def _remember_format(given: bool) -> bool:
     return given
 
 
-def _remember_parameters(context: typer.Context, given: Path) -> Path:
-    PARAMETERS.set(context.command.params)
+def _remember_context(context: typer.Context, given: Path) -> Path:
+    CONTEXT.set(context)
     return given
 
 
 DATA_HELP = "The data directory of a running `hub dev`."
-Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help=DATA_HELP, callback=_remember_parameters)]
+Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help=DATA_HELP, callback=_remember_context)]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.", callback=_remember_format)]
 OfPartner = Annotated[int, typer.Option("--partner", help="The partner's id.")]
 DATA = Path(".hub")
@@ -68,7 +70,11 @@ def operator() -> Actor:
 
 
 def find_settings(data: Path) -> Settings:
-    """Of the environment (DATABASE_URL), else of the `hub dev` that runs in `data`. Exits when there is neither."""
+    """Of the environment (DATABASE_URL), else of the `hub dev` that runs in `data`. Exits when there is neither.
+
+    Also exits when the command was given a number that no column holds: every command comes by here before it works.
+    """
+    _require_storable_numbers()
     try:
         return load_settings()
     except InvalidSettings as error:
@@ -89,6 +95,24 @@ def find_settings(data: Path) -> Settings:
         return load_settings(DATABASE_URL=dev["database_url"], **found)
     except InvalidSettings as error:
         raise fail(str(error)) from None
+
+
+def _require_storable_numbers() -> None:
+    context = CONTEXT.get()
+    for name, value in (context.params if context else {}).items():
+        for number in value if isinstance(value, list | tuple) else (value,):
+            if isinstance(number, int) and abs(number) > LARGEST_ID:
+                raise fail(f"{parameter(name)}: must be a whole number of at most {LARGEST_ID}.")
+
+
+def temporal_address(data: Path) -> str | None:
+    """Of the `hub dev` that runs in `data`, unless the environment names a hub; None: by Temporal's own settings."""
+    if os.environ.keys() & {"TEMPORAL_ADDRESS", "DATABASE_URL", "HUB_DATABASE_URL"}:
+        return None
+    try:
+        return str(json.loads((data / "dev.json").read_text())["temporal"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def run(data: Path, work: Work) -> Any:
@@ -136,9 +160,10 @@ def parameter(field: str) -> str:
     Options leave out a column's ending: `--partner` is partner_id, `--expires` expires_at, `--type` types. A field that
     the command does not take keeps its name.
     """
+    context = CONTEXT.get()
     names = [field, *(field.removesuffix(ending) for ending in ("_id", "_at", "s") if field.endswith(ending))]
     for name in names:
-        for found in PARAMETERS.get():
+        for found in context.command.params if context else ():
             option = f"--{name.replace('_', '-')}"
             if found.param_type_name == "argument" and found.name == name:
                 return name.upper()
@@ -181,19 +206,19 @@ def pepper(settings: Settings) -> bytes:
 
 
 def show(found: Any, *, as_json: bool) -> None:
-    """Print one document, or a table for people."""
+    """Print one document, or for people: a list of rows as a table, one row as lines."""
     if as_json:
         typer.echo(json.dumps(found, default=_plain))
         return
-    rows: Sequence[dict[str, Any]] = found if isinstance(found, list) else [found]
+    if isinstance(found, dict):
+        tables.print_record(found, Console())
+        return
+    rows: Sequence[dict[str, Any]] = found
     if not rows:
         typer.echo("There is none.")
         return
-    table = Table(*rows[0])
-    for row in rows:
-        # As Text, because a name may look like rich's markup.
-        table.add_row(*(Text("" if value is None else str(value)) for value in row.values()))
-    Console(soft_wrap=True).print(table)
+    if hidden := tables.print_rows(rows, Console()):
+        note(f"No room for: {', '.join(hidden)}. --json shows all.")
 
 
 def _plain(value: object) -> object:

@@ -23,7 +23,7 @@ Region = Annotated[str | None, typer.Option(help="Of numbers without a +: ISO 31
 @app.command()
 def create(
     name: Annotated[str, typer.Argument(help="What people call it.")],
-    api: Annotated[str, typer.Option(help=", ".join(registry.names()))],
+    api: Annotated[str, typer.Option(help=", ".join(registry.names()), autocompletion=registry.names)],
     rate_limit: RateLimit = None,
     region: Region = None,
     public_id: Annotated[str | None, typer.Option(help="Leanpub: its partnerId; otherwise made of the name.")] = None,

@@ -7,10 +7,10 @@ from datetime import timedelta
 from email.utils import parseaddr
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
@@ -78,7 +78,7 @@ class Settings(BaseSettings):
 
     smtp_host: str = "127.0.0.1"
     smtp_port: Annotated[int, _PORT] = 25
-    smtp_tls: Literal["none", "starttls", "tls"] | None = None
+    smtp_tls: Literal["none", "starttls", "tls"] | None = Field(None, validate_default=True)
     smtp_user: str | None = None
     smtp_password: SecretStr | None = None
     mail_from: str = "Discounts <discounts@example.com>"
@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     leanpub_api_key: SecretStr | None = None
 
     oidc_issuer: str | None = None
-    oidc_client_id: str | None = None
+    oidc_client_id: str | None = Field(None, validate_default=True)
     oidc_client_secret: SecretStr | None = None
 
     @field_validator("trusted_proxies", "egress_ports", "egress_cidrs", mode="before")
@@ -98,20 +98,33 @@ class Settings(BaseSettings):
     def _comma_separated(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _said_in_production(self) -> Self:
-        if self.smtp_tls is None and not self.development:
-            raise ValueError(
-                'HUB_SMTP_TLS: must be set in production, to "starttls", "tls", or "none" for no encryption.'
-            )
-        token = self.operator_token
-        if token is not None and len(token.get_secret_value()) < SHORTEST_TOKEN:
-            raise ValueError(f"HUB_OPERATOR_TOKEN: must have at least {SHORTEST_TOKEN} characters.")
-        if self.oidc_issuer and not self.oidc_client_id:
-            raise ValueError("HUB_OIDC_CLIENT_ID: must be set together with HUB_OIDC_ISSUER.")
-        if self.oidc_issuer and not self.development and not self.oidc_issuer.startswith("https://"):
-            raise ValueError("HUB_OIDC_ISSUER: must be an https URL in production.")
-        return self
+    @field_validator("smtp_tls")
+    @classmethod
+    def _said_in_production(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("env") is Environment.PRODUCTION:
+            raise ValueError('must be set in production, to "starttls", "tls", or "none" for no encryption')
+        return value
+
+    @field_validator("operator_token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SHORTEST_TOKEN:
+            raise ValueError(f"must have at least {SHORTEST_TOKEN} characters")
+        return value
+
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _client(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("oidc_issuer"):
+            raise ValueError("must be set together with HUB_OIDC_ISSUER")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _provider(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("env") is Environment.PRODUCTION and not value.startswith("https://"):
+            raise ValueError("must be an https URL in production")
+        return value
 
     @field_validator("database_url", "database_direct_url")
     @classmethod
@@ -238,8 +251,6 @@ def _variable(error: ErrorDetails) -> str:
 
 
 def _problem(error: ErrorDetails) -> str:
-    if not error["loc"]:  # of several settings together: the text names them
-        return _fault(error)
     entry = f"entry {int(error['loc'][1]) + 1} " if len(error["loc"]) > 1 else ""
     return f"{_variable(error)}: {entry}{_fault(error)}."
 

@@ -1,8 +1,9 @@
 """Settings that can't be used are refused by the names of their variables, and no text shows a value."""
 
 import pytest
+from pydantic import AliasChoices
 
-from hub.settings import InvalidSettings, load_settings
+from hub.settings import InvalidSettings, Settings, load_settings
 from tests.support.stack import MASTER_KEY, PEPPER
 
 SECRET = "s3cr3t-value"
@@ -14,7 +15,7 @@ NEEDED = {
 }
 
 
-def problems(monkeypatch: pytest.MonkeyPatch, **env: str | None) -> str:
+def problems(monkeypatch: pytest.MonkeyPatch, secret: str = SECRET, **env: str | None) -> str:
     for name, value in {"HUB_DATABASE_URL": None, **NEEDED, **env}.items():
         if value is None:
             monkeypatch.delenv(name, raising=False)
@@ -22,7 +23,7 @@ def problems(monkeypatch: pytest.MonkeyPatch, **env: str | None) -> str:
             monkeypatch.setenv(name, value)
     with pytest.raises(InvalidSettings) as raised:
         load_settings()
-    assert SECRET not in repr(raised.value)
+    assert secret not in repr(raised.value)
     assert raised.value.__cause__ is None
     assert raised.value.__suppress_context__, "a traceback would print pydantic's own error"
     return str(raised.value)
@@ -76,6 +77,27 @@ def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatc
         "HUB_MASTER_KEY: is not set.",
         "HUB_PEPPER: has fewer than 16 bytes.",
         "HUB_SMTP_PORT: must be a whole number.",
+    ]
+
+
+ANY_TEXT = {"smtp_host", "smtp_user", "smtp_password", "mail_imprint", "mail_templates", "leanpub_api_key"}
+
+
+@pytest.mark.parametrize("field", sorted(Settings.model_fields.keys() - ANY_TEXT))
+def test_every_setting_that_can_be_wrong_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    alias = Settings.model_fields[field].validation_alias
+    name = str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"HUB_{field.upper()}"
+    [said] = problems(monkeypatch, secret="s3cr3t", **{name: "s3cr3t"}).splitlines()
+    assert said.startswith(f"{name}: ")
+    assert said.endswith(".")
+
+
+def test_what_production_needs_is_said_together_with_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = problems(monkeypatch, DATABASE_URL=None, HUB_SMTP_TLS=None, HUB_OPERATOR_TOKEN="short")
+    assert [line.partition(":")[0] for line in said.splitlines()] == [
+        "DATABASE_URL",
+        "HUB_OPERATOR_TOKEN",
+        "HUB_SMTP_TLS",
     ]
 
 

@@ -1,7 +1,8 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, accounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, discounts, accounts, audit, journal, kept answers, workers."""
 
 from hub.store.tables.accounts import Account, SignInLink, WebSession
-from hub.store.tables.audit import Audit
+from hub.store.tables.answers import KeptAnswer
+from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
@@ -19,7 +20,17 @@ from hub.store.tables.tenants import (
     Product,
     Suppression,
 )
-from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
+from hub.store.tables.traffic import (
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Event,
+    Outbox,
+    RequestCount,
+    RequestsCounted,
+    Submission,
+)
+from hub.store.tables.workers import WorkerProcess
 
 __all__ = [
     "Account",
@@ -41,6 +52,8 @@ __all__ = [
     "Endpoint",
     "ErasedNumber",
     "Event",
+    "Journal",
+    "KeptAnswer",
     "Lead",
     "Lease",
     "LoginTry",
@@ -48,8 +61,11 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "RequestCount",
+    "RequestsCounted",
     "SignInLink",
     "Submission",
     "Suppression",
     "WebSession",
+    "WorkerProcess",
 ]

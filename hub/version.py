@@ -1,0 +1,14 @@
+"""The version of the installed package, which `hub --version` and the API's documentation show."""
+
+from importlib.metadata import PackageNotFoundError, version
+from typing import Final
+
+
+def _installed() -> str:
+    try:
+        return version("integration-hub")
+    except PackageNotFoundError:  # run from a source tree that was never installed
+        return "unknown"
+
+
+VERSION: Final = _installed()
