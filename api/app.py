@@ -15,7 +15,8 @@ from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
 from api.routes import dialer, health
 from api.services import close_services, open_services
-from api.web import account, oidc, pages, people, sign_in, start
+from api.web import account, leads, oidc, pages, people, requests, sign_in
+from api.web import health as health_page
 from api.web.areas import AREAS, CONSOLE
 from hub.contracts import registry
 from hub.logs import configure
@@ -23,7 +24,8 @@ from hub.settings import Settings, load_settings
 from hub.version import VERSION
 
 OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
-WEB_ROUTERS = (start.router, pages.router, sign_in.router, account.router, people.router)
+WEB_ROUTERS = (pages.router, sign_in.router, account.router, people.router, leads.router, requests.router)
+CONSOLE_ROUTERS = (health_page.router, oidc.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
@@ -46,7 +48,8 @@ def create_app() -> FastAPI:
     for area in AREAS:
         for router in WEB_ROUTERS:
             app.include_router(router, prefix=area.path)
-    app.include_router(oidc.router, prefix=CONSOLE.path)
+    for router in CONSOLE_ROUTERS:
+        app.include_router(router, prefix=CONSOLE.path)
     errors.install(app)
     app.add_middleware(RecordExchanges)
     app.add_middleware(OperatorPages, settings=settings)

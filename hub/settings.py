@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8000"
     operator_token: SecretStr | None = None
     public_docs: bool = False
+    temporal_ui: str | None = None
     trusted_proxies: Annotated[list[str], NoDecode] = []
 
     dedupe_scope: DedupeScope = DedupeScope.HUB
@@ -139,7 +140,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", "leanpub_url", "oidc_issuer")
+    @field_validator("public_url", "leanpub_url", "oidc_issuer", "temporal_ui")
     @classmethod
     def _http(cls, value: str | None) -> str | None:
         if value is None:

@@ -33,10 +33,25 @@ CONSOLE: Final = Area(
     path="/console",
     cookie="hub_console",
     portal=False,
-    pages=(Entry("Health", ""), Entry("People", "/people", Role.ADMIN)),
+    pages=(
+        Entry("Health", ""),
+        Entry("Leads", "/leads"),
+        Entry("Requests", "/requests"),
+        Entry("People", "/people", Role.ADMIN),
+    ),
 )
 PORTAL: Final = Area(
-    name="portal", title="Portal", path="/portal", cookie="hub_portal", portal=True, pages=(Entry("Start", ""),)
+    name="portal",
+    title="Portal",
+    path="/portal",
+    cookie="hub_portal",
+    portal=True,
+    pages=(
+        Entry("Start", ""),
+        Entry("Leads", "/leads"),
+        Entry("Requests", "/requests"),
+        Entry("People", "/people", Role.ADMIN),
+    ),
 )
 AREAS: Final = (CONSOLE, PORTAL)
 

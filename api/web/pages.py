@@ -1,6 +1,5 @@
 """Pages of console and portal: Jinja2 templates in one design, with headers that allow nothing from elsewhere."""
 
-from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -11,6 +10,7 @@ from fastapi.responses import FileResponse, HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from api.web import words
 from api.web.visitors import CSRF_FIELD, Visitor
 from hub.errors import NotFound
 
@@ -64,9 +64,5 @@ def _version(name: str) -> str:
     return sha256((_FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
 
 
-def _utc(moment: datetime | None) -> str:
-    return "never" if moment is None else f"{moment.astimezone(UTC):%d %b %Y %H:%M:%S} UTC"
-
-
-_TEMPLATES.filters["utc"] = _utc
+_TEMPLATES.filters |= {"utc": words.utc, "clock": words.clock, "level": words.level}
 _TEMPLATES.globals["here"] = ""
