@@ -200,6 +200,15 @@ def change(table: type[Base], row_id: int, data: Path, *, as_json: bool, **given
     show(run(data, work), as_json=as_json)
 
 
+def operator() -> Actor:
+    """Who runs this command, by the name of the machine's user."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        name = str(os.getuid())
+    return Actor(ActorKind.OPERATOR, name)
+
+
 def pepper(settings: Settings) -> bytes:
     """The key of the keys' digests."""
     return settings.pepper.get_secret_value().encode()

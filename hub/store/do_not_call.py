@@ -68,6 +68,15 @@ async def remove(tx: Tx, partner_id: int | None, phone_hash: bytes) -> int:
     return len((await tx.execute(gone.returning(Suppression.id))).all())
 
 
+async def find(tx: Tx, phone_hashes: Sequence[bytes], partner_id: int | None = None) -> list[SuppressedNumber]:
+    """The entries of these numbers, in all lists, or in those that hold for this partner: its own and that of all."""
+    columns = (Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
+    rows = select(*columns).where(Suppression.phone_hash.in_(phone_hashes)).order_by(Suppression.id)
+    if partner_id is not None:
+        rows = rows.where((Suppression.partner_id == partner_id) | Suppression.partner_id.is_(None))
+    return [SuppressedNumber(*row) for row in await tx.execute(rows)]
+
+
 async def list_suppressed(tx: Tx, partner_id: int | None = None) -> list[SuppressedNumber]:
     """The partner's list, or every list (None), oldest entry first."""
     columns = (Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)

@@ -185,6 +185,7 @@ async def _save_responses(tx: Tx, vault: Vault, ended: Sequence[Ended]) -> None:
     await contacts.store_responses(tx, sealed)
 
 
+# The leads after their calls, so that the journal tells it in this order.
 _MOVE_ON = text("""
     WITH reported AS (
         SELECT * FROM unnest(
@@ -197,7 +198,7 @@ _MOVE_ON = text("""
     ), ended AS (
         UPDATE call SET state = 'ended', ended_at = clock_timestamp(), outcome = reported.outcome,
                callback_at = reported.callback_at, started_at = reported.called_at, reason = reported.reason
-        FROM reported WHERE call.id = reported.call_id
+        FROM reported WHERE call.id = reported.call_id RETURNING call_id
     ), lease_ended AS (
         UPDATE lease SET ended_at = clock_timestamp(), ended = :lease_end, started_at = reported.called_at
         FROM reported WHERE lease.call_id = reported.call_id AND lease.token = reported.token
@@ -206,7 +207,7 @@ _MOVE_ON = text("""
                look_at = NULL, hold = NULL, outcome = reported.result, attempts = reported.attempt,
                called_at = coalesce(reported.called_at, lead.called_at), updated_at = clock_timestamp(),
                processed_at = CASE WHEN reported.state = 'done' THEN clock_timestamp() END
-        FROM reported WHERE lead.id = reported.lead_id
+        FROM reported JOIN ended USING (call_id) WHERE lead.id = reported.lead_id
     ), pending AS (
         INSERT INTO outbox (kind, ref) SELECT 'wake_lead', lead_id FROM reported
     )

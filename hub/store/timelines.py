@@ -96,7 +96,7 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
     dialers = await _dialers(tx, {call.dialer_id for call in calls} | {entry.dialer_id or 0 for entry in entries})
     if partner_id is not None:
         dialers = {number: replace(dialer, known=False) for number, dialer in dialers.items()}
-        entries = [replace(entry, by=_kind_of_others(entry.by)) for entry in entries]
+        entries = [replace(entry, by=kind_of_others(entry.by)) for entry in entries]
     person = None
     if lead.wrapped_key is not None:
         person = Person.load(open_column(vault, lead_id, lead.wrapped_key, lead.sealed, PERSON))
@@ -123,7 +123,8 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
     )
 
 
-def _kind_of_others(label: str) -> str:
+def kind_of_others(label: str) -> str:
+    """An actor as partners are told: themselves in full, of others the kind."""
     kind = label.partition(":")[0]
     return label if kind == ActorKind.PARTNER else kind
 
