@@ -11,13 +11,14 @@ from typing import Any, Self
 import structlog
 from temporalio.client import Client
 from temporalio.common import MetricMeter
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import Runtime
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.failures import FailureTranslator
 from activities.intake import IntakeActivities, LeadStarter
 from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadActivities
+from activities.step_log import StepLog
 from activities.webhooks import WebhookActivities
 from background.announcement import run_announcement
 from background.call_upkeep import run_call_upkeep
@@ -38,6 +39,7 @@ from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
 from hub.temporal.roles import Role
 from hub.temporal.starts import WorkflowStarter
+from hub.temporal.telemetry import open_runtime
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
 from workflows.webhook import WebhookWorkflow
@@ -75,7 +77,7 @@ def build_worker(
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the roles of one process share."""
+    """What the roles of one process share. What `meter` counts is shown at the worker's own port for metrics."""
 
     settings: Settings
     client: Client
@@ -83,6 +85,8 @@ class Shared:
     vault: Vault
     ids: WorkflowIds
     starter: WorkflowStarter
+    meter: MetricMeter
+    steps: StepLog
     lead_workflows: LeadWorkflows
 
     @classmethod
@@ -93,21 +97,19 @@ class Shared:
             ids = WorkflowIds(await deployment_id(tx))
         starter = WorkflowStarter(client, ids)
         limit = AdaptiveLimit(STARTS_TARGET_SECONDS, most=STARTS_AT_ONCE)
-        workflows = LeadWorkflows(starter, database, vault, limit, always_open=settings.always_open)
-        return cls(settings, client, database, vault, ids, starter, workflows)
-
-    @property
-    def meter(self) -> MetricMeter:
-        """For what the worker's own port for metrics shows."""
-        return (self.client.service_client.config.runtime or Runtime.default()).metric_meter
+        meter = (client.service_client.config.runtime or Runtime.default()).metric_meter
+        steps = StepLog(meter)
+        workflows = LeadWorkflows(starter, database, vault, limit, steps, always_open=settings.always_open)
+        return cls(settings, client, database, vault, ids, starter, meter, steps, workflows)
 
 
 @asynccontextmanager
 async def intake_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """Requests whose clients wait; leads that came alone stay here, so that their requests pass no other queue."""
     always_open = shared.settings.always_open
-    intake = IntakeActivities(shared.database, shared.vault, shared.settings.dedupe_scope, always_open=always_open)
-    leads = LeadActivities(shared.database, shared.vault, always_open=always_open)
+    stores = shared.database, shared.vault
+    intake = IntakeActivities(*stores, shared.settings.dedupe_scope, shared.steps, always_open=always_open)
+    leads = LeadActivities(*stores, shared.steps, always_open=always_open)
     yield [
         build_worker(
             shared.client,
@@ -123,7 +125,7 @@ async def intake_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
 async def lead_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """Leads that came in batches: their starts, and their workflows."""
     always_open = shared.settings.always_open
-    leads = LeadActivities(shared.database, shared.vault, always_open=always_open)
+    leads = LeadActivities(shared.database, shared.vault, shared.steps, always_open=always_open)
     starter = LeadStarter(shared.database, shared.lead_workflows)
     yield [
         build_worker(
@@ -141,7 +143,7 @@ async def lead_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
 async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """First attempts and repeated ones, each on a queue of their own."""
     async with Egress(shared.settings.egress_rules()) as egress:
-        webhooks = WebhookActivities(shared.database, shared.vault, egress)
+        webhooks = WebhookActivities(shared.database, shared.vault, egress, shared.steps)
         first, retries = shared.ids.queue(vocabulary.WEBHOOKS), shared.ids.queue(vocabulary.WEBHOOK_RETRIES)
         yield [
             build_worker(shared.client, first, workflows=[WebhookWorkflow], activities=[webhooks.deliver]),
@@ -199,7 +201,7 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
 def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Task[None]]:
     yield asyncio.create_task(run_announcement(shared.database, wanted), name="announcement")
     if kinds := [kind for kind, role in RELAYED_BY.items() if role in wanted]:
-        relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows)
+        relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows, shared.steps)
         yield asyncio.create_task(relay.run(), name="outbox relay")
     if Role.LEADS in wanted:
         yield asyncio.create_task(run_call_upkeep(shared.database, shared.vault), name="call upkeep")
@@ -222,8 +224,7 @@ async def main(roles: Collection[Role], metrics: str | None = None) -> None:
     """
     configure()
     settings = load_settings()
-    telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics)) if metrics else TelemetryConfig()
-    client = await vocabulary.connect(Runtime(telemetry=telemetry))
+    client = await vocabulary.connect(open_runtime(metrics))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

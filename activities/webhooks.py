@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from temporalio import activity
 
+from activities.step_log import StepLog
 from hub.egress import Egress, EgressFailure
 from hub.seal import Vault
 from hub.store import deliveries
@@ -30,8 +31,8 @@ class AttemptSummary:
 
 
 class WebhookActivities:
-    def __init__(self, database: Database, vault: Vault, egress: Egress) -> None:
-        self._database, self._vault, self._egress = database, vault, egress
+    def __init__(self, database: Database, vault: Vault, egress: Egress, steps: StepLog) -> None:
+        self._database, self._vault, self._egress, self._steps = database, vault, egress, steps
 
     @activity.defn
     async def deliver(self, delivery_id: int) -> AttemptSummary:
@@ -43,6 +44,7 @@ class WebhookActivities:
         result = await self._attempt(webhook)
         async with self._database.begin() as tx:
             await deliveries.record_attempt(tx, self._vault, webhook, result)
+        self._steps.attempt(webhook, result)
         seconds = None if result.next_in is None else result.next_in.total_seconds()
         return AttemptSummary(webhook.attempt, f"{result.verdict}: {result.outcome}", seconds)
 

@@ -51,6 +51,14 @@ def change_by(model: type[BaseModel], example: object, *statuses: int) -> dict[s
     return change(*statuses) | {"openapi_extra": body(model, example)}
 
 
+def asked_by(model: type[BaseModel], example: object, *statuses: int) -> dict[str, Any]:
+    """For the decorator of a route that changes nothing, and is told in its body what to answer."""
+    return {
+        "responses": responses(413, 415, *statuses),
+        "openapi_extra": body(model, example, idempotency_key=False),
+    }
+
+
 def _described(status: int) -> dict[str, Any]:
     example = document(status, MEANINGS[status], None, "0f3c6a52e1b94d0f8b7f1c2d3e4a5b6c")
     content = {MEDIA_TYPE: {"schema": Problem.model_json_schema(), "example": example}}

@@ -5,16 +5,25 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
-from api.management import audit, discounts, leads, partners
+from api.management import audit, discounts, leads, partners, requests, status
 from api.management.access import operator, partner
 
 OPERATORS: Final[tuple[APIRouter, ...]] = (
+    status.operators,
     leads.operators,
+    leads.both,
+    requests.operators,
     discounts.operators,
     partners.operators,
     audit.operators,
 )
-PARTNERS: Final[tuple[APIRouter, ...]] = (partners.partners, audit.partners)
+PARTNERS: Final[tuple[APIRouter, ...]] = (
+    partners.partners,
+    leads.partners,
+    leads.both,
+    requests.partners,
+    audit.partners,
+)
 
 
 def install(app: FastAPI) -> None:

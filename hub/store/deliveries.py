@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.events import BODY
-from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event
+from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event, Lead, Submission
 from hub.webhooks import DeliveryState, FailureKind, PayloadFormat, Verdict
 
 ANSWER = "delivery_attempt.answer"
@@ -19,7 +19,10 @@ OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWebhook:
-    """One delivery, ready to be posted. `subject_key` seals the endpoint's response."""
+    """One delivery, ready to be posted. `subject_key` seals the endpoint's response.
+
+    `lead_id`: whom it is about, `request_id`: by which that came; None where there is none.
+    """
 
     delivery_id: int
     endpoint_id: int
@@ -30,6 +33,8 @@ class OutgoingWebhook:
     attempt: int
     payload_format: PayloadFormat
     subject_key: bytes
+    lead_id: int | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +71,8 @@ async def load(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook | None
         attempt=row.attempts + 1,
         payload_format=PayloadFormat.ENVELOPE if row.campaign_id is None else PayloadFormat.CAMPAIGN,
         subject_key=row.wrapped_key,
+        lead_id=row.lead_id,
+        request_id=row.request_id,
     )
 
 
@@ -76,6 +83,8 @@ _OUTGOING = (
         Delivery.endpoint_id,
         Event.public_id,
         Event.body,
+        Event.lead_id,
+        Submission.request_id,
         Endpoint.url,
         Endpoint.secret,
         Endpoint.old_secret,
@@ -90,6 +99,8 @@ _OUTGOING = (
     .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
     .outerjoin(Contact, Contact.lead_id == Event.lead_id)
     .outerjoin(Discount, Discount.id == Event.discount_id)
+    .outerjoin(Lead, Lead.id == Event.lead_id)
+    .outerjoin(Submission, Submission.id == func.coalesce(Lead.submission_id, Discount.submission_id))
 )
 
 

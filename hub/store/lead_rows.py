@@ -17,7 +17,7 @@ class LeadRow:
 
     `grade` is hub.phones' Grade or DialRefusal; `policy` the campaign's settings, not validated, `policy_hash` what
     they are recognised by; `daily_calls` the partner's limit per 24 h, None for none; `has_endpoints`: somebody may
-    want its events; `workflow_token`: of its workflow's id.
+    want its events; `workflow_token`: of its workflow's id; `request_id`: by which it came, None once that is deleted.
     """
 
     id: int
@@ -44,6 +44,7 @@ class LeadRow:
     daily_calls: int | None
     has_endpoints: bool
     workflow_token: str | None
+    request_id: str | None
     updated_at: datetime
     now: datetime
 
@@ -60,7 +61,8 @@ LEAD_COLUMNS = """
     lead.attempts, lead.dial_at, lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
     partner.disabled_at IS NOT NULL AS partner_disabled, partner.daily_calls,
     EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS has_endpoints,
-    lead.workflow_token, lead.updated_at, clock_timestamp() AS now
+    lead.workflow_token, (SELECT request_id FROM submission WHERE submission.id = lead.submission_id) AS request_id,
+    lead.updated_at, clock_timestamp() AS now
 """
 LEAD_TABLES = """
     lead JOIN partner ON partner.id = lead.partner_id LEFT JOIN campaign ON campaign.id = lead.campaign_id

@@ -15,6 +15,7 @@ from tests.support.stack import Hub
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 METHODS = ("get", "post", "patch", "put", "delete")
 LIMIT = 1_000_000
+OPERATORS = "/v1/"
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,8 @@ def keys(hub: Hub, squadiq: dict[str, Any]) -> dict[str, dict[str, str]]:
         "/api/v4/": {"Authorization": f"Bearer {squadiq['token']}"},
         "/api/v2/": {"x-api-key": partners["leanpub"]["key"]},
         "/v1/dialer/": {"Authorization": f"Bearer {hub.dialer_key()}"},
+        "/v1/partner": {"Authorization": f"Bearer {hub.partner('margav')['key']}"},
+        "/v1/partners": {},
         "/": {},
     }
 

@@ -30,7 +30,7 @@ RELAYED_BY: Final[Mapping[Kind, Role]] = {Kind.WAKE_LEAD: Role.LEADS, Kind.DELIV
 class Entry:
     """A claimed row. `tries`: how often it was sent before, in vain; `token`: of the id of its row's workflow.
 
-    Of a lead: its state, and why it is in it.
+    Of a lead: its state, why it is in it, and the request by which it came.
     """
 
     id: int
@@ -40,6 +40,7 @@ class Entry:
     token: str | None
     lead_state: LeadState | None
     lead_why: str | None
+    request_id: str | None
 
 
 _PUT = text("""
@@ -63,7 +64,8 @@ _CLAIM = text("""
         FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
     SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token) AS token, lead.state AS lead_state,
-           coalesce(lead.outcome, lead.why) AS lead_why
+           coalesce(lead.outcome, lead.why) AS lead_why,
+           (SELECT request_id FROM submission WHERE submission.id = lead.submission_id) AS request_id
     FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
     LEFT JOIN delivery ON kind = 'deliver' AND delivery.id = ref
 """)
@@ -81,6 +83,7 @@ async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int, seconds: float) ->
             token=row.token,
             lead_state=_known_state(row.lead_state),
             lead_why=row.lead_why,
+            request_id=row.request_id,
         )
         for row in await tx.execute(_CLAIM, wanted)
     ]
