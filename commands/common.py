@@ -61,14 +61,6 @@ def note(message: str) -> None:
     Console(stderr=True).print(message, markup=False, soft_wrap=True)
 
 
-def operator() -> Actor:
-    """Who runs this command: the machine's user."""
-    try:
-        return Actor(ActorKind.OPERATOR, getpass.getuser())
-    except (OSError, KeyError):  # a container's user without a name
-        return Actor(ActorKind.OPERATOR, "command")
-
-
 def find_settings(data: Path) -> Settings:
     """Of the environment (DATABASE_URL), else of the `hub dev` that runs in `data`. Exits when there is neither.
 
