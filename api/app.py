@@ -7,7 +7,7 @@ from importlib import import_module
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors, management, openapi
+from api import errors, management, openapi, site
 from api.agents import dashboard
 from api.cpu import tune_garbage_collection
 from api.exchange import RecordExchanges
@@ -15,17 +15,12 @@ from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
 from api.routes import dialer, health
 from api.services import close_services, open_services
-from api.web import account, leads, oidc, pages, people, requests, sign_in
-from api.web import health as health_page
-from api.web.areas import AREAS, CONSOLE
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
 from hub.version import VERSION
 
 OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
-WEB_ROUTERS = (pages.router, sign_in.router, account.router, people.router, leads.router, requests.router)
-CONSOLE_ROUTERS = (health_page.router, oidc.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
@@ -45,11 +40,7 @@ def create_app() -> FastAPI:
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
     management.install(app)
-    for area in AREAS:
-        for router in WEB_ROUTERS:
-            app.include_router(router, prefix=area.path)
-    for router in CONSOLE_ROUTERS:
-        app.include_router(router, prefix=CONSOLE.path)
+    site.install(app)
     errors.install(app)
     describe = app.openapi
     app.openapi = lambda: openapi.without_own_validation(describe())  # type: ignore[method-assign]  # FastAPI's own way

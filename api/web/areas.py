@@ -37,6 +37,7 @@ CONSOLE: Final = Area(
         Entry("Health", ""),
         Entry("Leads", "/leads"),
         Entry("Requests", "/requests"),
+        Entry("Audit", "/audit"),
         Entry("People", "/people", Role.ADMIN),
     ),
 )
@@ -48,8 +49,11 @@ PORTAL: Final = Area(
     portal=True,
     pages=(
         Entry("Start", ""),
-        Entry("Leads", "/leads"),
         Entry("Requests", "/requests"),
+        Entry("Leads", "/leads"),
+        Entry("Usage", "/usage"),
+        Entry("Docs", "/docs"),
+        Entry("Audit", "/audit", Role.ADMIN),
         Entry("People", "/people", Role.ADMIN),
     ),
 )

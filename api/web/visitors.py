@@ -55,6 +55,12 @@ class Visitor:
         """The tenant of everything that the visitor may see; None for an operator, who may see all."""
         return self.signed_in.partner_id if self.signed_in else None
 
+    @property
+    def tenant(self) -> int:
+        """As `partner_id`, on pages of the portal alone."""
+        assert self.partner_id is not None  # noqa: S101 - every session of the portal has a partner
+        return self.partner_id
+
     def may(self, role: str) -> bool:
         """Whether the visitor has at least this role."""
         return self.signed_in is not None and self.signed_in.role.covers(Role(role))
