@@ -4,8 +4,9 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from api.console import calls, discounts, health, partners, suppressions
 from api.portal import start
-from api.web import account, audit, health, leads, oidc, pages, people, requests, sign_in
+from api.web import account, audit, keys, leads, oidc, pages, people, requests, sign_in
 from api.web.areas import AREAS, CONSOLE, PORTAL
 
 SHARED: Final = (
@@ -16,10 +17,14 @@ SHARED: Final = (
     leads.router,
     requests.router,
     audit.router,
+    keys.router,
 )
 """In both: what they show and change is fixed to the visitor's partner in the portal."""
 
-OWN: Final = {CONSOLE: (health.router, oidc.router), PORTAL: (start.router,)}
+OWN: Final = {
+    CONSOLE: (health.router, oidc.router, calls.router, discounts.router, partners.router, suppressions.router),
+    PORTAL: (start.router,),
+}
 
 
 def install(app: FastAPI) -> None:
