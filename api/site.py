@@ -6,7 +6,7 @@ from fastapi import FastAPI
 
 from api.console import calls, discounts, health, partners, suppressions
 from api.portal import start
-from api.web import account, audit, keys, leads, oidc, pages, people, requests, sign_in
+from api.web import account, audit, deliveries, endpoints, keys, leads, oidc, pages, people, requests, sign_in
 from api.web.areas import AREAS, CONSOLE, PORTAL
 
 SHARED: Final = (
@@ -16,6 +16,8 @@ SHARED: Final = (
     people.router,
     leads.router,
     requests.router,
+    endpoints.router,
+    deliveries.router,
     audit.router,
     keys.router,
 )
