@@ -12,11 +12,11 @@ from hub.store import status
 from hub.store.db.engine import Database
 
 log = structlog.get_logger()
-KEPT_SECONDS: Final = 15.0
+KEPT_SECONDS: Final = 5.0
 
 
 class StatusCache:
-    """One look at the database in fifteen seconds, however often and by however many at once it is asked."""
+    """One look at the database in five seconds, however often and by however many at once it is asked."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -25,7 +25,7 @@ class StatusCache:
         self._found: HubStatus | None = None
 
     async def get(self) -> HubStatus | None:
-        """What was found at most fifteen seconds ago; None while the database does not answer."""
+        """What was found at most five seconds ago; None while the database does not answer."""
         async with self._looking:
             if monotonic() >= self._until:
                 self._found = await self._look()

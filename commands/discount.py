@@ -57,7 +57,7 @@ def retry(
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         await discount_stories.retry_discount(tx, operator(), request_id, mail_again=mail_again)
         story = await discount_stories.discount_story(tx, settings.vault(), request_id)
-        return {"request_id": request_id, "state": story.state, "text": "it runs again within a minute"}
+        return {"request_id": request_id, "state": story.state, "text": "it runs again within seconds"}
 
     show(run(data, work), as_json=as_json)
 

@@ -75,10 +75,10 @@ def _line(request: RequestSummary) -> dict[str, Any]:
     return {
         "status": request.status,
         "request_id": request.request_id,
-        "when": f"{request.created_at.astimezone():%m-%d %H:%M:%S}",
+        "when": f"{request.created_at.astimezone():%m-%d %H:%M}",
         "partner": request.partner_id,
         "rows": rows,
-        "state": request.state,
+        "result": request.state,
         "route": request.route,
         "ms": request.duration_ms,
         "requests": request.requests if request.requests > 1 else None,

@@ -5,7 +5,18 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
-from api.management import audit, discounts, leads, partners, requests, status
+from api.management import (
+    audit,
+    deliveries,
+    discounts,
+    endpoints,
+    leads,
+    partners,
+    replays,
+    requests,
+    status,
+    suppressions,
+)
 from api.management.access import operator, partner
 
 OPERATORS: Final[tuple[APIRouter, ...]] = (
@@ -14,6 +25,14 @@ OPERATORS: Final[tuple[APIRouter, ...]] = (
     leads.both,
     requests.operators,
     discounts.operators,
+    discounts.both,
+    suppressions.operators,
+    endpoints.operators,
+    endpoints.both,
+    deliveries.operators,
+    deliveries.both,
+    replays.operators,
+    replays.both,
     partners.operators,
     audit.operators,
 )
@@ -22,6 +41,13 @@ PARTNERS: Final[tuple[APIRouter, ...]] = (
     leads.partners,
     leads.both,
     requests.partners,
+    discounts.both,
+    endpoints.partners,
+    endpoints.both,
+    deliveries.partners,
+    deliveries.both,
+    replays.partners,
+    replays.both,
     audit.partners,
 )
 

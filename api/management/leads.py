@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, Field
 
 from api import problems
-from api.body import read_model
 from api.fields import Id, PathId, Text
 from api.management.access import By
 from api.management.pages import Listed, PageQuery
+from api.management.stories import StoryEntry, StoryNow
 from hub.leads import LeadState
 from hub.store import lead_actions, lead_search, timelines
 from hub.store.db.engine import Tx
@@ -47,27 +47,7 @@ class AnyLeadSearch(LeadSearch):
     partner_id: Id | None = None
 
 
-class StoryNow(BaseModel):
-    """How the lead stands in words, what comes next, and when by the clocks of the zones its person may be in."""
-
-    state: str
-    text: str
-    next: str | None
-    next_at: datetime | None
-    next_local: dict[str, datetime]
-
-
-class StoryEntry(BaseModel):
-    """One thing that happened, and its ids: of the request, call, event or delivery."""
-
-    model_config = ConfigDict(extra="allow")
-    at: datetime
-    what: str
-    by: str = Field(description="partner, dialer, agent, operator or hub, with an id where you may know it")
-    text: str
-
-
-class Story(BaseModel):
+class LeadOut(BaseModel):
     """All about a lead, masked: from the request that brought it to the last webhook."""
 
     id: int
@@ -119,7 +99,7 @@ async def find_leads(by: By, search: Annotated[AnyLeadSearch, Query()]) -> Liste
 @operators.post("/leads/search", **problems.asked_by(AnyLeadSearch, EXAMPLE))
 async def search_leads(by: By) -> Listed[FoundLead]:
     """Find leads of any partner by what the body says, so that it is in no URL."""
-    search = await read_model(by.request, AnyLeadSearch)
+    _, search = await by.read(AnyLeadSearch)
     return await _found(by, search, search.partner_id)
 
 
@@ -132,15 +112,16 @@ async def find_own_leads(by: By, search: Annotated[LeadSearch, Query()]) -> List
 @partners.post("/leads/search", **problems.asked_by(LeadSearch, EXAMPLE))
 async def search_own_leads(by: By) -> Listed[FoundLead]:
     """Find leads of yours by what the body says, so that it is in no URL."""
-    return await _found(by, await read_model(by.request, LeadSearch), by.partner_id)
+    _, search = await by.read(LeadSearch)
+    return await _found(by, search, by.partner_id)
 
 
 @both.get("/leads/{lead_id}", responses=problems.responses(404))
-async def show_lead(by: By, lead_id: PathId) -> Story:
+async def show_lead(by: By, lead_id: PathId) -> LeadOut:
     """What happened to a lead, how it stands, and what comes next. Nothing personal is told in full."""
     async with by.begin() as tx:
         story = await timelines.lead_story(tx, by.hub.vault, lead_id, by.partner_id)
-    return Story.model_validate(story.as_json())
+    return LeadOut.model_validate(story.as_json())
 
 
 @operators.post("/leads/{lead_id}/stop", response_model=LeadAnswer, **CHANGE)

@@ -91,9 +91,7 @@ async def act(request: Request, hub: Hub, who: Operating, endpoint_id: PathId, a
     return await _show(hub, who, endpoint_id, **shown)
 
 
-async def _act(
-    tx: Tx, hub: Services, who: Visitor, endpoint_id: int, action: str, form: Form
-) -> Mapping[str, str]:
+async def _act(tx: Tx, hub: Services, who: Visitor, endpoint_id: int, action: str, form: Form) -> Mapping[str, str]:
     """What the page then shows, or where to `go`."""
     actor, mine = who.actor, who.partner_id
     match action:

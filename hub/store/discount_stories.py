@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import func, select, text, update
 
-from hub import strictjson
+from hub import journal, strictjson
 from hub.actors import Actor
-from hub.discounts import MOST_MAILS, CouponState, DiscountState, MailState
+from hub.discounts import MOST_MAILS, OPERATORS_REASON, CouponState, DiscountState, MailState
 from hub.errors import Conflict, NotFound
 from hub.journal import Entry, Now
 from hub.people import MaskedPerson, Person
@@ -81,14 +81,16 @@ _DISCOUNT = text("""
 
 
 async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> DiscountStory:
-    """The request, masked. `partner_id`: of this partner alone. Raises NotFound."""
+    """The request, masked. `partner_id`: who asks, if it is a partner: their own requests alone. Raises NotFound."""
     wanted = {"request_id": request_id, "partner_id": partner_id}
     row = (await tx.execute(_DISCOUNT, wanted)).first() if _is_id(request_id) else None
     if row is None:
         raise _unknown()
     entries = await _entries(tx, row)
+    why = row.why
     if partner_id is not None:
-        entries = [replace(entry, by=timelines.kind_of_others(entry.by)) for entry in entries]
+        why = why and OPERATORS_REASON  # the event told what concerns them
+        entries = [_for_partner(entry) for entry in entries]
     state, mail_state = DiscountState(row.state), MailState(row.mail_state)
     return DiscountStory(
         request_id=row.public_id,
@@ -105,9 +107,14 @@ async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int 
         mails_sent=row.mails_sent,
         mail_doubtful=_doubtful(state, mail_state),
         created_at=row.created_at,
-        now=_now(state, row.why, CouponState(row.coupon_state), mail_state),
+        now=_now(state, why, CouponState(row.coupon_state), mail_state),
         timeline=entries,
     )
+
+
+def _for_partner(entry: Entry) -> Entry:
+    why = OPERATORS_REASON if entry.what == "discount.failed" else entry.why
+    return replace(entry, by=journal.actor_for_partner(entry.by), why=why)
 
 
 def _is_id(request_id: str) -> bool:
@@ -175,7 +182,7 @@ async def _entries(tx: Tx, row: Any) -> list[Entry]:
 async def retry_discount(
     tx: Tx, actor: Actor, request_id: str, partner_id: int | None = None, *, mail_again: bool = False
 ) -> None:
-    """Let a failed request run again, with the coupon that it has: within a minute, by a new workflow.
+    """Let a failed request run again, with the coupon that it has: within seconds, by a new workflow.
 
     `mail_again`: although a mail of it may have arrived. Raises NotFound, and Conflict when it has not failed, when its
     partner has repeated it since, and when a mail may have arrived.

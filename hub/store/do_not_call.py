@@ -28,15 +28,20 @@ _SUPPRESS = text("""
     INSERT INTO suppression (partner_id, phone_hash, reason)
     SELECT partner_id, phone_hash, :reason
     FROM unnest(CAST(:partners AS bigint[]), CAST(:hashes AS bytea[])) AS wanted (partner_id, phone_hash)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING partner_id, phone_hash
 """)
 
 
-async def suppress(tx: Tx, numbers: Sequence[tuple[int | None, bytes]], reason: str) -> None:
-    """Never call these numbers again. Each is (partner id, keyed hash of E.164), for all partners where it is None."""
-    if numbers:
-        partners, hashes = zip(*sorted(set(numbers), key=lambda number: (number[0] or 0, number[1])), strict=True)
-        await tx.execute(_SUPPRESS, {"partners": list(partners), "hashes": list(hashes), "reason": reason})
+async def suppress(tx: Tx, numbers: Sequence[tuple[int | None, bytes]], reason: str) -> set[tuple[int | None, bytes]]:
+    """Never call these numbers again; returns those that were not on their list before.
+
+    Each is (partner id, keyed hash of E.164), for all partners where it is None.
+    """
+    if not numbers:
+        return set()
+    partners, hashes = zip(*sorted(set(numbers), key=lambda number: (number[0] or 0, number[1])), strict=True)
+    rows = await tx.execute(_SUPPRESS, {"partners": list(partners), "hashes": list(hashes), "reason": reason})
+    return {(row.partner_id, row.phone_hash) for row in rows}
 
 
 # Those that a dialer has, or had until the hub took them back or ended them: of others, it has said how they ended.

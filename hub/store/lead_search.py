@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import select, text
 
-from hub import phones
+from hub import journal, phones
 from hub.contracts import registry
 from hub.errors import Invalid
 from hub.leads import LeadState
@@ -110,7 +110,8 @@ async def find_leads(tx: Tx, vault: Vault, query: LeadQuery, page: PageWanted) -
     wanted = given | {"before": page.before, "partner_id": query.partner_id, "most": page.size + 1}
     used = {name: value for name, value in wanted.items() if f":{name}" in statement}
     rows = (await tx.execute(text(statement), used)).all()
-    return page_of(rows, page, lambda row: _found(vault, row))
+    why = (lambda why: why) if query.partner_id is None else journal.for_partner
+    return page_of(rows, page, lambda row: _found(vault, row, why(row.why)))
 
 
 async def _given(tx: Tx, vault: Vault, query: LeadQuery) -> dict[str, Any]:
@@ -176,7 +177,7 @@ async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int 
     return keys
 
 
-def _found(vault: Vault, row: Any) -> FoundLead:
+def _found(vault: Vault, row: Any, why: str | None) -> FoundLead:
     person = None
     if row.wrapped_key is not None:
         person = Person.load(open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON))
@@ -193,7 +194,7 @@ def _found(vault: Vault, row: Any) -> FoundLead:
         name=masked.name,
         email=masked.email,
         state=state,
-        why=row.why,
+        why=why,
         outcome=row.outcome,
         attempts=row.attempts,
         next_at=row.next_at if state.open else None,

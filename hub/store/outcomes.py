@@ -40,14 +40,12 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
     results: list[LeadState | HubError] = []
     ended: list[Ended] = []
     late: list[CallReport] = []
-    suppressed: list[tuple[int | None, bytes]] = []
+    suppressed: dict[int, tuple[int | None, bytes]] = {}
     erased: list[int] = []
-    asked: list[tuple[int, int | None]] = []
     for each in reports:
         call = calls.get(each.call_id)
         if call and each.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
-            suppressed.append((call.lead.partner_id, call.dialled_hash))
-            asked.append((call.lead.id, call.call_id))
+            suppressed[call.call_id] = call.lead.partner_id, call.dialled_hash
             erased += [call.call_id] if call.lead.state is LeadState.ERASED else []
         outcome = _end(call, each)
         if isinstance(outcome, Ended):
@@ -57,7 +55,8 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
         elif call and _raises(call, each):
             late.append(each)
         results.append(outcome.state if isinstance(outcome, Ended) else outcome)
-    await suppress(tx, suppressed, ASKED_ON_A_CALL)
+    new = await suppress(tx, list(suppressed.values()), ASKED_ON_A_CALL)
+    asked = [(calls[call_id].lead.id, call_id) for call_id, number in suppressed.items() if number in new]
     await journal.note(tx, "lead.suppressed", asked, ASKED_ON_A_CALL)
     await forget_numbers(tx, erased)
     await _carry_out(tx, vault, ended, LeaseEnd.REPORTED)

@@ -74,10 +74,31 @@ _ENDPOINTS = text("""
     WHERE deleted_at IS NULL AND (failing_since IS NOT NULL OR disabled_at IS NOT NULL)
     ORDER BY coalesce(disabled_at, failing_since) DESC LIMIT :most
 """)
+# An endpoint that is paused, or at an attempt just now, is why its deliveries wait: they are not late.
 _DELIVERIES = text("""
-    SELECT (SELECT count(*) FROM (SELECT FROM delivery WHERE state = 'pending' LIMIT :most) AS found) AS pending,
-           (SELECT count(*) FROM (SELECT FROM delivery WHERE state = 'waiting' LIMIT :most) AS found) AS waiting,
-           (SELECT min(coalesce(next_at, created_at)) FROM delivery WHERE state = 'pending') AS oldest_due_at
+    WITH live AS (
+        SELECT id, paused_until > statement_timestamp() OR EXISTS (
+            SELECT FROM delivery WHERE endpoint_id = endpoint.id AND claimed_until > statement_timestamp()) AS busy
+        FROM endpoint WHERE deleted_at IS NULL
+    ), unqueued AS (
+        SELECT endpoint_id, coalesce(next_at, created_at) AS due_at FROM delivery
+        WHERE state = 'pending' AND queued_at IS NULL ORDER BY coalesce(next_at, created_at) LIMIT :most
+    ), queued AS (
+        SELECT 1 FROM delivery WHERE state = 'pending' AND queued_at IS NOT NULL LIMIT :most
+    ), first_queued AS (
+        SELECT queued_at AS due_at FROM live CROSS JOIN LATERAL (
+            SELECT queued_at FROM delivery WHERE endpoint_id = live.id AND state = 'pending' AND queued_at IS NOT NULL
+            ORDER BY queued_at LIMIT 1
+        ) AS first WHERE busy IS NOT true
+    ), waiting AS (
+        SELECT 1 FROM live CROSS JOIN LATERAL (
+            SELECT FROM delivery WHERE endpoint_id = live.id AND state = 'waiting' AND queued_at IS NULL LIMIT :most
+        ) AS found LIMIT :most
+    )
+    SELECT (SELECT count(*) FROM unqueued) + (SELECT count(*) FROM queued) AS pending,
+           (SELECT count(*) FROM waiting) AS waiting,
+           least((SELECT min(due_at) FROM unqueued JOIN live ON live.id = endpoint_id WHERE busy IS NOT true),
+                 (SELECT min(due_at) FROM first_queued)) AS oldest_due_at
 """)
 _REFUSED = text("""
     SELECT partner_id, api, sum(requests)::bigint AS requests FROM (

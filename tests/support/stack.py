@@ -14,6 +14,7 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
+from hub.actors import Actor, ActorKind
 from hub.egress_rules import EgressRules
 from hub.settings import Environment, Settings
 from hub.store.admin import default_dialer
@@ -27,19 +28,24 @@ from infra.processes import Service
 from tests.support.servers import running
 
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+OPERATOR = Actor(ActorKind.OPERATOR, "test")
 PEPPER = "a pepper for tests, 32 bytes long"
 SMALL = {"HUB_DATABASE_POOL": "5"}
 
 
 @dataclass(slots=True)
 class Hub:
-    """A running hub. Tests make their own tenants, and numbers that no other test has."""
+    """A running hub. Tests make their own tenants, and numbers that no other test has.
+
+    `worker_metrics`: the URL of its worker's metrics, where it has one worker.
+    """
 
     url: str
     database_url: str
     temporal: str
     env: dict[str, str]
     logs: Path
+    worker_metrics: str = ""
     _numbers: Iterator[int] = field(default_factory=partial(itertools.count, 100_000))
 
     @property
@@ -74,8 +80,8 @@ class Hub:
         async def create() -> dict[str, Any]:
             database = Database(self.database_url, 1)
             async with database.begin() as tx:
-                vault = self.settings.vault()
-                made = await create_endpoint(tx, vault, EgressRules(development=True), partner_id, url, types, campaign)
+                vault, rules = self.settings.vault(), EgressRules(development=True)
+                made = await create_endpoint(tx, vault, rules, OPERATOR, partner_id, url, types, campaign)
             await database.close()
             return made
 
@@ -164,8 +170,8 @@ def worker_service(env: dict[str, str], role: str = "all") -> Service:
 def running_hub(database_url: str, temporal: str, folder: Path, **more: str) -> Iterator[Hub]:
     """One API process and one worker of all roles, until the block ends."""
     env = environment(database_url, temporal, **more)
-    with running_worker(env, folder), running_api(env, folder) as url:
-        yield Hub(url, database_url, temporal, env, folder)
+    with running_worker(env, folder) as metrics, running_api(env, folder) as url:
+        yield Hub(url, database_url, temporal, env, folder, metrics)
 
 
 @contextmanager
@@ -193,11 +199,11 @@ def alive_api(database_url: str, temporal: str, folder: Path) -> Iterator[Hub]:
 
 
 @contextmanager
-def running_worker(env: dict[str, str], folder: Path, role: str = "all") -> Iterator[None]:
-    """`hub worker` of a role with this environment."""
+def running_worker(env: dict[str, str], folder: Path, role: str = "all") -> Iterator[str]:
+    """The URL of the metrics of `hub worker` of a role with this environment."""
 
     def worker() -> Service:
         return worker_service(env, role)
 
-    with running(worker, folder):
-        yield
+    with running(worker, folder) as service:
+        yield f"http://{HOST}:{service.ports[0]}/metrics"

@@ -1,4 +1,4 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, accounts, audit, journal, kept answers, workers."""
+"""The tables, by subject."""
 
 from hub.store.tables.accounts import Account, SignInLink, WebSession
 from hub.store.tables.answers import KeptAnswer
@@ -6,6 +6,7 @@ from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
+from hub.store.tables.replays import Replay
 from hub.store.tables.tenants import (
     Agent,
     AgentSession,
@@ -61,6 +62,7 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "Replay",
     "RequestCount",
     "RequestsCounted",
     "SignInLink",

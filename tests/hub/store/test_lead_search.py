@@ -21,12 +21,12 @@ PAGE = PageWanted(2)
 
 
 @pytest.fixture
-async def tx(postgres_url: str) -> AsyncIterator[Tx]:
-    """A transaction that is rolled back."""
-    database = Database(postgres_url, 1)
-    async with database.engine.connect() as connection:
+async def tx(database: str) -> AsyncIterator[Tx]:
+    """A transaction on an empty database."""
+    opened = Database(database, 1)
+    async with opened.engine.connect() as connection:
         yield connection
-    await database.close()
+    await opened.close()
 
 
 async def new_partner(tx: Tx, api: str = "squadiq") -> int:
@@ -105,10 +105,16 @@ async def test_another_tenants_lead_is_as_one_that_is_not_there(tx: Tx) -> None:
 async def test_a_partner_is_not_told_of_operators_and_dialers(tx: Tx) -> None:
     partner_id = await new_partner(tx)
     [lead] = await new_leads(tx, partner_id, 1)
+    await tx.execute(text("UPDATE lead SET why = 'cannot be judged: ValueError' WHERE id = :id"), {"id": lead})
+    waits = await timelines.lead_story(tx, VAULT, lead, partner_id)
+    assert waits.now.text == "not called because: it waits for the operator of this service"
     await lead_actions.stop_lead(tx, VAULT, OPERATOR, lead)
     told = (await timelines.lead_story(tx, VAULT, lead, partner_id)).as_json()
-    assert [entry["by"] for entry in told["timeline"]] == ["hub", "operator"]
-    assert [entry.by for entry in (await timelines.lead_story(tx, VAULT, lead)).timeline] == ["hub", OPERATOR.label]
+    assert [entry["by"] for entry in told["timeline"]] == ["hub", "hub", "operator"]
+    assert "ValueError" not in str(told)
+    told = (await timelines.lead_story(tx, VAULT, lead)).as_json()
+    assert [entry["by"] for entry in told["timeline"]] == ["hub", "hub", OPERATOR.label]
+    assert "ValueError" in str(told)
 
 
 @pytest.mark.parametrize(
@@ -130,17 +136,17 @@ async def test_unusable_questions_name_their_field(tx: Tx, query: LeadQuery) -> 
     assert getattr(query, refused.value.field or "") is not None
 
 
-async def test_who_acts_is_forgotten_with_the_transaction(postgres_url: str) -> None:
+async def test_who_acts_is_forgotten_with_the_transaction(database: str) -> None:
     """The connection is the same, as a pool's and PgBouncer's are."""
-    database = Database(postgres_url, 1)
-    async with database.begin() as tx:
+    opened = Database(database, 1)
+    async with opened.begin() as tx:
         partner_id = await new_partner(tx)
         first, second = await new_leads(tx, partner_id, 2)
         await lead_actions.stop_lead(tx, VAULT, OPERATOR, first)
-    async with database.begin() as tx:
+    async with opened.begin() as tx:
         await tx.execute(text("UPDATE lead SET why = 'by hand' WHERE id = :id"), {"id": second})
         told = await timelines.lead_story(tx, VAULT, second)
-    await database.close()
+    await opened.close()
     assert [(entry.what, entry.by) for entry in told.timeline] == [("lead.created", "hub"), ("lead.waiting", "hub")]
 
 
