@@ -1,6 +1,7 @@
 """Webhook endpoints: made, looked at, tested, changed, disabled, enabled, and made good after an outage."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
@@ -44,9 +45,7 @@ async def create_endpoint(request: Request, hub: Hub, who: Operating) -> Respons
     """Its signing secret is shown once."""
     form = await read_form(request, hub, who)
     try:
-        partner_id = who.partner_id or form.number("partner")
-        if partner_id is None:
-            raise Invalid("is needed: whose endpoint is it?", field="partner")
+        partner_id = who.partner_id or form.number("partner") or 0
         async with hub.turns.begin(who.partner_id or 0) as tx:
             await admin.require_partner(tx, partner_id)
             if who.partner_id is not None:
@@ -79,50 +78,97 @@ async def _show(hub: Services, who: Visitor, endpoint_id: int, status: int = 200
 
 @router.post("/webhooks/{endpoint_id}/{action}")
 async def act(request: Request, hub: Hub, who: Operating, endpoint_id: PathId, action: str) -> Response:
-    """`set`, `test`, `rotate`, `disable`, `enable`, `delete`, `replay`, `count`."""
+    """`set`, `test`, `rotate`, `disable`, `enable`, `delete`, `count`, `replay`."""
     form = await read_form(request, hub, who)
+    if action not in ACTIONS:
+        raise NotFound("There is no such action.")
     try:
         async with hub.turns.begin(who.partner_id or 0) as tx:
-            shown = await _act(tx, hub, who, endpoint_id, action, form)
+            shown = await ACTIONS[action](Change(tx, hub, who, endpoint_id, form))
     except (Invalid, Conflict) as error:
         return await _show(hub, who, endpoint_id, error.status, problem=error.message)
-    if "go" in shown:
-        return RedirectResponse(f"{who.area.path}{shown['go']}", 303)
-    return await _show(hub, who, endpoint_id, **shown)
+    if shown.go:
+        return RedirectResponse(f"{who.area.path}{shown.go}", 303)
+    return await _show(hub, who, endpoint_id, said=shown.said, secret=shown.secret)
 
 
-async def _act(tx: Tx, hub: Services, who: Visitor, endpoint_id: int, action: str, form: Form) -> Mapping[str, str]:
-    """What the page then shows, or where to `go`."""
-    actor, mine = who.actor, who.partner_id
-    match action:
-        case "set":
-            changed = {"url": form["url"], "types": form.many("types"), "contact": form["contact"]}
-            await endpoints.set_endpoint(
-                tx, hub.settings.egress_rules(), actor, endpoint_id, **changed, partner_id=mine
-            )
-            return {"said": "Saved."}
-        case "test":
-            return {"go": f"/deliveries/{await endpoints.send_test(tx, hub.vault, actor, endpoint_id, mine)}"}
-        case "rotate":
-            secret = await endpoints.rotate_secret(tx, hub.vault, actor, endpoint_id, OVERLAP, mine)
-            return {"secret": secret, "said": "The old secret signs beside the new one for a day."}
-        case "disable":
-            await endpoints.disable_endpoint(tx, actor, endpoint_id, form["why"] or None, mine)
-            return {"said": "Nothing is sent to it until it is enabled; its events wait."}
-        case "enable":
-            await endpoints.enable_endpoint(tx, actor, endpoint_id, mine)
-            return {"said": "It is sent to again, first what waited."}
-        case "delete":
-            await endpoints.delete_endpoint(tx, actor, endpoint_id, mine)
-            return {"go": "/webhooks"}
-        case "count":
-            total = await replays.count_replay(tx, _range(form, endpoint_id), mine)
-            return {"said": f"{total} deliveries would be made.", "since": form["since"]}
-        case "replay":
-            made = await replays.create_replay(tx, actor, _range(form, endpoint_id), mine)
-            return {"said": f"Replay {made.id} of {made.total} deliveries has begun."}
-        case _:
-            raise NotFound("There is no such action.")
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A change that was asked for, within its transaction."""
+
+    tx: Tx
+    hub: Services
+    who: Visitor
+    id: int
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the page says afterwards, or to which one to `go`."""
+
+    said: str | None = None
+    secret: str | None = None
+    go: str | None = None
+
+
+async def _set(change: Change) -> Shown:
+    form, rules = change.form, change.hub.settings.egress_rules()
+    await endpoints.set_endpoint(
+        change.tx, rules, change.who.actor, change.id, url=form["url"], types=form.many("types"),
+        contact=form["contact"], partner_id=change.who.partner_id,
+    )  # fmt: skip
+    return Shown("Saved.")
+
+
+async def _test(change: Change) -> Shown:
+    who, vault = change.who, change.hub.vault
+    return Shown(go=f"/deliveries/{await endpoints.send_test(change.tx, vault, who.actor, change.id, who.partner_id)}")
+
+
+async def _rotate(change: Change) -> Shown:
+    who, vault = change.who, change.hub.vault
+    secret = await endpoints.rotate_secret(change.tx, vault, who.actor, change.id, OVERLAP, who.partner_id)
+    return Shown("The old secret signs beside the new one for a day.", secret)
+
+
+async def _disable(change: Change) -> Shown:
+    who, why = change.who, change.form["why"] or None
+    await endpoints.disable_endpoint(change.tx, who.actor, change.id, why, who.partner_id)
+    return Shown("Nothing is sent to it until it is enabled; its events wait.")
+
+
+async def _enable(change: Change) -> Shown:
+    await endpoints.enable_endpoint(change.tx, change.who.actor, change.id, change.who.partner_id)
+    return Shown("It is sent to again, first what waited.")
+
+
+async def _delete(change: Change) -> Shown:
+    await endpoints.delete_endpoint(change.tx, change.who.actor, change.id, change.who.partner_id)
+    return Shown(go="/webhooks")
+
+
+async def _count(change: Change) -> Shown:
+    total = await replays.count_replay(change.tx, _range(change.form, change.id), change.who.partner_id)
+    return Shown(f"{total} deliveries would be made.")
+
+
+async def _replay(change: Change) -> Shown:
+    wanted = _range(change.form, change.id)
+    made = await replays.create_replay(change.tx, change.who.actor, wanted, change.who.partner_id)
+    return Shown(f"Replay {made.id} of {made.total} deliveries has begun.")
+
+
+ACTIONS: Final[Mapping[str, Callable[[Change], Awaitable[Shown]]]] = {
+    "set": _set,
+    "test": _test,
+    "rotate": _rotate,
+    "disable": _disable,
+    "enable": _enable,
+    "delete": _delete,
+    "count": _count,
+    "replay": _replay,
+}
 
 
 def _range(form: Form, endpoint_id: int) -> ReplayRequest:

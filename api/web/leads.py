@@ -17,7 +17,7 @@ from api.web.pages import page
 from api.web.search import search
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
 from hub import journal
-from hub.errors import Conflict, HubError, Invalid
+from hub.errors import Conflict, Invalid, NotFound
 from hub.store import lead_actions, lead_rows, lead_search, timelines
 from hub.store.lead_search import FoundLead, LeadQuery
 from hub.store.paging import MOST, PageWanted
@@ -159,13 +159,4 @@ async def _act(hub: Services, who: Visitor, lead_id: int, action: str) -> tuple[
                 case "erase":
                     await lead_actions.erase_lead(tx, vault, who.actor, lead_id)
                     return "Everything personal is erased, for good.", None
-    raise UnknownAction
-
-
-class UnknownAction(HubError):
-    """No page has a button for it."""
-
-    status = Conflict.status
-
-    def __init__(self) -> None:
-        super().__init__("There is no such action.")
+    raise NotFound("There is no such action.")
