@@ -35,19 +35,24 @@ PARTS: Mapping[str, Part] = {
     "migrate": Part("commands.migrate", "migrate", "Bring the database to this version's tables."),
     "partner": Part("commands.partner", "app", "Tenants: create, disable, enable, set, list."),
     "key": Part("commands.key", "app", "API keys: create, rotate, revoke, list; master keys: rewrap."),
-    "endpoint": Part("commands.endpoint", "app", "Webhook receivers: create, rotate, enable, delete, list."),
+    "endpoint": Part(
+        "commands.endpoint", "app", "Webhook receivers: create, set, test, disable, enable, rotate, show."
+    ),
+    "delivery": Part("commands.delivery", "app", "Webhooks that were sent or wait: list, show, retry, replay."),
+    "replay": Part("commands.replay", "app", "Webhooks of a range once more: create, show, pause, resume, cancel."),
     "campaign": Part("commands.campaign", "app", "How leads are called: create, set, list."),
     "agent": Part("commands.agent", "app", "Margav's agents: create, set, disable, enable, list."),
     "origin": Part("commands.origin", "app", "Leanpub's origins: create, delete, list."),
     "product": Part("commands.product", "app", "Leanpub's products: create, set, list."),
     "dialer": Part("commands.dialer", "app", "Dialers: create, set, list."),
     "request": Part("commands.request", "app", "Partners' requests, refused ones too: list, show."),
-    "lead": Part("commands.lead", "app", "Leads: erase."),
-    "discount": Part("commands.discount", "app", "Discount requests: erase."),
+    "lead": Part("commands.lead", "app", "Leads: find, show, stop, call-now, erase."),
+    "discount": Part("commands.discount", "app", "Discount requests: show, retry, erase."),
     "erasure": Part("commands.erasure", "app", "What was erased: export it, and erase it again in a restored backup."),
-    "suppression": Part("commands.suppression", "app", "Do-not-call lists: add, import, export, remove."),
+    "suppression": Part("commands.suppression", "app", "Do-not-call lists: check, add, import, export, remove."),
     "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
     "email": Part("commands.email", "app", "Look at the mails that go out."),
+    "status": Part("commands.status", "status", "Say how the hub is doing, and what to do about it."),
     "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),
 }
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.json_schema import WithJsonSchema
 
-from hub.contracts.limits import EARLIEST, LATEST
+from api.fields import Moment
 from hub.leads import Outcome
 from hub.store import leases
 from hub.store.call_reports import CallReport
@@ -20,15 +20,8 @@ def _reported(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _in_range(moment: datetime) -> datetime:
-    if not EARLIEST <= moment < LATEST:
-        raise ValueError("must lie in the years 2000 to 2100")
-    return moment
-
-
 REPORTED = [outcome.value for outcome in Outcome if outcome is not Outcome.UNKNOWN]
 ReportedOutcome = Annotated[Outcome, AfterValidator(_reported), WithJsonSchema({"type": "string", "enum": REPORTED})]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
 
 class LeaseRequest(BaseModel):

@@ -18,6 +18,7 @@ from api.agents.login import LoginCheck
 from api.key_use import KeyUse
 from api.long_polls import CallNotifier
 from api.partner_turns import PartnerTurns
+from api.request_limit import RequestLimit
 from api.request_log import RequestLog
 from hub.errors import DatabaseUnavailable, Misconfigured
 from hub.keys import networks
@@ -52,6 +53,7 @@ class Services:
     attributes_known: bool = False  # whether Temporal was seen to have the search attributes
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
     login_check: LoginCheck = field(default_factory=LoginCheck)
+    management_limit: RequestLimit = field(default_factory=RequestLimit)
 
     @property
     def pepper(self) -> bytes:

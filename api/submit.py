@@ -41,9 +41,6 @@ def new_submission(
     `one_row`: it holds a single lead, so that one workflow is enough for request and lead.
     """
     assert holder.partner_id is not None and holder.api is not None  # noqa: S101, PT018 - a partner's key, by its scope
-    key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004 - see the message
-        raise Invalid("Idempotency-Key: must be 1 to 255 printable ASCII characters.")
     return NewSubmission(
         partner_id=holder.partner_id,
         key_id=holder.key_id,
@@ -54,10 +51,18 @@ def new_submission(
         weight=weight,
         limit=holder.rate_limit,
         hold=services.settings.answer_timeout * 1.5,
-        idempotency_key=key,
+        idempotency_key=idempotency_key(request),
         campaign_id=campaign_id,
         one_row=one_row,
     )
+
+
+def idempotency_key(request: Request) -> str | None:
+    """The request's Idempotency-Key, if it has one. Raises Invalid for an unusable one."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004
+        raise Invalid("must be 1 to 255 printable ASCII characters.", field="Idempotency-Key")
+    return key
 
 
 async def submit(request: Request, services: Services, submission: NewSubmission) -> Response:

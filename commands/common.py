@@ -1,7 +1,9 @@
 """What every administrative command shares: finding the database, one transaction, one document as the answer."""
 
 import asyncio
+import getpass
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -13,6 +15,7 @@ import typer
 from rich.console import Console
 
 from commands import tables
+from hub.actors import Actor, ActorKind
 from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError, Misconfigured
 from hub.seal import SealError
 from hub.settings import InvalidSettings, Settings, load_settings
@@ -91,6 +94,16 @@ def _require_storable_numbers() -> None:
         for number in value if isinstance(value, list | tuple) else (value,):
             if isinstance(number, int) and abs(number) > LARGEST_ID:
                 raise fail(f"{parameter(name)}: must be a whole number of at most {LARGEST_ID}.")
+
+
+def temporal_address(data: Path) -> str | None:
+    """Of the `hub dev` that runs in `data`, unless the environment names a hub; None: by Temporal's own settings."""
+    if os.environ.keys() & {"TEMPORAL_ADDRESS", "DATABASE_URL", "HUB_DATABASE_URL"}:
+        return None
+    try:
+        return str(json.loads((data / "dev.json").read_text())["temporal"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def run(data: Path, work: Work) -> Any:
@@ -176,6 +189,15 @@ def change(table: type[Base], row_id: int, data: Path, *, as_json: bool, **given
         return await admin.change(tx, table, row_id, values)
 
     show(run(data, work), as_json=as_json)
+
+
+def operator() -> Actor:
+    """Who runs this command, by the name of the machine's user."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        name = str(os.getuid())
+    return Actor(ActorKind.OPERATOR, name)
 
 
 def pepper(settings: Settings) -> bytes:

@@ -28,7 +28,7 @@ in_query = APIKeyQuery(
     description="The partner's key, as Comunik8 documents it",
 )
 in_header = APIKeyHeader(
-    name="X-API-Key",
+    name=API.key_header,
     scheme_name="comunik8_header",
     auto_error=False,
     description="The same key, out of sight of proxies' logs",

@@ -23,7 +23,7 @@ from hub.store.keys import KeyHolder
 log = structlog.get_logger()
 API = registry.find("leanpub")
 router = APIRouter(tags=["Leanpub"])
-api_key = APIKeyHeader(name="x-api-key", scheme_name=API.name, auto_error=False, description="The partner's key")
+api_key = APIKeyHeader(name=API.key_header, scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "partnerId": "acme",
     "origin": "shop.example.com",

@@ -15,7 +15,7 @@ from hub.contracts import margav, registry
 
 API = registry.find("margav")
 router = APIRouter(tags=["Margav"])
-api_key = APIKeyHeader(name="X-Dialer-Api-Key", scheme_name=API.name, auto_error=False, description="The dialer's key")
+api_key = APIKeyHeader(name=API.key_header, scheme_name=API.name, auto_error=False, description="The dialer's key")
 EXAMPLE = {
     "dialer_user_id": "vicidial_user_123",
     "lead_id": "DIALER_12345",

@@ -15,7 +15,7 @@ from hub.contracts.partner_api import Transfer, Transferred, parse
 
 API = registry.find("partner_api")
 router = APIRouter(tags=["Partner API"])
-api_key = APIKeyHeader(name="X-API-Key", scheme_name=API.name, auto_error=False, description="The partner's key")
+api_key = APIKeyHeader(name=API.key_header, scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "leads": [
         {"name": "John Doe", "phone": "+442079460123", "email": "john@example.com"},

@@ -20,7 +20,7 @@ from hub.seal import Vault
 from hub.store.admission_lock import lock_admissions
 from hub.store.db.engine import Tx
 from hub.store.rate_limits import check_rate
-from hub.store.responses import ANSWER, SEALED_RESPONSE, SealedResponse, StoredResponse
+from hub.store.responses import ANSWER, RESPONSE, SEALED_RESPONSE, SealedResponse, StoredResponse
 from hub.store.tables import Submission
 from hub.store.tables.base import new_workflow_token
 
@@ -186,11 +186,8 @@ def _metadata(request: NewSubmission) -> dict[str, Any]:
 
 async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredResponse | None:
     """The stored answer, or None while there is none. Raises NotFound when it was erased with its lead."""
-    row = (await tx.execute(_RESPONSE, {"id": submission_id})).mappings().one()
+    row = (await tx.execute(RESPONSE, {"id": submission_id})).mappings().one()
     return SealedResponse.of(row).open(vault)
-
-
-_RESPONSE = text("SELECT id, status, answer, wrapped_key, fingerprint, discount_id FROM submission WHERE id = :id")
 
 
 async def mark_late(tx: Tx, submission_id: int) -> None:
@@ -221,13 +218,18 @@ class OpenSubmission:
 
 _LOCK = text("""
     SELECT id, partner_id, api, route, campaign_id, lead_id, workflow_token, status, wrapped_key, body, fingerprint,
-           idempotency_hash
+           idempotency_hash, set_config('hub.submission', CAST(id AS text), true),
+           set_config('hub.actor', CASE WHEN status IS NULL AND wrapped_key IS NOT NULL THEN 'partner:' || key_id
+                                   ELSE '' END, true)
     FROM submission WHERE id = :id FOR UPDATE
 """)
 
 
 async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission | None:
-    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more."""
+    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more.
+
+    What the transaction changes from here to `store_response` is by the submission's key, in the journal too.
+    """
     row = (await tx.execute(_LOCK, {"id": submission_id})).first()
     if row is None or row.status is not None or row.wrapped_key is None:
         return None
@@ -249,7 +251,7 @@ _STORE = text("""
         answer = CASE WHEN :kept THEN CAST(:answer AS bytea) END,
         created_rows = :created, known_rows = :known, refused_rows = :refused, reasons = CAST(:reasons AS jsonb),
         duration_ms = 1000 * extract(epoch FROM clock_timestamp() - created_at)
-    WHERE id = :id
+    WHERE id = :id RETURNING set_config('hub.actor', '', true), set_config('hub.submission', '', true)
 """)
 
 

@@ -27,8 +27,9 @@ SEARCH_ATTRIBUTES: Final[tuple[SearchAttributeKey[Any], ...]] = (PARTNER, API, C
 
 # The update's name in the histories of every version.
 WAIT_FOR_RESPONSE = "answered"
-LOOK_AGAIN = "look_again"
+LOOK_AGAIN = "look_again"  # of leads an update, of replays a signal
 CLOSE = "close"
+RETRY_NOW = "retry_now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +52,15 @@ class DiscountRef:
     partner_id: int
 
 
-async def connect(runtime: Runtime | None = None, *, lazy: bool = False) -> Client:
+async def connect(runtime: Runtime | None = None, *, lazy: bool = False, address: str | None = None) -> Client:
     """A client by Temporal's own settings (`TEMPORAL_ADDRESS`, ...). A lazy one connects at its first call.
+
+    `address`: `host:port` in the place of the settings'.
 
     Starts, signals and updates of a lazy one raise RPCError (UNAVAILABLE) while it can't connect.
     """
     config = ClientConfig.load_client_connect_config()
+    if address is not None:
+        config["target_host"] = address
     interceptors = [Unconnected()] if lazy else []
     return await Client.connect(**config, lazy=lazy, runtime=runtime, interceptors=interceptors)

@@ -47,6 +47,7 @@ SIXTH = PartnerApi(
     operations=("POST /callbacks",),
     prefixes=("/callbacks",),
     error_key="reason",
+    key_header="X-Secret",
     handling=Leads(CallbackContract()),
     tenant=TenantDefaults(
         {"secret": ClientField.KEY, "queue": ClientField.CAMPAIGN}, rate_limit=7, campaigns=(QUEUE, "nights")
@@ -56,7 +57,7 @@ SIXTH = PartnerApi(
 )
 
 router = APIRouter(tags=["Sixth"])
-api_key = APIKeyHeader(name="X-Secret", scheme_name=SIXTH.name, auto_error=False)
+api_key = APIKeyHeader(name=SIXTH.key_header, scheme_name=SIXTH.name, auto_error=False)
 
 
 @router.post(

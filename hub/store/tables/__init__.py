@@ -1,9 +1,11 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, replays, discounts, audit, journal, kept answers, workers."""
 
-from hub.store.tables.audit import Audit
+from hub.store.tables.answers import KeptAnswer
+from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
+from hub.store.tables.replays import Replay
 from hub.store.tables.tenants import (
     Agent,
     AgentSession,
@@ -28,6 +30,7 @@ from hub.store.tables.traffic import (
     RequestsCounted,
     Submission,
 )
+from hub.store.tables.workers import WorkerProcess
 
 __all__ = [
     "Agent",
@@ -48,6 +51,8 @@ __all__ = [
     "Endpoint",
     "ErasedNumber",
     "Event",
+    "Journal",
+    "KeptAnswer",
     "Lead",
     "Lease",
     "LoginTry",
@@ -55,8 +60,10 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "Replay",
     "RequestCount",
     "RequestsCounted",
     "Submission",
     "Suppression",
+    "WorkerProcess",
 ]
