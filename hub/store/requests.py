@@ -14,7 +14,8 @@ from hub.errors import NotFound
 from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.paging import Page, PageWanted, page_of
-from hub.store.submissions import ERASED, KEPT, NO_BODY, WINDOW
+from hub.store.rate_limits import WINDOW
+from hub.store.submissions import ERASED, KEPT, NO_BODY
 from hub.store.tables import Discount, Lead, Partner, RequestsCounted, Submission
 
 MOST_LEADS: Final = 100
@@ -264,7 +265,7 @@ async def usage(tx: Tx, partner_id: int) -> Usage:
         raise NotFound("there is no partner of this id.", field="partner_id")
     counted = [
         Submission.partner_id == partner_id,
-        Submission.created_at > func.statement_timestamp() - WINDOW,
+        Submission.created_at > func.statement_timestamp() - WINDOW,  # as hub.store.rate_limits does
         Submission.weight > 0,
     ]
     window = select(func.coalesce(func.sum(Submission.weight), 0), func.min(Submission.created_at)).where(*counted)
