@@ -46,6 +46,7 @@ def create_app() -> FastAPI:
     app.openapi = lambda: openapi.without_own_validation(describe())  # type: ignore[method-assign]  # FastAPI's own way
     app.add_middleware(RecordExchanges)
     app.add_middleware(OperatorPages, settings=settings)
+    app.add_middleware(site.ConsolePort, port=settings.console_port)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)
     return app
