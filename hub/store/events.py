@@ -68,7 +68,7 @@ class NewEvent:
 async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[NewEvent]) -> None:
     """Write each event once per payload format, with a delivery for each endpoint that subscribes to it.
 
-    Events of a partner without any endpoint are not stored (docs/decisions/0016). Deliveries to disabled ones wait.
+    Events of a partner without any endpoint are not stored (docs/decisions/0017). Deliveries to disabled ones wait.
     """
     columns = select(Endpoint.id, Endpoint.types, Endpoint.campaign_id, Endpoint.disabled_at)
     mine = columns.where(Endpoint.partner_id == partner_id, Endpoint.deleted_at.is_(None))
