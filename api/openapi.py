@@ -16,7 +16,7 @@ MEANINGS = {
     429: "Rate limit exceeded; Retry-After says when to come back",
     503: "Nothing was promised; send the same request again after Retry-After seconds",
 }
-COMMON = tuple(status for status in MEANINGS if status != 404)  # noqa: PLR2004
+COMMON = tuple(status for status in MEANINGS if status != 404)  # noqa: PLR2004 - HTTP's own number
 IDEMPOTENCY_KEY = {
     "name": "Idempotency-Key",
     "in": "header",

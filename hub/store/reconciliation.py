@@ -112,8 +112,7 @@ async def take_lead_end(tx: Tx, vault: Vault, lead_id: int, result: str) -> None
     word, _, why = result.partition(": ")
     state = LeadState(word) if word in set(LeadState) and not LeadState(word).open else LeadState.REFUSED
     if state is LeadState.ERASED:
-        row = (await tx.execute(select(Lead).where(Lead.id == lead_id))).one()
-        await erasure.erase(tx, vault, row)
+        await erasure.erase(tx, vault, lead)
         return
     await withdrawals.stop_all(tx, [lead_id])
     now = func.clock_timestamp()

@@ -123,6 +123,8 @@ async def test_lookups(filled: Database, report: Report) -> None:
 async def _time(database: Database, one: Callable[[Tx, int], Awaitable[None]]) -> list[float]:
     """The seconds that each took, transaction included; of a different lead each time."""
     seconds = []
+    async with database.begin() as tx:
+        await one(tx, EVERY)  # warm
     for lead_id in random.Random(7).choices(range(EVERY, LEADS + 1, EVERY), k=LOOKUPS):  # noqa: S311 - a bench
         began = time.perf_counter()
         async with database.begin() as tx:

@@ -21,12 +21,12 @@ PAGE = PageWanted(2)
 
 
 @pytest.fixture
-async def tx(postgres_url: str) -> AsyncIterator[Tx]:
-    """A transaction that is rolled back."""
-    database = Database(postgres_url, 1)
-    async with database.engine.connect() as connection:
+async def tx(database: str) -> AsyncIterator[Tx]:
+    """A transaction on an empty database."""
+    opened = Database(database, 1)
+    async with opened.engine.connect() as connection:
         yield connection
-    await database.close()
+    await opened.close()
 
 
 async def new_partner(tx: Tx, api: str = "squadiq") -> int:
@@ -136,17 +136,17 @@ async def test_unusable_questions_name_their_field(tx: Tx, query: LeadQuery) -> 
     assert getattr(query, refused.value.field or "") is not None
 
 
-async def test_who_acts_is_forgotten_with_the_transaction(postgres_url: str) -> None:
+async def test_who_acts_is_forgotten_with_the_transaction(database: str) -> None:
     """The connection is the same, as a pool's and PgBouncer's are."""
-    database = Database(postgres_url, 1)
-    async with database.begin() as tx:
+    opened = Database(database, 1)
+    async with opened.begin() as tx:
         partner_id = await new_partner(tx)
         first, second = await new_leads(tx, partner_id, 2)
         await lead_actions.stop_lead(tx, VAULT, OPERATOR, first)
-    async with database.begin() as tx:
+    async with opened.begin() as tx:
         await tx.execute(text("UPDATE lead SET why = 'by hand' WHERE id = :id"), {"id": second})
         told = await timelines.lead_story(tx, VAULT, second)
-    await database.close()
+    await opened.close()
     assert [(entry.what, entry.by) for entry in told.timeline] == [("lead.created", "hub"), ("lead.waiting", "hub")]
 
 
