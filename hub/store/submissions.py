@@ -15,7 +15,7 @@ from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
-from hub.errors import Conflict, KeyReused, NotFound, RateLimited, TooLarge
+from hub.errors import Conflict, KeyReused, NeverFits, NotFound, RateLimited
 from hub.leads import ApiResponse
 from hub.seal import Vault
 from hub.store.admission_lock import lock_admissions
@@ -72,7 +72,7 @@ class StoredResponse:
 async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | StoredResponse:
     """Write the submission, unless it is a repeat.
 
-    Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
+    Raises KeyReused, Conflict (the same key's first is under way), NeverFits (more than a whole window allows),
     RateLimited, NotFound (what the key stands for was erased), and AdmissionsBusy before anything is written.
     """
     await lock_admissions(tx, request.partner_id)
@@ -89,7 +89,7 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
 async def count(tx: Tx, request: NewSubmission) -> None:
     """Note a request that only reads: it counts, and nothing is kept of it.
 
-    Raises TooLarge, RateLimited, AdmissionsBusy.
+    Raises NeverFits, RateLimited, AdmissionsBusy.
     """
     await lock_admissions(tx, request.partner_id)
     await _check_limit(tx, request)
@@ -140,7 +140,7 @@ async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
 async def _check_limit(tx: Tx, request: NewSubmission) -> None:
     """The weights of the last 60 s, newest first, show how much fits and when the rest will."""
     if request.weight > request.limit:
-        raise TooLarge(f"{request.weight} in one request can never pass a limit of {request.limit} per 60 seconds.")
+        raise NeverFits(request.limit, request.weight)
     age = func.extract("epoch", func.clock_timestamp() - Submission.created_at)
     log = select(Submission.weight, age).where(
         Submission.partner_id == request.partner_id,
