@@ -13,6 +13,7 @@ from hub.contracts.partner_api import BAD_EMAIL, BAD_PHONE, MISSING
 from hub.emails import is_email
 
 _FIRST: Final = 3
+_FEWEST_DIGITS: Final = 3
 
 
 def describe(source: LeadFile, columns: Columns, rows: Sequence[NewRow]) -> dict[str, Any]:
@@ -42,7 +43,7 @@ def problem_of(row: NewRow) -> str | None:
     phone, email = phones.text_of(row.lead.get("phone")), row.lead.get("email")
     if not phone or not phone.strip() or not _filled(row.lead.get("name")):
         return MISSING
-    if "+" in phone and not _readable(phone):
+    if not _readable(phone):
         return BAD_PHONE
     if email not in (None, "") and not is_email(email):
         return BAD_EMAIL
@@ -54,6 +55,8 @@ def _filled(value: object) -> bool:
 
 
 def _readable(phone: str) -> bool:
+    if "+" not in phone:
+        return sum(map(str.isdecimal, phone)) >= _FEWEST_DIGITS
     try:
         phones.parse(phone, None)
     except phones.InvalidPhone:

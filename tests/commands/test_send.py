@@ -230,18 +230,19 @@ def test_failed_rows_are_shown_with_their_lines_and_reasons(api: Api, tmp_path: 
 
 
 def test_a_dry_run_sends_nothing_and_finds_what_can_be_found(api: Api, tmp_path: Path) -> None:
-    rows = ["Ann,+447840123456,a@b.example", "Bob,+44,", ",020,", "Cy,020,no mail", "Di,07840123456,", "Ed,020,"]
+    rows = ["Ann,+447840123456,a@b.example", "Bob,+44,", ",020,", "Cy,020,no mail", "Di,07840123456,", "Ed,020,", "Flo,none,"]
     file = written(tmp_path, "\n".join(["Name,Tel,Mail", *rows]))
     done = run_command("send", str(file), "--dry-run", "--json", env=os.environ)
     assert (done.returncode, api.keys) == (1, [])
     plan = json.loads(done.stdout)
-    assert (plan["leads"], plan["failing"], plan["separator"], plan["encoding"]) == (6, 3, ",", "UTF-8")
+    assert (plan["leads"], plan["failing"], plan["separator"], plan["encoding"]) == (7, 4, ",", "UTF-8")
     assert plan["fields"] == {"name": "Name", "phone": "Tel", "email": "Mail"}
     assert plan["first"][0] == {"name": "Ann", "phone": "+447840123456", "email": "a@b.example"}
     assert [(error["line"], error["reason"]) for error in plan["errors"]] == [
         (3, "Invalid phone format"),
         (4, "Missing required fields"),
         (5, "Invalid email format"),
+        (8, "Invalid phone format"),
     ]
     shown = run_command("send", str(file), "--dry-run", env=os.environ)
     assert '{"name": "Ann", "phone": "+447840123456", "email": "a@b.example"}' in shown.stdout
