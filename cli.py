@@ -47,6 +47,7 @@ PARTS: Mapping[str, Part] = {
     "suppression": Part("commands.suppression", "app", "Do-not-call lists: add, import, export, remove."),
     "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
     "email": Part("commands.email", "app", "Look at the mails that go out."),
+    "status": Part("commands.status", "status", "Say how the hub is doing, and what to do about it."),
     "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),
 }
 

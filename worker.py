@@ -19,6 +19,7 @@ from activities.intake import IntakeActivities, LeadStarter
 from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadActivities
 from activities.webhooks import WebhookActivities
+from background.announcement import run_announcement
 from background.call_upkeep import run_call_upkeep
 from background.outbox_relay import OutboxRelay
 from background.reconciliation import Reconciler
@@ -31,7 +32,7 @@ from hub.seal import Vault
 from hub.settings import Settings, load_settings
 from hub.store import canary
 from hub.store.db.engine import Database
-from hub.store.db.outbox import Kind
+from hub.store.db.outbox import RELAYED_BY
 from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
@@ -175,8 +176,6 @@ BUILDERS = {
     Role.WEBHOOKS: webhook_workers,
     Role.DISCOUNTS: discount_workers,
 }
-RELAYED = {Role.LEADS: Kind.WAKE_LEAD, Role.WEBHOOKS: Kind.DELIVER}
-"""Which rows of the outbox the processes of a role send to Temporal."""
 
 
 @asynccontextmanager
@@ -198,7 +197,8 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
 
 
 def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Task[None]]:
-    if kinds := [kind for role, kind in RELAYED.items() if role in wanted]:
+    yield asyncio.create_task(run_announcement(shared.database, wanted), name="announcement")
+    if kinds := [kind for kind, role in RELAYED_BY.items() if role in wanted]:
         relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows)
         yield asyncio.create_task(relay.run(), name="outbox relay")
     if Role.LEADS in wanted:

@@ -7,19 +7,20 @@ from importlib import import_module
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors
+from api import errors, management
 from api.agents import dashboard
 from api.cpu import tune_garbage_collection
+from api.exchange import RecordExchanges
 from api.observe import Observe, TrailingSlash
 from api.operator_pages import OperatorPages
-from api.routes import dialer, health, operators
+from api.routes import dialer, health
 from api.services import close_services, open_services
 from hub.contracts import registry
 from hub.logs import configure
 from hub.settings import Settings, load_settings
 from hub.version import VERSION
 
-OWN_ROUTERS = (dashboard.router, dialer.router, operators.router, health.router)
+OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
 Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
@@ -38,7 +39,9 @@ def create_app() -> FastAPI:
     )
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
+    management.install(app)
     errors.install(app)
+    app.add_middleware(RecordExchanges)
     app.add_middleware(OperatorPages, settings=settings)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)

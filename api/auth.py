@@ -1,9 +1,11 @@
 """Who calls: the key in the API's own place, its scope, its addresses. Revocation is seen within a second."""
 
+from collections.abc import Callable
 from time import monotonic
 
 from starlette.requests import Request
 
+from api.exchange import exchange_of
 from api.services import Services
 from hub import keys
 from hub.errors import Forbidden, Unauthorized
@@ -17,17 +19,30 @@ REMEMBERED_KEYS = 10_000
 async def authenticate(
     request: Request, services: Services, presented: str | None, scope: str, *, invalid: str = "Invalid API key"
 ) -> KeyHolder:
-    """The holder of the presented key.
+    """The holder of the presented key, which must open `scope`.
 
     Raises Unauthorized(`invalid`) for a missing, unknown, expired, revoked or other API's key, Forbidden for a disabled
     partner, an address outside of the key's list, or plain HTTP in production.
     """
+    return await identify(request, services, presented, lambda holder: scope in holder.scopes, invalid=invalid)
+
+
+async def identify(
+    request: Request,
+    services: Services,
+    presented: str | None,
+    opens: Callable[[KeyHolder], bool],
+    *,
+    invalid: str = "Invalid API key",
+) -> KeyHolder:
+    """The holder of the presented key, if it `opens` what is asked for. Raises as `authenticate` does."""
     require_https(request, services)
     parsed = keys.parse(presented or "")
     holder = await _remembered(services, parsed.key_id) if parsed and presented else None
     if holder is None or not presented or not keys.matches(presented, holder.digest, services.pepper):
         raise Unauthorized(invalid)
-    if not holder.live or scope not in holder.scopes:
+    exchange_of(request).holder = holder
+    if not holder.live or not opens(holder):
         raise Unauthorized(invalid)
     if not keys.allowed(client_address(request, services), keys.networks(holder.cidrs)):
         raise Forbidden("This key may not be used from this address.")

@@ -8,6 +8,8 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from api.cpu import off_loop
+from api.exchange import exchange_of
+from api.faults import worded
 from hub import strictjson
 from hub.contracts.limits import check_single_row
 from hub.errors import Invalid, TooLarge, UnsupportedEncoding
@@ -16,7 +18,6 @@ MAX_BODY: Final = 1024 * 1024
 INLINE_BYTES: Final = 8 * 1024
 """Up to here parsing and validating takes less than handing it to another thread is worth."""
 MOST_FIELDS: Final = 1000  # of an object that a model reads
-MOST_FAULTS: Final = 100
 
 Parsed = TypeVar("Parsed")
 
@@ -37,7 +38,9 @@ async def read_body(request: Request) -> bytes:
                 raise too_large
     except ClientDisconnect:
         raise Invalid("The connection ended within the body.") from None
-    return bytes(body)
+    exchange = exchange_of(request)
+    exchange.body = bytes(body)
+    return exchange.body
 
 
 async def read_parsed(request: Request, parse: Callable[[Any], Parsed]) -> tuple[bytes, Parsed]:
@@ -80,10 +83,4 @@ def validated(model: type[Model], value: Any) -> Model:
     try:
         return model.model_validate(value)
     except ValidationError as error:
-        raise Invalid("; ".join(_faults(error))) from None
-
-
-def _faults(error: ValidationError) -> list[str]:
-    found = error.errors(include_url=False, include_context=False, include_input=False)
-    named = [f"{'.'.join(map(str, each['loc'])) or 'body'}: {each['msg']}" for each in found[:MOST_FAULTS]]
-    return named if len(found) <= MOST_FAULTS else [*named, f"there are {len(found) - MOST_FAULTS} more errors"]
+        raise worded(error.errors(include_url=False, include_context=False, include_input=False)) from None

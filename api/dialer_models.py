@@ -1,16 +1,16 @@
 """The bodies of the hub's own API for dialers, as /docs shows them, and what they are to the store."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.json_schema import WithJsonSchema
 
+from api.fields import Moment
 from hub.leads import Outcome
 from hub.store import leases
 from hub.store.call_reports import CallReport
 
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 Number = Annotated[int, Field(ge=-(2**63), lt=2**63, description="What PostgreSQL can hold as a bigint")]
 
 
@@ -20,15 +20,8 @@ def _reported(outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _in_range(moment: datetime) -> datetime:
-    if not EARLIEST <= moment < LATEST:
-        raise ValueError("must lie in the years 2000 to 2100")
-    return moment
-
-
 REPORTED = [outcome.value for outcome in Outcome if outcome is not Outcome.UNKNOWN]
 ReportedOutcome = Annotated[Outcome, AfterValidator(_reported), WithJsonSchema({"type": "string", "enum": REPORTED})]
-Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 
 
 class LeaseRequest(BaseModel):

@@ -1,8 +1,10 @@
 """Every failure becomes one JSON answer in the form of its API; nothing unexpected shows its inside."""
 
 import traceback
+from collections.abc import Mapping
 from functools import partial
 from http import HTTPStatus
+from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
@@ -10,9 +12,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from api import problems
 from api.cpu import off_loop
 from api.envelopes import envelope, wrong_method
+from api.exchange import exchange_of
+from api.faults import worded
 from hub.errors import DatabaseUnavailable, HubError
+from hub.reasons import Reason
 from hub.strictjson import BadJson
 
 log = structlog.get_logger()
@@ -29,41 +35,60 @@ def install(app: FastAPI) -> None:
 
 def render(request: Request, error: HubError) -> JSONResponse:
     """The answer to `error` in the form of the request's API."""
-    return JSONResponse(envelope(request.url.path, error.message) | error.facts, error.status, error.headers)
+    return _answer(request, error.status, error.message, field=error.field, headers=error.headers, facts=error.facts)
+
+
+def _answer(
+    request: Request,
+    status: int,
+    message: str,
+    *,
+    field: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> JSONResponse:
+    path = request.url.path
+    if not problems.applies_to(path):
+        return JSONResponse({**envelope(path, message), **(facts or {})}, status, headers)
+    body = problems.document(status, message, field, request.state.request_id)
+    challenge = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else {}
+    return JSONResponse({**body, **(facts or {})}, status, {**(headers or {}), **challenge}, problems.MEDIA_TYPE)
 
 
 async def _hub_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HubError)  # noqa: S101 - Starlette types handlers by the root exception
+    exchange_of(request).reasons = error.reasons
     # What is wrong with a thousand rows takes a while to write down.
     return render(request, error) if not error.facts else await off_loop(partial(render, request, error))
 
 
 async def _bad_json(request: Request, error: Exception) -> JSONResponse:
-    return JSONResponse(envelope(request.url.path, f"The body is refused: {error}."), HTTPStatus.BAD_REQUEST)
+    assert isinstance(error, BadJson)  # noqa: S101 - as above
+    exchange_of(request).reasons = (Reason(error.reason),)
+    return _answer(request, HTTPStatus.BAD_REQUEST, f"The body is refused: {error}.")
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - as above
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (answer := wrong_method(request.url.path)):
-        status, text = answer
-        return JSONResponse(envelope(request.url.path, text), status)
-    return JSONResponse(envelope(request.url.path, str(error.detail)), error.status_code, error.headers)
+        return _answer(request, *answer)
+    return _answer(request, error.status_code, str(error.detail), headers=error.headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
-    problems = "; ".join(f"{'.'.join(map(str, e['loc'][1:]))}: {e['msg']}" for e in error.errors())
-    return JSONResponse(envelope(request.url.path, problems), HTTPStatus.BAD_REQUEST)
+    return render(request, worded([{**each, "loc": each["loc"][1:]} for each in error.errors()]))
 
 
 async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - as above
     log.error("database", failure=error.failure, path=request.url.path)
+    exchange_of(request).reasons = error.reasons
     return render(request, error)
 
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error("unexpected", failure=type(error).__name__, at=f"{frame.filename}:{frame.lineno}", path=request.url.path)
-    body = envelope(request.url.path, "Something went wrong here. Please report it with the X-Request-Id.")
-    return JSONResponse(body, HTTPStatus.INTERNAL_SERVER_ERROR)
+    told = "Something went wrong here. Please report it with the X-Request-Id."
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, told)

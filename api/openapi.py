@@ -24,6 +24,8 @@ IDEMPOTENCY_KEY = {
     "description": "Any printable ASCII. The same key and body within 24 h get the first answer again",
     "schema": {"type": "string", "minLength": 1, "maxLength": 255},
 }
+KEYED = {"parameters": [IDEMPOTENCY_KEY]}
+"""For the `openapi_extra` of a route without a body that honours it."""
 
 
 def errors(key: str, *statuses: int) -> dict[int | str, dict[str, Any]]:
@@ -38,7 +40,7 @@ def body(model: type[BaseModel], example: object, *, idempotency_key: bool = Tru
     schema = _inlined(model.model_json_schema())
     content = {"application/json": {"schema": schema, "example": example}}
     described = {"requestBody": {"required": True, "content": content}}
-    return described | ({"parameters": [IDEMPOTENCY_KEY]} if idempotency_key else {})
+    return described | (KEYED if idempotency_key else {})
 
 
 def _inlined(schema: dict[str, Any]) -> dict[str, Any]:

@@ -6,14 +6,16 @@ No transaction waits for Temporal: one that is frozen would take the connections
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import Response
+from fastapi import Request, Response
 from temporalio.service import RPCError
 
+from api.exchange import exchange_of
 from api.services import Services
 from api.submit import response_of
 from hub.contracts import leanpub
 from hub.contracts.leanpub import RequestRefusal
 from hub.leads import ApiResponse
+from hub.reasons import RowCounts
 from hub.store import discounts, submissions
 from hub.store.db.engine import Tx
 from hub.store.discounts import Source, StoredDiscount
@@ -38,7 +40,7 @@ class NotScheduled(Exception):
         self.failure = failure
 
 
-async def schedule_discount(hub: Services, submission: NewSubmission, body: Any) -> Response:
+async def schedule_discount(request: Request, hub: Services, submission: NewSubmission, body: Any) -> Response:
     """Store the request of the decoded `body`, start its workflow, confirm it.
 
     Raises DiscountRefused, NotScheduled, and what `submissions.admit` raises.
@@ -46,6 +48,7 @@ async def schedule_discount(hub: Services, submission: NewSubmission, body: Any)
     starter = hub.starter  # first: nothing is stored while none can be had
     source, stored = await hub.turns.admit(submission.partner_id, lambda tx: _store(tx, hub, submission, body))
     if isinstance(stored, StoredResponse):
+        exchange_of(request).replays(stored.id)
         return response_of(stored)
     if not stored.confirmed:
         await _start(hub, starter, source, stored)
@@ -53,6 +56,7 @@ async def schedule_discount(hub: Services, submission: NewSubmission, body: Any)
         confirmed = await _confirm(tx, hub, source, stored)
     if confirmed is None:
         raise NotScheduled("Withdrawn")
+    exchange_of(request).stored = True
     return response_of(confirmed)
 
 
@@ -91,5 +95,6 @@ async def _confirm(tx: Tx, hub: Services, source: Source, stored: StoredDiscount
     if not await discounts.confirm(tx, stored.id):
         await submissions.discard(tx, source.submission_id)
         return None
-    answer = ApiResponse(HTTPStatus.OK, leanpub.acknowledged(stored.public_id), discount_id=stored.id)
-    return await submissions.store_response(tx, hub.vault, submission, answer, lead_id=None, erasable=False)
+    rows = RowCounts(created=1) if stored.public_id == source.request_id else RowCounts(known=1)
+    answer = ApiResponse(HTTPStatus.OK, leanpub.acknowledged(stored.public_id), discount_id=stored.id, rows=rows)
+    return await submissions.store_response(tx, hub.vault, submission, answer, lead_id=None)

@@ -18,6 +18,8 @@ from api.agents.login import LoginCheck
 from api.key_use import KeyUse
 from api.long_polls import CallNotifier
 from api.partner_turns import PartnerTurns
+from api.request_limit import RequestLimit
+from api.request_log import RequestLog
 from hub.errors import DatabaseUnavailable, Misconfigured
 from hub.keys import networks
 from hub.seal import Vault
@@ -44,12 +46,14 @@ class Services:
     call_notifier: CallNotifier
     turns: PartnerTurns
     key_use: KeyUse
+    request_log: RequestLog
     proxies: tuple[IPv4Network | IPv6Network, ...]
     ids: WorkflowIds | None = None
     loading: asyncio.Task[None] | None = None
     attributes_known: bool = False  # whether Temporal was seen to have the search attributes
     keys: dict[str, tuple[float, KeyHolder | None]] = field(default_factory=dict)
     login_check: LoginCheck = field(default_factory=LoginCheck)
+    management_limit: RequestLimit = field(default_factory=RequestLimit)
 
     @property
     def pepper(self) -> bytes:
@@ -82,15 +86,16 @@ class Services:
 
 
 async def open_services(settings: Settings) -> Services:
-    database = Database.of(settings)
+    database, vault = Database.of(settings), settings.vault()
     services = Services(
         settings=settings,
         database=database,
-        vault=settings.vault(),
+        vault=vault,
         temporal=await vocabulary.connect(lazy=True),
         call_notifier=CallNotifier(database.direct_url),
         turns=PartnerTurns(database, settings.database_pool),
         key_use=KeyUse(database),
+        request_log=RequestLog(database, vault),
         proxies=networks(settings.trusted_proxies),
     )
     services.call_notifier.start()
@@ -106,6 +111,7 @@ async def close_services(services: Services) -> None:
             await services.loading
     await services.call_notifier.stop()
     await services.key_use.close()
+    await services.request_log.close()
     await services.database.close()
 
 

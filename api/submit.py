@@ -6,13 +6,13 @@ Requests that start no workflow are carried out in the transaction that admits t
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from http import HTTPStatus
 
 import structlog
 from fastapi import Request, Response
 from temporalio.client import RPCError, WorkflowUpdateFailedError
 from temporalio.client import WorkflowUpdateRPCTimeoutOrCancelledError as UpdateTimeout
 
+from api.exchange import exchange_of
 from api.services import Services
 from hub.errors import Invalid, Unavailable
 from hub.leads import ApiResponse
@@ -40,9 +40,6 @@ def new_submission(
     `one_row`: it holds a single lead, so that one workflow is enough for request and lead.
     """
     assert holder.partner_id is not None and holder.api is not None  # noqa: S101, PT018 - a partner's key, by its scope
-    key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004
-        raise Invalid("Idempotency-Key: must be 1 to 255 printable ASCII characters.")
     return NewSubmission(
         partner_id=holder.partner_id,
         key_id=holder.key_id,
@@ -53,13 +50,21 @@ def new_submission(
         weight=weight,
         limit=holder.rate_limit,
         hold=services.settings.answer_timeout * 1.5,
-        idempotency_key=key,
+        idempotency_key=idempotency_key(request),
         campaign_id=campaign_id,
         one_row=one_row,
     )
 
 
-async def submit(services: Services, submission: NewSubmission) -> Response:
+def idempotency_key(request: Request) -> str | None:
+    """The request's Idempotency-Key, if it has one. Raises Invalid for an unusable one."""
+    key = request.headers.get("idempotency-key")
+    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004
+        raise Invalid("must be 1 to 255 printable ASCII characters.", field="Idempotency-Key")
+    return key
+
+
+async def submit(request: Request, services: Services, submission: NewSubmission) -> Response:
     """Admit the submission, run its intake, and give the response that the intake stored.
 
     Raises what `submissions.admit` raises, and Unavailable when the response does not come in time; then the intake
@@ -70,7 +75,9 @@ async def submit(services: Services, submission: NewSubmission) -> Response:
         submission.partner_id, lambda tx: submissions.admit(tx, services.vault, submission)
     )
     if isinstance(admitted, StoredResponse):
+        exchange_of(request).replays(admitted.id)
         return response_of(admitted)
+    note_admission(request, admitted)
     try:
         async with asyncio.timeout(services.settings.answer_timeout.total_seconds()):
             stored = await _run_intake(services, starter, submission, admitted)
@@ -100,22 +107,32 @@ async def _run_intake(
 
 
 async def _stored_response(services: Services, submission: NewSubmission, admitted: Admitted) -> StoredResponse | None:
-    """The response that the intake stored; an error is given once and then kept no longer."""
     async with services.turns.begin(submission.partner_id) as tx:
-        stored = await submissions.stored_response(tx, services.vault, admitted.id)
-        if stored is not None and stored.status >= HTTPStatus.BAD_REQUEST:
-            await submissions.purge(tx, admitted.id)
-    return stored
+        return await submissions.stored_response(tx, services.vault, admitted.id)
+
+
+def note_admission(request: Request, admitted: Admitted) -> None:
+    """A submission's row tells of the request, or of the earlier one that it joins."""
+    if admitted.joined:
+        exchange_of(request).replays(admitted.id)
+    else:
+        exchange_of(request).stored = True
 
 
 async def execute(
-    services: Services, submission: NewSubmission, action: Callable[[Tx], Awaitable[ApiResponse]]
+    request: Request, services: Services, submission: NewSubmission, action: Callable[[Tx], Awaitable[ApiResponse]]
 ) -> Response:
     """Admit the submission and carry it out in the same transaction: for changes that start no workflow.
 
     An action that refuses raises, and nothing of the submission is kept.
     """
-    stored = await services.turns.admit(submission.partner_id, lambda tx: _execute(tx, services, submission, action))
+    admitted, stored = await services.turns.admit(
+        submission.partner_id, lambda tx: _execute(tx, services, submission, action)
+    )
+    if isinstance(admitted, StoredResponse):
+        exchange_of(request).replays(admitted.id)
+        return response_of(admitted)
+    note_admission(request, admitted)
     if stored is None:
         raise Unavailable("This can't be answered now. Please send the same request again.")
     return response_of(stored)
@@ -123,24 +140,26 @@ async def execute(
 
 async def _execute(
     tx: Tx, services: Services, submission: NewSubmission, action: Callable[[Tx], Awaitable[ApiResponse]]
-) -> StoredResponse | None:
+) -> tuple[Admitted | StoredResponse, StoredResponse | None]:
     admitted = await submissions.admit(tx, services.vault, submission)
     if isinstance(admitted, StoredResponse):
-        return admitted
+        return admitted, None
     open_submission = await submissions.lock_open(tx, services.vault, admitted.id)
     if open_submission is None:
-        return await submissions.stored_response(tx, services.vault, admitted.id)
+        return admitted, await submissions.stored_response(tx, services.vault, admitted.id)
     response = await action(tx)
     lead_id = response.lead_id
-    return await submissions.store_response(
+    stored = await submissions.store_response(
         tx, services.vault, open_submission, response, lead_id=lead_id, erasable=lead_id is not None
     )
+    return admitted, stored
 
 
-async def count(services: Services, submission: NewSubmission) -> None:
+async def count(request: Request, services: Services, submission: NewSubmission) -> None:
     """Let a reading request pass if the limit does. It has no Idempotency-Key: a repeat shall see what is new."""
     unkeyed = replace(submission, idempotency_key=None)
-    await services.turns.admit(submission.partner_id, lambda tx: submissions.count(tx, unkeyed))
+    reading = await services.turns.admit(submission.partner_id, lambda tx: submissions.count(tx, unkeyed))
+    exchange_of(request).reading = reading
 
 
 def response_of(stored: StoredResponse) -> Response:

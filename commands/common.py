@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -91,6 +92,16 @@ def _require_storable_numbers() -> None:
         for number in value if isinstance(value, list | tuple) else (value,):
             if isinstance(number, int) and abs(number) > LARGEST_ID:
                 raise fail(f"{parameter(name)}: must be a whole number of at most {LARGEST_ID}.")
+
+
+def temporal_address(data: Path) -> str | None:
+    """Of the `hub dev` that runs in `data`, unless the environment names a hub; None: by Temporal's own settings."""
+    if os.environ.keys() & {"TEMPORAL_ADDRESS", "DATABASE_URL", "HUB_DATABASE_URL"}:
+        return None
+    try:
+        return str(json.loads((data / "dev.json").read_text())["temporal"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 def run(data: Path, work: Work) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from commands.common import DATA, Data, Json, fail, find_settings, list_all, opened, pepper, run, run_to_end, show
-from hub.keys import Kind
+from hub.keys import READ_ONLY, Kind
 from hub.seal import Vault
 from hub.settings import Settings
 from hub.store import admin, keys
@@ -25,7 +25,8 @@ def create(
     partner: Annotated[int | None, typer.Option(help="For this partner.")] = None,
     dialer: Annotated[int | None, typer.Option(help="For this dialer.")] = None,
     *,
-    administrator: Annotated[bool, typer.Option("--admin", help="For an administrator.")] = False,
+    administrator: Annotated[bool, typer.Option("--admin", help="For an operator.")] = False,
+    read_only: Annotated[bool, typer.Option("--read-only", help="With --admin: it changes nothing.")] = False,
     expires: Annotated[datetime | None, typer.Option(help="UTC.")] = None,
     cidr: Annotated[list[str] | None, typer.Option(help="Only from these addresses.")] = None,
     data: Data = DATA,
@@ -34,11 +35,13 @@ def create(
     """Make a further key; it is shown once."""
     if (partner is not None) + (dialer is not None) + administrator != 1:
         raise fail("Give exactly one of --partner, --dialer and --admin.")
+    if read_only and not administrator:
+        raise fail("--read-only: can only be given beside --admin.")
     expires_at = expires.replace(tzinfo=UTC) if expires else None
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         kind: Kind = "admin" if administrator else "dialer" if partner is None else "partner"
-        scope = kind if partner is None else await admin.require_partner(tx, partner)
+        scope = READ_ONLY if read_only else kind if partner is None else await admin.require_partner(tx, partner)
         key = await keys.create_key(
             tx,
             pepper(settings),

@@ -19,6 +19,8 @@ HubError
 from http import HTTPStatus
 from typing import Any, Final
 
+from hub.reasons import Reason
+
 EXIT_MISCONFIGURED: Final = 78  # EX_CONFIG of sysexits.h
 
 
@@ -44,6 +46,11 @@ class HubError(Exception):
     def facts(self) -> dict[str, Any]:
         """What the answer's body says besides the message."""
         return {}
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """What is kept of it with the request that it refused."""
+        return (Reason(self.reason, field=self.field),)
 
 
 class Misconfigured(Exception):

@@ -17,6 +17,9 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 from typing import Final, Literal, get_args
 
 Kind = Literal["partner", "dialer", "admin"]
+READ_ONLY: Final = "admin:read"
+"""The scope of an operator's key that changes nothing; that of the others is their kind, `admin`."""
+
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 

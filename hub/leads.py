@@ -8,6 +8,7 @@ from typing import Any
 
 from hub.people import Person
 from hub.phones import Phone
+from hub.reasons import NO_ROWS, RowCounts
 
 
 class LeadState(StrEnum):
@@ -171,7 +172,8 @@ class ApiResponse:
     """What the client gets: HTTP status and the JSON body.
 
     `lead_id`: the one lead, `discount_id`: the discount that it was about, whose erasure erases this too.
-    `rejected`: nothing of the request is kept, and a repeat of it is tried anew.
+    `rejected`: nothing comes of the request, and a repeat of it is tried anew.
+    `rows`: what became of its rows, where its contract's results do not tell.
     """
 
     status: int
@@ -179,6 +181,7 @@ class ApiResponse:
     lead_id: int | None = None
     rejected: bool = False
     discount_id: int | None = None
+    rows: RowCounts = NO_ROWS
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,32 @@ _FIELDS = {field.name for field in fields(Person)}
 
 
 @dataclass(frozen=True, slots=True)
+class MaskedPerson:
+    """A person as lists and stories tell of them: no digit of the number, the initials of the name."""
+
+    phone: str | None
+    name: str | None
+    email: str | None
+    reference: str | None
+
+    @classmethod
+    def of(cls, person: Person | None) -> Self:
+        """None: erased."""
+        if person is None:
+            return cls(None, None, None, None)
+        name = " ".join(f"{part[0]}." for part in (person.name or "").split()) or None
+        email = f"{person.email[0]}***@***" if person.email else None
+        return cls(_masked(person.phone), name, email, person.reference)
+
+
+def _masked(phone: str | None) -> str | None:
+    try:
+        return phones.mask(phone) if phone else None
+    except phones.InvalidPhone:
+        return "x" * len(phone or "")
+
+
+@dataclass(frozen=True, slots=True)
 class LeadSource:
     """Whose lead it is: its id, the `X-Request-Id` of the answer to the request that brought it, and its row there.
 

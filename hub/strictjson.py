@@ -19,7 +19,11 @@ _SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class BadJson(Exception):
-    """The body is refused; the text says why and may be shown to the sender."""
+    """The body is refused; the text says why and may be shown to the sender. `reason` says it without what is in it."""
+
+    def __init__(self, text: str, reason: str | None = None) -> None:
+        super().__init__(text)
+        self.reason = reason or text
 
 
 def loads(body: bytes) -> Json:
@@ -94,7 +98,8 @@ def _unique(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
         for key, _ in pairs:
             if key in seen:
                 # repr: the key may hold characters that no answer can carry.
-                raise BadJson(f"body has the key {key[:_SHOWN_KEY_CHARS]!r} more than once in an object")
+                named = f"body has the key {key[:_SHOWN_KEY_CHARS]!r} more than once in an object"
+                raise BadJson(named, "body has a key more than once in an object")
             seen.add(key)
     return members
 

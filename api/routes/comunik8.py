@@ -9,6 +9,7 @@ from fastapi.security import APIKeyHeader, APIKeyQuery
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
+from api.exchange import exchange_of
 from api.services import Services, services
 from api.submit import execute, new_submission, submit
 from hub.contracts import comunik8, registry
@@ -27,7 +28,7 @@ in_query = APIKeyQuery(
     description="The partner's key, as Comunik8 documents it",
 )
 in_header = APIKeyHeader(
-    name="X-API-Key",
+    name=API.key_header,
     scheme_name="comunik8_header",
     auto_error=False,
     description="The same key, out of sight of proxies' logs",
@@ -81,12 +82,13 @@ async def add_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     body, value = await read_json(request)
     submission = new_submission(request, hub, holder, body, weight=1, one_row=True)
     if errors := comunik8.lead_errors(value):
-        return JSONResponse(errors, 400)
+        return _refused(request, errors)
     if comunik8.is_test(value):
         async with hub.turns.begin(submission.partner_id) as tx:
             tenant = await load_tenant(tx, submission.partner_id, shared_identity=False)
+        exchange_of(request).tests()
         return _plain(comunik8.tested(value, tenant))
-    return await submit(hub, submission)
+    return await submit(request, hub, submission)
 
 
 @router.post(
@@ -100,16 +102,23 @@ async def cancel_lead(request: Request, hub: Hub, holder: Caller) -> Response:
     body, value = await read_json(request)
     submission = new_submission(request, hub, holder, body, weight=1)
     if errors := comunik8.cancellation_errors(value):
-        return JSONResponse(errors, 400)
+        return _refused(request, errors)
     try:
-        return await execute(hub, submission, lambda tx: _cancel(tx, hub, submission.partner_id, value))
+        return await execute(request, hub, submission, lambda tx: _cancel(tx, hub, submission.partner_id, value))
     except NotSaved:
         # Nothing is kept of this request, so that its repeat is tried anew, whatever its Idempotency-Key.
-        return _plain(comunik8.cancelled(NOT_SAVED))
+        answer = comunik8.cancelled(NOT_SAVED)
+        exchange_of(request).reasons = answer.rows.reasons
+        return _plain(answer)
 
 
 async def _cancel(tx: Tx, hub: Services, partner_id: int, value: dict[str, Any]) -> ApiResponse:
     return comunik8.cancelled(await cancel(tx, hub.vault, partner_id, value["type"], comunik8.phone_of(value)))
+
+
+def _refused(request: Request, errors: comunik8.FieldErrors) -> JSONResponse:
+    exchange_of(request).reasons = comunik8.reasons(errors)
+    return JSONResponse(errors, 400)
 
 
 def _plain(answer: ApiResponse) -> JSONResponse:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api import openapi
 from api.auth import authenticate
 from api.body import read_json
+from api.exchange import exchange_of
 from api.schedule_discount import DiscountRefused, NotScheduled, schedule_discount
 from api.services import Services, services
 from api.submit import new_submission
@@ -22,7 +23,7 @@ from hub.store.keys import KeyHolder
 log = structlog.get_logger()
 API = registry.find("leanpub")
 router = APIRouter(tags=["Leanpub"])
-api_key = APIKeyHeader(name="x-api-key", scheme_name=API.name, auto_error=False, description="The partner's key")
+api_key = APIKeyHeader(name=API.key_header, scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "partnerId": "acme",
     "origin": "shop.example.com",
@@ -84,8 +85,9 @@ async def request_discount(
 
 async def _submit(request: Request, hub: Services, holder: KeyHolder) -> Response:
     body, value = await read_json(request)
-    return await schedule_discount(hub, new_submission(request, hub, holder, body, weight=1), value)
+    return await schedule_discount(request, hub, new_submission(request, hub, holder, body, weight=1), value)
 
 
 def _refused(request: Request, refusal: RequestRefusal) -> JSONResponse:
+    exchange_of(request).reasons = refusal.reasons
     return JSONResponse(refusal.body(request.state.request_id), refusal.http_status)

@@ -15,7 +15,7 @@ from hub.contracts import margav, registry
 
 API = registry.find("margav")
 router = APIRouter(tags=["Margav"])
-api_key = APIKeyHeader(name="X-Dialer-Api-Key", scheme_name=API.name, auto_error=False, description="The dialer's key")
+api_key = APIKeyHeader(name=API.key_header, scheme_name=API.name, auto_error=False, description="The dialer's key")
 EXAMPLE = {
     "dialer_user_id": "vicidial_user_123",
     "lead_id": "DIALER_12345",
@@ -43,7 +43,7 @@ async def report_lead(
     holder = await authenticate(request, hub, key, API.name)
     body, value = await read_json(request)
     margav.parse(value)
-    answer = await submit(hub, new_submission(request, hub, holder, body, weight=1, one_row=True))
+    answer = await submit(request, hub, new_submission(request, hub, holder, body, weight=1, one_row=True))
     return answer if answer.status_code != CREATED else _with_host(answer, hub.settings.public_url)
 
 

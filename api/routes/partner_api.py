@@ -15,7 +15,7 @@ from hub.contracts.partner_api import Transfer, Transferred, parse
 
 API = registry.find("partner_api")
 router = APIRouter(tags=["Partner API"])
-api_key = APIKeyHeader(name="X-API-Key", scheme_name=API.name, auto_error=False, description="The partner's key")
+api_key = APIKeyHeader(name=API.key_header, scheme_name=API.name, auto_error=False, description="The partner's key")
 EXAMPLE = {
     "leads": [
         {"name": "John Doe", "phone": "+442079460123", "email": "john@example.com"},
@@ -39,4 +39,4 @@ async def transfer_leads(
     holder = await authenticate(request, hub, key, API.name)
     body, rows = await read_parsed(request, parse)
     weight = max(1, len(rows))
-    return await submit(hub, new_submission(request, hub, holder, body, weight=weight, one_row=len(rows) == 1))
+    return await submit(request, hub, new_submission(request, hub, holder, body, weight=weight, one_row=len(rows) == 1))

@@ -22,6 +22,7 @@ from hub.contracts.squadiq import result
 from hub.contracts.squadiq_query import Cursor, parse_query
 from hub.errors import Forbidden, Unauthorized
 from hub.leads import ApiResponse
+from hub.reasons import RowCounts
 from hub.store.db.engine import Tx
 from hub.store.keys import KeyHolder
 from hub.store.partners import squadiq as store
@@ -85,7 +86,7 @@ From = Annotated[Sender, Depends(sender)]
 async def create_leads(request: Request, hub: Hub, by: From) -> Response:
     """Create all leads of the array, or none of them."""
     body, rows = await read_parsed(request, partial(bodies.validate_leads, campaign=by.scope.campaign))
-    return await submit(hub, by.submission(request, hub, body, one_row=len(rows) == 1))
+    return await submit(request, hub, by.submission(request, hub, body, one_row=len(rows) == 1))
 
 
 @router.get(
@@ -94,7 +95,7 @@ async def create_leads(request: Request, hub: Hub, by: From) -> Response:
 async def list_responses(request: Request, hub: Hub, by: From) -> Response:
     """The processed leads, first processed first; with `lead_id` that one, processed or not."""
     query = parse_query(request.query_params)
-    await count(hub, by.submission(request, hub, b""))
+    await count(request, hub, by.submission(request, hub, b""))
     async with hub.turns.begin(by.scope.tenant.id) as tx:
         page = await store.responses(tx, hub.vault, by.scope, query)
     following = previous = None
@@ -133,9 +134,10 @@ async def disable_leads(request: Request, hub: Hub, by: From) -> Response:
     body, references = await read_parsed(request, bodies.parse_disable)
 
     async def action(tx: Tx) -> ApiResponse:
-        return ApiResponse(201, {"disabled": await store.disable(tx, hub.vault, by.scope, references)})
+        disabled = await store.disable(tx, hub.vault, by.scope, references)
+        return ApiResponse(201, {"disabled": disabled}, rows=RowCounts(known=disabled))
 
-    return await execute(hub, by.submission(request, hub, body), action)
+    return await execute(request, hub, by.submission(request, hub, body), action)
 
 
 @router.post(
@@ -151,9 +153,9 @@ async def delete_lead(request: Request, hub: Hub, by: From) -> Response:
 
     async def action(tx: Tx) -> ApiResponse:
         await store.delete(tx, hub.vault, by.scope, lead_id)
-        return ApiResponse(202, {"lead_id": lead_id})
+        return ApiResponse(202, {"lead_id": lead_id}, rows=RowCounts(known=1))
 
-    return await execute(hub, by.submission(request, hub, body), action)
+    return await execute(request, hub, by.submission(request, hub, body), action)
 
 
 @router.patch(
@@ -167,9 +169,10 @@ async def update_lead(request: Request, hub: Hub, by: From) -> Response:
     body, update = await read_parsed(request, partial(bodies.parse_update, campaign=by.scope.campaign))
 
     async def action(tx: Tx) -> ApiResponse:
-        return ApiResponse(200, {"lead_id": update.lead_id}, await store.update_lead(tx, hub.vault, by.scope, update))
+        lead = await store.update_lead(tx, hub.vault, by.scope, update)
+        return ApiResponse(200, {"lead_id": update.lead_id}, lead, rows=RowCounts(known=1))
 
-    return await execute(hub, by.submission(request, hub, body), action)
+    return await execute(request, hub, by.submission(request, hub, body), action)
 
 
 @router.post(
@@ -183,6 +186,7 @@ async def convert_lead(request: Request, hub: Hub, by: From) -> Response:
     body, (lead_id, detail) = await read_parsed(request, bodies.parse_conversion)
 
     async def action(tx: Tx) -> ApiResponse:
-        return ApiResponse(200, {"lead_id": lead_id}, await store.convert(tx, hub.vault, by.scope, lead_id, detail))
+        lead = await store.convert(tx, hub.vault, by.scope, lead_id, detail)
+        return ApiResponse(200, {"lead_id": lead_id}, lead, rows=RowCounts(known=1))
 
-    return await execute(hub, by.submission(request, hub, body), action)
+    return await execute(request, hub, by.submission(request, hub, body), action)

@@ -19,6 +19,7 @@ from hub.languages import language
 from hub.leads import ApiResponse, Campaign, LeadState, NewLead, Refused, Result, Row, Tenant
 from hub.people import Person
 from hub.phones import Grade, Phone
+from hub.reasons import Reason, RowCounts
 
 REGION = "GB"
 LONGEST_DELAY = 31_536_000
@@ -138,6 +139,13 @@ def _errors(body: Any, fields: Iterable[str]) -> FieldErrors:
     return {name: {"0": message} for name in fields if (message := _error(body, name))}
 
 
+def reasons(errors: FieldErrors) -> tuple[Reason, ...]:
+    """The errors as they are kept with the request."""
+    return tuple(
+        Reason(message, row=0, field=name) for name, messages in errors.items() for message in messages.values()
+    )
+
+
 def _error(body: dict[str, Any], name: str) -> str | None:
     value = body.get(name)
     blank = value is None or (isinstance(value, str) and not value.strip())
@@ -212,4 +220,7 @@ def answer(_body: Any, results: Sequence[Result]) -> ApiResponse:
 
 def cancelled(warning: str | None) -> ApiResponse:
     """The answer to /lead/cancel: done, or the warning that says why not."""
-    return ApiResponse(200, {"cancelled": True} if warning is None else {"cancelled": False, "warning": warning})
+    if warning is None:
+        return ApiResponse(200, {"cancelled": True}, rows=RowCounts(known=1))
+    rows = RowCounts(refused=1, reasons=(Reason(warning, row=0),))
+    return ApiResponse(200, {"cancelled": False, "warning": warning}, rows=rows)

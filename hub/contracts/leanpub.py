@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from hub import emails
+from hub.reasons import Reason
 
 ROUTE = "/api/v2/PartnerDiscountRequest"
 
@@ -31,6 +32,11 @@ class RequestRefusal:
     code: int
     http_status: int
     message: str
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """As they are kept with the request."""
+        return (Reason(f"{self.code} {self.message}", row=0),)
 
     def body(self, request_id: str) -> dict[str, int | str]:
         """The JSON answer: `{"code", "message", "requestId"}` with HTTP 200, else `{"message"}`."""

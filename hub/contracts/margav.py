@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from hub import phones
 from hub.errors import Invalid
 from hub.leads import ApiResponse
+from hub.reasons import Reason, RowCounts
 
 REGION: Final = "GB"
 AGENT_FIELDS: Final = ("dialer_user_id", "user", "agent_username")
@@ -212,7 +213,10 @@ def unknown_agent(report: ParsedReport) -> ApiResponse:
     named = dict(report.agents)
     name = named.get("user") or named.get("agent_username")
     who = f"username '{name}'" if name else f"dialer_user_id '{named['dialer_user_id']}'"
-    return ApiResponse(404, {"error": f"Agent with {who} not found"}, rejected=True)
+    fields = [field for field in AGENT_FIELDS if field in named]
+    reasons = tuple(Reason("agent not found", row=0, field=field) for field in fields)
+    rows = RowCounts(refused=1, reasons=reasons)
+    return ApiResponse(404, {"error": f"Agent with {who} not found"}, rejected=True, rows=rows)
 
 
 def answer(lead: StoredLead, *, created: bool) -> ApiResponse:
@@ -234,7 +238,7 @@ def answer(lead: StoredLead, *, created: bool) -> ApiResponse:
         message="Lead created successfully" if created else "Lead updated successfully",
         redirect_url=_redirect(lead),
     )
-    return ApiResponse(201, accepted.model_dump())
+    return ApiResponse(201, accepted.model_dump(), lead.id, rows=RowCounts(created=created, known=not created))
 
 
 _AS_STORED: Final = (

@@ -9,9 +9,9 @@ from enum import Enum, auto
 from importlib import import_module
 from typing import Any, Protocol
 
-from hub.contracts import comunik8, partner_api, squadiq
+from hub.contracts import comunik8, margav, partner_api, squadiq, squadiq_bodies
 from hub.errors import HubError
-from hub.leads import ApiResponse, Record, Result, Row, Tenant
+from hub.leads import ApiResponse, Campaign, Record, Result, Row, Tenant
 
 
 class LeadContract(Protocol):
@@ -105,8 +105,11 @@ class PartnerApi:
 
     `operations` are as its page and README's table have them. Errors that its owner does not document are
     `{error_key: text}` on every path that starts with one of `prefixes`; `wrong_method` is the answer to a method that
-    a path does not have, where the owner documents one. `shared_identity`: a lead may be known among all its tenants.
-    `masks_phones`: only dialers get its leads' numbers, webhooks do not tell them.
+    a path does not have, where the owner documents one. `key_header`: where its clients put their key, which is a
+    bearer in `Authorization`. `shared_identity`: a lead may be known among all its tenants. `masks_phones`: only
+    dialers get its leads' numbers, webhooks do not tell them. `region`: of numbers without a `+`, where it is no matter
+    of the tenant's. `identities`: what a lead with this id of its sender's may be unique by, in the API's campaigns;
+    None where senders give no ids.
     """
 
     name: str
@@ -114,11 +117,14 @@ class PartnerApi:
     operations: tuple[str, ...]
     prefixes: tuple[str, ...]
     error_key: str
+    key_header: str
     handling: Leads | Reports | Discounts
     tenant: TenantDefaults = field(repr=False)
     wrong_method: tuple[int, str] | None = None
     shared_identity: bool = False
     masks_phones: bool = False
+    region: str | None = None
+    identities: Callable[[Sequence[Campaign], str], list[str]] | None = None
     router: str = ""
 
     @property
@@ -147,6 +153,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /api/leads/partner-transfer",),
         prefixes=("/api/leads/partner-transfer",),
         error_key="detail",
+        key_header="X-API-Key",
         handling=Leads(partner_api),
         tenant=TenantDefaults({"key": ClientField.KEY}, rate_limit=100, campaigns=("default",)),
         shared_identity=True,
@@ -157,7 +164,10 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /api/leads/from-dialer/",),
         prefixes=("/api/leads/from-dialer",),
         error_key="error",
+        key_header="X-Dialer-Api-Key",
         handling=Reports("hub.store.partners.margav"),
+        region=margav.REGION,
+        identities=lambda _, lead_id: [lead_id],
         tenant=TenantDefaults(
             {"key": ClientField.KEY, "agents": ClientField.AGENTS},
             agents=(
@@ -173,12 +183,15 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("/api/v4/leads/{operation}/{campaign_id}/",),
         prefixes=("/api/v4/leads/",),
         error_key="detail",
+        key_header="Authorization",
         handling=Leads(squadiq, payload=squadiq.result),
         tenant=TenantDefaults(
             {"token": ClientField.KEY, "campaign_id": ClientField.CAMPAIGN},
             campaigns=(RANDOM_ID,),
         ),
         masks_phones=True,
+        region=squadiq_bodies.REGION,
+        identities=lambda campaigns, lead_id: [squadiq.identity(campaign, lead_id) for campaign in campaigns],
     ),
     PartnerApi(
         name="leanpub",
@@ -186,6 +199,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /api/v2/PartnerDiscountRequest",),
         prefixes=("/api/v2/",),
         error_key="message",
+        key_header="x-api-key",
         handling=Discounts(),
         tenant=TenantDefaults(
             {
@@ -208,7 +222,9 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         operations=("POST /lead/add", "POST /lead/cancel"),
         prefixes=("/lead/",),
         error_key="error",
+        key_header="X-API-Key",
         handling=Leads(comunik8),
+        region=comunik8.REGION,
         tenant=TenantDefaults(
             {"key": ClientField.KEY, "type": ClientField.CAMPAIGN},
             campaigns=("motor-trade",),

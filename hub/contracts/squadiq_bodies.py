@@ -11,6 +11,7 @@ from hub.contracts.squadiq_models import LONGEST_DETAIL, LONGEST_ID, FieldError
 from hub.errors import Invalid
 from hub.leads import Campaign
 from hub.phones import Grade, Phone
+from hub.reasons import Reason
 
 REGION = "IN"
 COUNTRY_CODE = 91
@@ -32,6 +33,10 @@ class InvalidRequest(Invalid):
     @property
     def facts(self) -> dict[str, Any]:
         return {"errors": [error.model_dump() for error in self.errors]}
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        return tuple(Reason(error.message, row=error.index, field=error.field) for error in self.errors)
 
 
 def _summary(errors: Sequence[FieldError]) -> str:

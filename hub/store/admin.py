@@ -2,13 +2,14 @@
 
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.errors import Invalid, NotFound
 from hub.store import tables
 from hub.store.db.engine import Tx
 from hub.store.keys import create_key
+from hub.store.paging import Page, PageWanted, page_of
 
 DEFAULT_DIALER: Final = "default"
 LONGEST_TEXT: Final = 255
@@ -170,10 +171,21 @@ def _no_partner(partner_id: int) -> NotFound:
 
 async def list_rows(tx: Tx, table: type[tables.Base], *where: Any) -> list[dict[str, Any]]:
     """All rows of a table that an operator may see, without digests and secrets."""
-    hidden = {"digest", "secret", "old_secret", "password_digest"}
-    columns = [column for column in table.__table__.columns if column.name not in hidden]
-    rows = await tx.execute(select(*columns).where(*where).order_by(columns[0]))
+    rows = await tx.execute(_visible(table).where(*where).order_by(next(iter(table.__table__.columns))))
     return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+def _visible(table: type[tables.Base]) -> Select[Any]:
+    hidden = {"digest", "secret", "old_secret", "password_digest"}
+    return select(*(column for column in table.__table__.columns if column.name not in hidden))
+
+
+async def page_of_rows(tx: Tx, table: type[tables.Base], page: PageWanted) -> Page[dict[str, Any]]:
+    """As `list_rows`, newest first and in pages."""
+    key = table.__table__.columns["id"]
+    below = () if page.before is None else (key < page.before,)
+    rows = await tx.execute(_visible(table).where(*below).order_by(key.desc()).limit(page.size + 1))
+    return page_of(rows.all(), page, lambda row: dict(row._mapping))  # noqa: SLF001 - as above
 
 
 async def change(tx: Tx, table: type[tables.Base], row_id: int, values: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """Who changed what, when and from where: one row per change that an operator or a partner makes beside their leads."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from hub import strictjson
-from hub.actors import Actor
+from hub.actors import Actor, ActorKind
 from hub.store.db.engine import Tx
+from hub.store.paging import Page, PageWanted, page_of
+from hub.store.tables import Audit
 
 _ACT_AS = text("SELECT set_config('hub.actor', :actor, true)")
 _RECORD = text("""
@@ -33,3 +37,47 @@ async def record(
     """
     row = {"actor": actor.label, "address": actor.address, "action": action, "subject_id": str(subject_id)}
     await tx.execute(_RECORD, row | {"partner_id": partner_id, "details": strictjson.dumps(details).decode()})
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One audit row: `actor` is `kind:id`, `address` where the request came from; see `record` for the rest."""
+
+    id: int
+    at: datetime
+    actor: str
+    address: str | None
+    action: str
+    subject_id: str
+    partner_id: int | None
+    details: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeFilter:
+    """All that are given must fit. `by_itself`: only what the partner changed, not what was changed about it."""
+
+    partner_id: int | None = None
+    by_itself: bool = False
+    actor: str | None = None
+    action: str | None = None
+    subject_id: str | None = None
+
+
+async def list_changes(tx: Tx, wanted: ChangeFilter, page: PageWanted) -> Page[Change]:
+    """What operators and partners changed, newest first."""
+    rows = select(Audit).order_by(Audit.id.desc()).limit(page.size + 1)
+    if page.before is not None:
+        rows = rows.where(Audit.id < page.before)
+    for column in (Audit.partner_id, Audit.actor, Audit.action, Audit.subject_id):
+        if (value := getattr(wanted, column.key)) is not None:
+            rows = rows.where(column == value)
+    if wanted.by_itself:
+        rows = rows.where(Audit.actor.startswith(f"{ActorKind.PARTNER}:"))
+    return page_of((await tx.execute(rows)).all(), page, _change)
+
+
+def _change(row: Any) -> Change:
+    return Change(
+        row.id, row.created_at, row.actor, row.address, row.action, row.subject_id, row.partner_id, row.details
+    )

@@ -17,6 +17,7 @@ from hub.seal import Vault
 from hub.store import do_not_call, events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
+from hub.store.submissions import ERASED
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Event, Lead, Submission
 from hub.store.withdrawals import erase_calls
 
@@ -63,7 +64,8 @@ async def erase(tx: Tx, vault: Vault, lead: Any, why: str = BY_SENDER) -> None:
     await _blank_webhooks(tx, Event.lead_id == lead.id)
     # The request that created it (with all others in it), and those that were about it.
     among = Submission.known_lead_ids.contains([lead.id]) & Submission.wrapped_key.is_not(None)
-    await _blank_requests(tx, or_(Submission.id == lead.submission_id, Submission.lead_id == lead.id), among)
+    about = or_(Submission.id == lead.submission_id, Submission.lead_id == lead.id)
+    await _blank_requests(tx, about, among, _may_name(lead.partner_id))
     now = func.clock_timestamp()
     gone = {"wrapped_key": None, "sealed": None, "responses": None, "email_hash": None}
     contact = update(Contact).where(Contact.lead_id == lead.id)
@@ -96,7 +98,7 @@ async def erase_discount(tx: Tx, request_id: str) -> datetime:
 async def _erase_discount(tx: Tx, discount: Any, why: str) -> None:
     """Erase the discount of this row, locked by the caller."""
     await _blank_webhooks(tx, Event.discount_id == discount.id)
-    await _blank_requests(tx, Submission.discount_id == discount.id)
+    await _blank_requests(tx, Submission.discount_id == discount.id, _may_name(discount.partner_id))
     now = func.clock_timestamp()
     gone = dict.fromkeys(("wrapped_key", "recipient", "email_hash", "repeat_hash"), None)
     ended = {"state": DiscountState.ERASED, "why": why, "updated_at": now, "erased_at": now}
@@ -109,8 +111,13 @@ async def _blank_webhooks(tx: Tx, about: ColumnElement[bool]) -> None:
     await tx.execute(update(Event).where(about).values(body=None, wrapped_key=None))
 
 
+def _may_name(partner_id: int) -> ColumnElement[bool]:
+    """Refused requests hold what could not be read or stored: whom they name is not known (docs/decisions/0015)."""
+    return (Submission.partner_id == partner_id) & Submission.refused & Submission.wrapped_key.is_not(None)
+
+
 async def _blank_requests(tx: Tx, *about: ColumnElement[bool]) -> None:
-    blank = {"wrapped_key": None, "body": None, "answer": None, "fingerprint": b""}
+    blank = {"wrapped_key": None, "body": None, "answer": None, "fingerprint": ERASED}
     for each in about:
         await tx.execute(update(Submission).where(each).values(blank))
 

@@ -8,15 +8,17 @@ from typing import Any
 
 from sqlalchemy import text
 
+from hub.actors import Actor, ActorKind
 from hub.dialing import decision
 from hub.errors import Conflict, HubError, NotFound
 from hub.leads import CallState, LeadState, LeaseEnd, Outcome
 from hub.seal import Vault
-from hub.store import contacts, events, late_outcomes, results
+from hub.store import contacts, events, journal, late_outcomes, results
 from hub.store.call_reports import CallReport, CallRow, Ended
 from hub.store.contacts import RESPONSES, open_column
 from hub.store.db.engine import Tx
 from hub.store.do_not_call import ASKED_ON_A_CALL, forget_numbers, suppress
+from hub.store.journal import ACTING
 from hub.store.lead_rows import LEAD_COLUMNS, LeadRow
 
 
@@ -40,10 +42,12 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
     late: list[CallReport] = []
     suppressed: list[tuple[int | None, bytes]] = []
     erased: list[int] = []
+    asked: list[tuple[int, int | None]] = []
     for each in reports:
         call = calls.get(each.call_id)
         if call and each.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
             suppressed.append((call.lead.partner_id, call.dialled_hash))
+            asked.append((call.lead.id, call.call_id))
             erased += [call.call_id] if call.lead.state is LeadState.ERASED else []
         outcome = _end(call, each)
         if isinstance(outcome, Ended):
@@ -54,6 +58,7 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
             late.append(each)
         results.append(outcome.state if isinstance(outcome, Ended) else outcome)
     await suppress(tx, suppressed, ASKED_ON_A_CALL)
+    await journal.note(tx, "lead.suppressed", asked, ASKED_ON_A_CALL)
     await forget_numbers(tx, erased)
     await _carry_out(tx, vault, ended, LeaseEnd.REPORTED)
     for each in late:
@@ -90,7 +95,7 @@ _LOCK = text(f"""
            call.attempt, call.started_at, coalesce(call.lease_until < clock_timestamp(), false) AS lost,
            call.agent_reported_at IS NOT NULL AS agent_reported,
            coalesce(call.phone_hash, erased_number.phone_hash) AS dialled_hash,
-           contact.wrapped_key, contact.responses
+           contact.wrapped_key, contact.responses, {ACTING}
     FROM lead
     JOIN call ON call.lead_id = lead.id
     JOIN partner ON partner.id = lead.partner_id
@@ -109,11 +114,13 @@ _OF_CALL = (
 
 
 async def _lock(tx: Tx, dialer_id: int | None, call_ids: Sequence[int]) -> dict[int, CallRow]:
-    rows = await tx.execute(_LOCK, {"dialer_id": dialer_id, "call_ids": list(call_ids)})
+    actor = "hub" if dialer_id is None else Actor(ActorKind.DIALER, str(dialer_id)).label
+    rows = await tx.execute(_LOCK, {"dialer_id": dialer_id, "call_ids": list(call_ids), "actor": actor})
     return {row["call_id"]: _call_row(dict(row)) for row in rows.mappings()}
 
 
 def _call_row(columns: dict[str, Any]) -> CallRow:
+    del columns["acting"]
     call = {name: columns.pop(name) for name in _OF_CALL}
     state, outcome = CallState(columns.pop("call_state")), columns.pop("call_outcome")
     return CallRow(**call, state=state, outcome=outcome, lead=LeadRow.of(columns))

@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, text, update
 
+from hub.actors import Actor, ActorKind
 from hub.leads import LeadState, Outcome
 from hub.seal import Vault
-from hub.store import erasure, events, results, withdrawals
+from hub.store import audit, erasure, events, results, withdrawals
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import lock_leads
 from hub.store.tables import Lead
@@ -22,6 +23,7 @@ from hub.webhooks import DeliveryState
 GRACE: Final = timedelta(seconds=10)
 STARTS_GRACE: Final = timedelta(seconds=30)  # a batch's starts, a discount, a delivery: usually done by then
 CHECKED_FOR: Final = timedelta(seconds=30)
+RECONCILIATION: Final = Actor(ActorKind.HUB, "reconciliation")
 
 _LEADS = text("""
     UPDATE lead SET checked_at = clock_timestamp() WHERE id IN (SELECT id FROM lead WHERE id IN (
@@ -110,6 +112,7 @@ async def take_lead_end(tx: Tx, vault: Vault, lead_id: int, result: str) -> None
     if not leads or not leads[0].state.open:
         return
     lead = leads[0]
+    await audit.act_as(tx, RECONCILIATION)
     word, _, why = result.partition(": ")
     state = LeadState(word) if word in set(LeadState) and not LeadState(word).open else LeadState.REFUSED
     if state is LeadState.ERASED:

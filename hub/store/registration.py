@@ -10,7 +10,8 @@ from hub import strictjson
 from hub.contracts import registry
 from hub.contracts.registry import Discounts, LeadContract, Leads, Reports
 from hub.errors import HubError
-from hub.leads import ApiResponse, Created, Existing, NewLead, Refused, Registered, Result, Row, Tenant
+from hub.leads import ApiResponse, BadRow, Created, Existing, NewLead, Refused, Registered, Result, Row, Tenant
+from hub.reasons import KNOWN, Reason, RowCounts
 from hub.seal import Vault
 from hub.settings import DedupeScope
 from hub.store import events, submissions
@@ -57,7 +58,8 @@ async def _register(tx: Tx, vault: Vault, submission: OpenSubmission, scope: Ded
             return await _register_leads(tx, vault, tenant, submission, body, contract)
         case Reports(handler=handle_report):
             response = await handle_report(tx, vault, tenant, submission, body)
-            return _Outcome(_TURNED_DOWN if response.rejected else _REPORTED, response, response.lead_id)
+            registered = _TURNED_DOWN if response.rejected else _REPORTED
+            return _Outcome(registered, response, response.lead_id)
         case Discounts():
             raise NotALeadApi(submission.api)
 
@@ -76,6 +78,7 @@ async def _register_leads(
     reserved = None if submission.lead_id is None else ReservedLead(submission.lead_id, submission.token)
     results = await store_leads(tx, vault, tenant, submission.id, rows, reserved)
     response = contract.answer(body, results)
+    response = replace(response, rows=_count_rows(results, rejected=response.rejected))
     if response.rejected:
         await discard_leads(tx, [result.lead_id for result in results if isinstance(result, Created)])
         results = [result for result in results if not isinstance(result, Created)]
@@ -103,6 +106,27 @@ def _count(results: Sequence[Result]) -> Registered:
     created = sum(isinstance(result, Created) for result in results)
     known = sum(isinstance(result, Existing) for result in results)
     return Registered(created, known, len(results) - created - known)
+
+
+def _count_rows(results: Sequence[Result], *, rejected: bool) -> RowCounts:
+    """What is kept of the rows with their request. Of a rejected one the rows that were new are refused with it."""
+    counted = _count(results)
+    reasons = tuple(reason for row, result in enumerate(results) if (reason := _reason(row, result)))
+    if rejected:
+        return RowCounts(0, counted.known, counted.created + counted.refused, reasons)
+    return RowCounts(counted.created, counted.known, counted.refused, reasons)
+
+
+def _reason(row: int, result: Result) -> Reason | None:
+    match result:
+        case Existing(lead_id=lead_id):
+            return Reason(KNOWN, row=row, lead_id=lead_id)
+        case Refused(lead_id=lead_id, reason=reason):
+            return Reason(reason, row=row, lead_id=lead_id)
+        case BadRow(reason=reason):
+            return Reason(reason, row=row)
+        case _:
+            return None
 
 
 async def _record_created(tx: Tx, vault: Vault, submission: OpenSubmission, results: Sequence[Result]) -> None:

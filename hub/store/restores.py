@@ -19,6 +19,10 @@ CALL_IS_COMPARED: Final = f"""EXISTS (SELECT FROM deployment WHERE incarnation I
     AND (compared_to IS NULL OR call.id <= compared_to OR call.placed_at > restarted_at))"""
 """A condition on a row of `call`: its dialer may have it."""
 
+COMPARING_SINCE: Final = f"""(SELECT CASE WHEN incarnation <> {_CURRENT} THEN pg_postmaster_start_time()
+    WHEN compared_to IS NOT NULL THEN restarted_at END FROM deployment)"""  # noqa: S608 - constants
+"""Since when open calls are being compared, or are still to be; null when all are."""
+
 _NOTICE = text(f"""
     UPDATE deployment SET incarnation = {_CURRENT}, restarted_at = clock_timestamp(), compared_to = 0, held_until = NULL
     WHERE incarnation IS DISTINCT FROM {_CURRENT}

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy import TextClause, text
 
+from hub.store import kept_answers
 from hub.store.db.engine import Tx
 from hub.store.do_not_call import REPORTED_WITHIN
 from hub.store.submissions import KEPT
@@ -15,7 +16,10 @@ BATCH: Final = 1000
 
 
 class Aged(StrEnum):
-    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries; see ErasedNumber."""
+    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries.
+
+    See ErasedNumber and, for `answers`, KeptAnswer.
+    """
 
     BODIES = "bodies"
     SUBMISSIONS = "submissions"
@@ -23,6 +27,7 @@ class Aged(StrEnum):
     DELIVERIES = "deliveries"
     EVENTS = "events"
     ERASED_NUMBERS = "erased_numbers"
+    ANSWERS = "answers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,8 @@ class Ages:
                 return self.events
             case Aged.ERASED_NUMBERS:
                 return REPORTED_WITHIN
+            case Aged.ANSWERS:
+                return kept_answers.KEPT
 
 
 # By statement_timestamp(), as an index can't be searched by clock_timestamp(). What another process deletes just now is
@@ -85,6 +92,9 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
             SELECT id FROM event WHERE {OLD}
             AND NOT EXISTS (SELECT FROM delivery WHERE delivery.event_id = event.id) {NEXT}
         )
+    """),
+    Aged.ANSWERS: _statement("""
+        DELETE FROM kept_answer WHERE id IN (SELECT id FROM kept_answer WHERE {OLD} {NEXT})
     """),
     Aged.ERASED_NUMBERS: _statement("""
         DELETE FROM erased_number WHERE call_id IN (SELECT call_id FROM erased_number WHERE {OLD} {NEXT})

@@ -8,16 +8,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
+from http import HTTPStatus
 from math import ceil
 from typing import Any
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
-from hub import strictjson
+from hub import reasons, strictjson
 from hub.errors import Conflict, KeyReused, NeverFits, NotFound, RateLimited
 from hub.leads import ApiResponse
 from hub.seal import Vault
+from hub.store import journal
 from hub.store.admission_lock import lock_admissions
 from hub.store.db.engine import Tx
 from hub.store.tables import Submission
@@ -25,6 +27,8 @@ from hub.store.tables import Submission
 KEPT = timedelta(hours=24)
 WINDOW = timedelta(seconds=60)
 LEAD_NOT_FOUND = "Lead not found"
+ERASED, NO_BODY = b"", b"none"
+"""In the place of the fingerprint of a body that was erased, and of one that never was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,9 @@ class Admitted:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """Already answered: give the stored bytes again."""
+    """The answer of the submission `id`: give the stored bytes."""
 
+    id: int
     status: int
     body: bytes
 
@@ -76,7 +81,7 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
     RateLimited, NotFound (what the key stands for was erased), and AdmissionsBusy before anything is written.
     """
     await lock_admissions(tx, request.partner_id)
-    fingerprint = vault.index("fingerprint", f"{request.route} {sha256(request.body).hexdigest()}")
+    fingerprint = fingerprint_of(vault, request.route, request.body)
     earlier = await _earlier(tx, vault, request, fingerprint)
     if isinstance(earlier, StoredResponse):
         return earlier
@@ -86,14 +91,20 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
     return await _insert(tx, vault, request, fingerprint)
 
 
-async def count(tx: Tx, request: NewSubmission) -> None:
-    """Note a request that only reads: it counts, and nothing is kept of it.
+async def count(tx: Tx, request: NewSubmission) -> int:
+    """Note a request that only reads and will be answered 200; returns the row's id. It has neither body nor answer.
 
     Raises NeverFits, RateLimited, AdmissionsBusy.
     """
     await lock_admissions(tx, request.partner_id)
     await _check_limit(tx, request)
-    await tx.execute(insert(Submission).values(**_metadata(request), fingerprint=b"", state="done"))
+    row = insert(Submission).values(**_metadata(request), fingerprint=NO_BODY, state="done", status=HTTPStatus.OK)
+    return int((await tx.execute(row.returning(Submission.id))).scalar_one())
+
+
+def fingerprint_of(vault: Vault, route: str, body: bytes) -> bytes:
+    """By which equal requests are told; it also names the row that its sealed body belongs to."""
+    return vault.index("fingerprint", f"{route} {sha256(body).hexdigest()}")
 
 
 def _key_hash(vault: Vault, request: NewSubmission) -> bytes | None:
@@ -203,7 +214,9 @@ def _opened(vault: Vault, row: Any) -> StoredResponse:
     if row.wrapped_key is None:
         raise _erased(row)
     key = vault.unwrap(row.wrapped_key)
-    return StoredResponse(row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer"))
+    return StoredResponse(
+        row.id, row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer")
+    )
 
 
 async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredResponse | None:
@@ -215,7 +228,7 @@ async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredRes
 async def mark_late(tx: Tx, submission_id: int) -> None:
     """Its client got a 503: let the client's repeat join it."""
     released = update(Submission).where(Submission.id == submission_id)
-    await tx.execute(released.values(late=True, held_until=func.clock_timestamp()))
+    await tx.execute(released.values(late=True, was_late=True, held_until=func.clock_timestamp()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +252,14 @@ class OpenSubmission:
 
 
 async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission | None:
-    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more."""
-    row = (await tx.execute(select(Submission).where(Submission.id == submission_id).with_for_update())).first()
+    """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more.
+
+    What the transaction changes from here to `store_response` is by the submission's key, in the journal too.
+    """
+    is_open = Submission.status.is_(None) & Submission.wrapped_key.is_not(None)
+    acting = journal.acting(case((is_open, "partner:" + Submission.key_id), else_=""), Submission.id)
+    mine = select(Submission, *acting).where(Submission.id == submission_id)
+    row = (await tx.execute(mine.with_for_update())).first()
     if row is None or row.status is not None or row.wrapped_key is None:
         return None
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
@@ -264,6 +283,7 @@ async def store_response(
     `lead_id`: the one lead that it is about, `known_lead_ids`: those that it did not create. Bodies are kept where the
     erasure of their leads finds them (`erasable`), else only a response that may be asked for.
     """
+    rows = answer.rows
     text_ = strictjson.dumps(answer.body)
     sealed = vault.unwrap(submission.wrapped_key).seal(
         text_, row=submission.fingerprint.hex(), column="submission.answer"
@@ -275,23 +295,21 @@ async def store_response(
         "lead_id": lead_id,
         "known_lead_ids": list(known_lead_ids) or None,
         "discount_id": answer.discount_id,
+        "created_rows": rows.created,
+        "known_rows": rows.known,
+        "refused_rows": rows.refused,
+        "reasons": reasons.as_json(rows.reasons),
+        "duration_ms": 1000 * func.extract("epoch", func.clock_timestamp() - Submission.created_at),
     }
     if answer.rejected:
-        values |= {"idempotency_hash": None, "weight": 0}
-    if answer.rejected or not erasable:
-        values["body"] = None
-    if not (answer.rejected or erasable or submission.keyed):
-        values |= {"answer": None, "wrapped_key": None}
-    await tx.execute(update(Submission).where(Submission.id == submission.id).values(values))
-    return StoredResponse(answer.status, text_)
+        values |= {"idempotency_hash": None, "weight": 0, "refused": True}
+    elif not erasable:
+        values |= {"body": None} | ({} if submission.keyed else {"answer": None, "wrapped_key": None})
+    mine = update(Submission).where(Submission.id == submission.id).values(values)
+    await tx.execute(mine.returning(*journal.acting("", "")))
+    return StoredResponse(submission.id, answer.status, text_)
 
 
 async def discard(tx: Tx, submission_id: int) -> None:
     """Delete a submission that was promised nothing: it counts against no limit, and its repeat is a new one."""
     await tx.execute(delete(Submission).where(Submission.id == submission_id, Submission.status.is_(None)))
-
-
-async def purge(tx: Tx, submission_id: int) -> None:
-    """Destroy an answer that was given and never will be again."""
-    mine = update(Submission).where(Submission.id == submission_id)
-    await tx.execute(mine.values(wrapped_key=None, body=None, answer=None))

@@ -51,11 +51,15 @@ class DiscountRef:
     partner_id: int
 
 
-async def connect(runtime: Runtime | None = None, *, lazy: bool = False) -> Client:
+async def connect(runtime: Runtime | None = None, *, lazy: bool = False, address: str | None = None) -> Client:
     """A client by Temporal's own settings (`TEMPORAL_ADDRESS`, ...). A lazy one connects at its first call.
+
+    `address`: `host:port` in the place of the settings'.
 
     Starts, signals and updates of a lazy one raise RPCError (UNAVAILABLE) while it can't connect.
     """
     config = ClientConfig.load_client_connect_config()
+    if address is not None:
+        config["target_host"] = address
     interceptors = [Unconnected()] if lazy else []
     return await Client.connect(**config, lazy=lazy, runtime=runtime, interceptors=interceptors)

@@ -47,6 +47,7 @@ SIXTH = PartnerApi(
     operations=("POST /callbacks",),
     prefixes=("/callbacks",),
     error_key="reason",
+    key_header="X-Secret",
     handling=Leads(CallbackContract()),
     tenant=TenantDefaults(
         {"secret": ClientField.KEY, "queue": ClientField.CAMPAIGN}, rate_limit=7, campaigns=(QUEUE, "nights")
@@ -56,7 +57,7 @@ SIXTH = PartnerApi(
 )
 
 router = APIRouter(tags=["Sixth"])
-api_key = APIKeyHeader(name="X-Secret", scheme_name=SIXTH.name, auto_error=False)
+api_key = APIKeyHeader(name=SIXTH.key_header, scheme_name=SIXTH.name, auto_error=False)
 
 
 @router.post(
@@ -74,4 +75,4 @@ async def request_callback(
     body, value = await read_json(request)
     if not isinstance(value, dict) or not {"caller", "tel"} <= set(value):
         raise Invalid("caller, tel: are needed.")
-    return await submit(hub, new_submission(request, hub, holder, body, weight=1))
+    return await submit(request, hub, new_submission(request, hub, holder, body, weight=1))

@@ -1,13 +1,15 @@
 """What must reach Temporal because of a commit, as rows of that commit. Relays hear of them by NOTIFY, or look."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from sqlalchemy import text
 
 from hub.leads import LeadState
 from hub.store.db.engine import Tx
+from hub.temporal.roles import Role
 
 CHANNEL = "hub_outbox"
 CALLS_CHANNEL = "hub_calls"
@@ -18,6 +20,10 @@ class Kind(StrEnum):
 
     WAKE_LEAD = "wake_lead"
     DELIVER = "deliver"
+
+
+RELAYED_BY: Final[Mapping[Kind, Role]] = {Kind.WAKE_LEAD: Role.LEADS, Kind.DELIVER: Role.WEBHOOKS}
+"""The role whose worker processes send rows of this kind to Temporal."""
 
 
 @dataclass(frozen=True, slots=True)

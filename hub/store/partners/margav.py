@@ -1,6 +1,5 @@
 """What a Margav dialer reports becomes a lead or adds to one; a call of the hub that it was about has its outcome."""
 
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import func, select, text, update
@@ -45,7 +44,7 @@ async def handle_report(tx: Tx, vault: Vault, tenant: Tenant, submission: OpenSu
     await _end_call(tx, vault, tenant, report)
     stored = await load(tx, vault, tenant.id, lead_id)
     assert stored is not None  # noqa: S101 - stored above
-    return replace(margav.answer(stored, created=known is None), lead_id=lead_id)
+    return margav.answer(stored, created=known is None)
 
 
 async def load(tx: Tx, vault: Vault, partner_id: int, lead_id: int) -> StoredLead | None:

@@ -17,11 +17,12 @@ from hub.errors import Forbidden, NotFound
 from hub.leads import Campaign, LeadState, Tenant
 from hub.people import Person
 from hub.seal import Vault
-from hub.store import contacts, erasure, events, results, withdrawals
+from hub.store import contacts, erasure, events, journal, results, withdrawals
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key, reach
 from hub.store.results import ResultsPage
+from hub.store.stops import stop_leads
 from hub.store.submissions import LEAD_NOT_FOUND
 from hub.store.tables import Lead
 from hub.store.tenants import load_tenant
@@ -51,7 +52,7 @@ async def disable(tx: Tx, vault: Vault, scope: CampaignScope, references: Sequen
     known = await _locked(tx, vault, scope, [one.lead_id for one in references])
     if unknown := [one.error(UNKNOWN) for one in references if one.lead_id not in known]:
         raise InvalidRequest(unknown)
-    await _stop(tx, vault, scope, list(known.values()), "disabled by its sender")
+    await stop_leads(tx, vault, list(known.values()), "disabled by its sender", campaign=scope.campaign.public_id)
     return len(known)
 
 
@@ -88,9 +89,10 @@ async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, deta
     known = await contacts.load_contact(tx, vault, lead.id)
     if known.responses.get("converted") != detail:
         await contacts.save_responses(tx, lead.id, known.key, known.responses | {"converted": detail})
+        await journal.note(tx, "lead.converted", [(lead.id, None)])
         data = {"lead_id": lead.id, "api": lead.api, "campaign": scope.campaign.public_id, "detail": detail}
         await events.record(tx, vault, lead.partner_id, [events.NewEvent("lead.converted", data, lead_id=lead.id)])
-    await _stop(tx, vault, scope, [lead], "converted by its sender")
+    await stop_leads(tx, vault, [lead], "converted by its sender", campaign=scope.campaign.public_id)
     return int(lead.id)
 
 
@@ -112,27 +114,6 @@ async def responses(tx: Tx, vault: Vault, scope: CampaignScope, query: Responses
     if query.before:
         where.append(Lead.processed_at < query.before)
     return await results.page_of(tx, where, query)
-
-
-async def _stop(tx: Tx, vault: Vault, scope: CampaignScope, leads: Sequence[Any], why: str) -> None:
-    """No call starts any more; one that a dialer holds may end, and its outcome will be recorded.
-
-    Who was called before is processed now, by the last outcome.
-    """
-    open_leads = [lead for lead in leads if LeadState(lead.state).open]
-    ids = [lead.id for lead in open_leads]
-    held = await withdrawals.stop_all(tx, ids)
-    ended = {"state": LeadState.DISABLED, "why": why, "updated_at": func.clock_timestamp()}
-    await tx.execute(update(Lead).where(Lead.id == func.any(ids)).values(ended))
-    await outbox.put(tx, outbox.Kind.WAKE_LEAD, ids)
-    called = [lead for lead in open_leads if lead.outcome is not None and lead.id not in held]
-    mine = update(Lead).where(Lead.id == func.any([lead.id for lead in called]))
-    await tx.execute(mine.values(processed_at=func.clock_timestamp()))
-    campaign = scope.campaign.public_id
-    for lead in called:
-        data = {"lead_id": lead.id, "api": lead.api, "campaign": campaign, "outcome": lead.outcome}
-        processed = results.processed(tx, vault, lead, data | {"attempts": lead.attempts})
-        await events.record(tx, vault, lead.partner_id, [processed])
 
 
 async def _locked(tx: Tx, vault: Vault, scope: CampaignScope, lead_ids: Sequence[str]) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit."""
+"""The tables, by subject: tenants, leads, traffic, discounts, audit, journal, kept answers, workers."""
 
-from hub.store.tables.audit import Audit
+from hub.store.tables.answers import KeptAnswer
+from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
@@ -18,7 +19,17 @@ from hub.store.tables.tenants import (
     Product,
     Suppression,
 )
-from hub.store.tables.traffic import Delivery, DeliveryAttempt, Endpoint, Event, Outbox, Submission
+from hub.store.tables.traffic import (
+    Delivery,
+    DeliveryAttempt,
+    Endpoint,
+    Event,
+    Outbox,
+    RequestCount,
+    RequestsCounted,
+    Submission,
+)
+from hub.store.tables.workers import WorkerProcess
 
 __all__ = [
     "Agent",
@@ -39,6 +50,8 @@ __all__ = [
     "Endpoint",
     "ErasedNumber",
     "Event",
+    "Journal",
+    "KeptAnswer",
     "Lead",
     "Lease",
     "LoginTry",
@@ -46,6 +59,9 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "RequestCount",
+    "RequestsCounted",
     "Submission",
     "Suppression",
+    "WorkerProcess",
 ]

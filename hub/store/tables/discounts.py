@@ -12,12 +12,14 @@ class Discount(Base):
 
     `confirmed`: its workflow was started, and its sender may be told so; until then it is promised to nobody.
     `submission_id`: the request that stored it. `message_id` is set before the first mail is sent; `mails_sent` counts
-    those handed over or about to be. `checked_at`: when it was last compared with its workflow, because it was late.
+    those handed over or about to be. `retried_at`: when an operator last let a failed one run again. `checked_at`: when
+    it was last compared with its workflow, because it was late.
     """
 
     __tablename__ = "discount"
     __table_args__ = (
         Index("ix_discount_repeat", "partner_id", "repeat_hash"),
+        Index("ix_discount_email", "email_hash", postgresql_where=text("email_hash IS NOT NULL")),
         Index("ix_discount_taken", "created_at", postgresql_where=text("state = 'taken'")),
         Index("ix_discount_unconfirmed", "created_at", postgresql_where=text("NOT confirmed")),
     )
@@ -41,6 +43,7 @@ class Discount(Base):
     updated_at: Mapped[Now]
     sent_at: Mapped[Moment | None]
     erased_at: Mapped[Moment | None]
+    retried_at: Mapped[Moment | None]
     workflow_token: Mapped[WorkflowToken]
     checked_at: Mapped[Moment | None]
 

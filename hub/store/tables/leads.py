@@ -23,13 +23,14 @@ class Lead(Base):
 
     __tablename__ = "lead"
     __table_args__ = (
+        Index("ix_lead_partner", "partner_id", "id"),
         Index("ix_lead_unstarted", "created_at", postgresql_where=text("NOT started")),
         Index("ix_lead_due", text("coalesce(look_at, dial_at)"), postgresql_where=text("state = 'scheduled'")),
         Index("ix_lead_responses", "campaign_id", "processed_at", "id", postgresql_where=text(PROCESSED)),
         Index("ix_lead_held", "partner_id", "hold", "dial_at", postgresql_where=text("hold IS NOT NULL")),
     )
     id: Mapped[Id]
-    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
     api: Mapped[str]
     campaign_id: Mapped[int | None] = mapped_column(ForeignKey("campaign.id"))
     submission_id: Mapped[int] = mapped_column(index=True)
@@ -65,6 +66,7 @@ class Contact(Base):
     """
 
     __tablename__ = "contact"
+    __table_args__ = (Index("ix_contact_email", "email_hash", postgresql_where=text("email_hash IS NOT NULL")),)
     lead_id: Mapped[int] = mapped_column(ForeignKey("lead.id"), primary_key=True)
     wrapped_key: Mapped[bytes | None]
     sealed: Mapped[bytes | None]

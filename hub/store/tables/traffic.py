@@ -1,7 +1,9 @@
 """Incoming requests (submissions), outgoing webhooks (events, endpoints, deliveries), and the outbox to Temporal."""
 
-from sqlalchemy import BigInteger, ForeignKey, Index, UniqueConstraint, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from typing import Any
+
+from sqlalchemy import BigInteger, ForeignKey, Index, Integer, SmallInteger, UniqueConstraint, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
@@ -9,13 +11,17 @@ from hub.webhooks import DeliveryState
 
 
 class Submission(Base):
-    """One accepted request: the rate limit's log, the audit log, the replayable response, the input of the intake.
+    """One request: the rate limit's log, the audit log, the replayable response, the input of the intake.
 
-    `body` and `answer` (the response) are sealed by `wrapped_key`, which is destroyed after 24 h. `late`: its client
-    got a 503, and the same body joins this submission. `held_until`: how long a client waits for the response.
-    `lead_id`: the one lead that it is about, if it created none; `known_lead_ids`: of its rows that were known before;
-    `discount_id`: the discount that it asked for. Erasing one of them destroys the key and sets the personal columns to
-    null.
+    `state` is a hub.store.requests.RequestState. `body` and `answer` (the response) are sealed by `wrapped_key`, which
+    is destroyed after 24 h. `late`: its client got a 503, and the same body joins this submission; `was_late` stays
+    true. `held_until`: how long a client waits for the response. `lead_id`: the one lead that it is about, if it
+    created none; `known_lead_ids`: of its rows that were known before; `discount_id`: the discount that it asked for.
+    Erasing one of them destroys the key and sets the personal columns to null.
+
+    `refused`: nothing came of it. It may name people of whom no other column tells, so that erasing anybody of its
+    partner destroys its key. `reasons` are hub.reasons', of rows that were known or refused. `replay_of`: the
+    submission whose response it was given. `requests`: how many it stands for, where there were too many to keep each.
     """
 
     __tablename__ = "submission"
@@ -38,6 +44,14 @@ class Submission(Base):
         Index("ix_submission_late", "partner_id", "fingerprint", postgresql_where=text("late")),
         Index("ix_submission_created_at", "created_at"),
         Index("ix_submission_sealed", "created_at", postgresql_where=text("wrapped_key IS NOT NULL")),
+        # No index may name a column that storing the response changes: that update then writes to no index at all.
+        Index("ix_submission_partner", "partner_id", "id"),
+        Index("ix_submission_refused", "partner_id", "id", postgresql_where=text("refused")),
+        Index(
+            "ix_submission_refused_sealed",
+            "partner_id",
+            postgresql_where=text("refused AND wrapped_key IS NOT NULL"),
+        ),
     )
     id: Mapped[Id]
     partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
@@ -48,19 +62,49 @@ class Submission(Base):
     lead_id: Mapped[int | None] = mapped_column(index=True)
     known_lead_ids: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
     discount_id: Mapped[int | None]
-    request_id: Mapped[str]
+    request_id: Mapped[str] = mapped_column(index=True)
     idempotency_hash: Mapped[bytes | None]
     fingerprint: Mapped[bytes]
     weight: Mapped[int]
     state: Mapped[str] = mapped_column(server_default="open")
     late: Mapped[bool] = mapped_column(server_default=text("false"))
+    was_late: Mapped[bool] = mapped_column(server_default=text("false"))
+    refused: Mapped[bool] = mapped_column(server_default=text("false"))
+    replay_of: Mapped[int | None]
+    requests: Mapped[int] = mapped_column(Integer, server_default=text("1"))
     held_until: Mapped[Moment]
     wrapped_key: Mapped[bytes | None]
     body: Mapped[bytes | None]
     status: Mapped[int | None]
     answer: Mapped[bytes | None]
+    created_rows: Mapped[int | None] = mapped_column(Integer)
+    known_rows: Mapped[int | None] = mapped_column(Integer)
+    refused_rows: Mapped[int | None] = mapped_column(Integer)
+    reasons: Mapped[list[dict[str, Any]] | None] = mapped_column(JSONB(none_as_null=True))
+    duration_ms: Mapped[int | None] = mapped_column(Integer)
     created_at: Mapped[Now]
     workflow_token: Mapped[WorkflowToken]
+
+
+class RequestCount(Base):
+    """A partner's requests of one hour that is over, by the first digit of their status (0: never answered)."""
+
+    __tablename__ = "request_count"
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), primary_key=True)
+    hour: Mapped[Moment] = mapped_column(primary_key=True)
+    status_class: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    requests: Mapped[int]
+    created_rows: Mapped[int]
+    known_rows: Mapped[int]
+    refused_rows: Mapped[int]
+
+
+class RequestsCounted(Base):
+    """One row: requests before `until` are counted in `request_count`."""
+
+    __tablename__ = "requests_counted"
+    only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
+    until: Mapped[Moment]
 
 
 class Event(Base):

@@ -1,0 +1,206 @@
+"""Finding leads by whatever is known of them, each by an index: number, mail, ids of the hub, its partner, events."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import select, text
+
+from hub import phones
+from hub.contracts import registry
+from hub.errors import Invalid
+from hub.leads import LeadState
+from hub.people import MaskedPerson, Person
+from hub.seal import Vault
+from hub.store.contacts import PERSON, open_column
+from hub.store.db.engine import Tx
+from hub.store.leads import identity_key
+from hub.store.paging import Page, PageWanted, page_of
+from hub.store.tables import Partner
+from hub.store.tenants import load_tenant
+
+LONGEST_TEXT: Final = 512
+MOST_ID: Final = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class LeadQuery:
+    """What is known of the leads; all that is given holds of each. Without anything: all, newest first.
+
+    `phone` in any spelling: with its country code, or as it is dialled in `region`, else in the partner's or its API's
+    region. `reference`: the partner's own id of the lead. `request_id`: the `X-Request-Id` of the request that brought
+    the lead or named it again. `partner_id`: of this partner alone.
+    """
+
+    phone: str | None = None
+    region: str | None = None
+    email: str | None = None
+    request_id: str | None = None
+    reference: str | None = None
+    lead_id: int | None = None
+    event_id: str | None = None
+    delivery_id: int | None = None
+    partner_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FoundLead:
+    """One lead, masked. `next_at`: when it is due or looked at again, None for one that is closed."""
+
+    id: int
+    api: str
+    partner_id: int
+    partner: str
+    campaign: str | None
+    reference: str | None
+    request_id: str | None
+    phone: str | None
+    name: str | None
+    email: str | None
+    state: LeadState
+    why: str | None
+    outcome: str | None
+    attempts: int
+    next_at: datetime | None
+    created_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+# Materialized, so that no plan reads all leads from the newest on until it has found enough.
+_BY: Final = {
+    "phone": "SELECT id FROM lead WHERE phone_hash = ANY(:phone)",
+    "email": "SELECT lead_id FROM contact WHERE email_hash = :email",
+    "request_id": """
+        SELECT lead.id FROM submission JOIN lead ON lead.submission_id = submission.id WHERE request_id = :request_id
+        UNION SELECT lead_id FROM submission WHERE request_id = :request_id
+        UNION SELECT unnest(known_lead_ids) FROM submission WHERE request_id = :request_id""",
+    "reference": "SELECT id FROM lead WHERE dedupe_key = ANY(:reference)",
+    "lead_id": "SELECT CAST(:lead_id AS bigint)",
+    "event_id": "SELECT lead_id FROM event WHERE public_id = :event_id",
+    "delivery_id": "SELECT lead_id FROM delivery JOIN event ON event.id = event_id WHERE delivery.id = :delivery_id",
+}
+_FOUND = """
+    SELECT lead.id, lead.api, lead.partner_id, partner.name AS partner, campaign.public_id AS campaign, lead.state,
+           lead.why, lead.outcome, lead.attempts, coalesce(lead.look_at, lead.dial_at) AS next_at, lead.created_at,
+           submission.request_id, contact.wrapped_key, contact.sealed
+    FROM lead
+    JOIN partner ON partner.id = lead.partner_id
+    LEFT JOIN campaign ON campaign.id = lead.campaign_id
+    LEFT JOIN contact ON contact.lead_id = lead.id
+    LEFT JOIN submission ON submission.id = lead.submission_id
+"""
+
+
+async def find_leads(tx: Tx, vault: Vault, query: LeadQuery, page: PageWanted) -> Page[FoundLead]:
+    """The leads of which all that is asked holds, newest first. Raises Invalid, naming the field that is unusable."""
+    given = await _given(tx, vault, query)
+    ids = " INTERSECT ".join(f"({_BY[name]})" for name in given)
+    where = ["lead.id < :before"] if page.before is not None else []
+    where += ["lead.id IN (SELECT * FROM found)"] if given else []
+    where += ["lead.partner_id = :partner_id"] if query.partner_id is not None else []
+    statement = (
+        (f"WITH found AS MATERIALIZED ({ids})" if given else "")
+        + _FOUND
+        + (f"WHERE {' AND '.join(where)}" if where else "")
+        + " ORDER BY lead.id DESC LIMIT :most"
+    )
+    wanted = given | {"before": page.before, "partner_id": query.partner_id, "most": page.size + 1}
+    used = {name: value for name, value in wanted.items() if f":{name}" in statement}
+    rows = (await tx.execute(text(statement), used)).all()
+    return page_of(rows, page, lambda row: _found(vault, row))
+
+
+async def _given(tx: Tx, vault: Vault, query: LeadQuery) -> dict[str, Any]:
+    """The parameters of those parts of _BY that are asked for."""
+    given: dict[str, Any] = {}
+    for name in ("lead_id", "delivery_id", "partner_id"):
+        number = getattr(query, name)
+        if number is not None and not 0 < number <= MOST_ID:
+            raise Invalid("must be a whole number from 1 on.", field=name)
+    for name in ("phone", "email", "request_id", "reference", "event_id", "lead_id", "delivery_id"):
+        value = getattr(query, name)
+        if isinstance(value, str):
+            value = _text(value, name)
+        if value is not None:
+            given[name] = value
+    if "phone" in given:
+        given["phone"] = [vault.index("phone", each) for each in await numbers(tx, query)]
+    if "email" in given:
+        given["email"] = vault.index("email", given["email"].lower())
+    if "reference" in given:
+        given["reference"] = await _reference_keys(tx, vault, given["reference"], query.partner_id)
+    return given
+
+
+def _text(value: str, field: str) -> str:
+    cleaned = value.strip()
+    if not cleaned or len(cleaned) > LONGEST_TEXT or not cleaned.isprintable():
+        raise Invalid(f"must be 1 to {LONGEST_TEXT} printable characters.", field=field)
+    return cleaned
+
+
+async def numbers(tx: Tx, query: LeadQuery) -> list[str]:
+    """The numbers in E.164 that `query.phone` may mean. Raises Invalid when it is none."""
+    regions: list[str | None] = [query.region.strip().upper()] if query.region else [None]
+    if not query.region:
+        partners = select(Partner.region, Partner.api).distinct()
+        if query.partner_id is not None:
+            partners = partners.where(Partner.id == query.partner_id)
+        for row in await tx.execute(partners):
+            regions += [row.region, registry.find(row.api).region]
+    found = []
+    for region in dict.fromkeys(regions):
+        try:
+            found.append(phones.parse(query.phone or "", region).e164)
+        except phones.InvalidPhone:
+            continue
+    if not found:
+        raise Invalid("is no phone number; without its country code it needs a region, such as GB.", field="phone")
+    return list(dict.fromkeys(found))
+
+
+async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int | None) -> list[bytes]:
+    """The dedupe keys of leads with this id of their sender's, in all campaigns of the partner, or of all partners."""
+    partners = select(Partner.id, Partner.api).order_by(Partner.id)
+    if partner_id is not None:
+        partners = partners.where(Partner.id == partner_id)
+    keys = []
+    for row in (await tx.execute(partners)).all():
+        if identities := registry.find(row.api).identities:
+            tenant = await load_tenant(tx, row.id, shared_identity=False)
+            found = identities(list(tenant.campaigns.values()), reference)
+            keys += [identity_key(vault, tenant, identity) for identity in found]
+    return keys
+
+
+def _found(vault: Vault, row: Any) -> FoundLead:
+    person = None
+    if row.wrapped_key is not None:
+        person = Person.load(open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON))
+    masked, state = MaskedPerson.of(person), LeadState(row.state)
+    return FoundLead(
+        id=row.id,
+        api=row.api,
+        partner_id=row.partner_id,
+        partner=row.partner,
+        campaign=row.campaign,
+        reference=masked.reference,
+        request_id=row.request_id,
+        phone=masked.phone,
+        name=masked.name,
+        email=masked.email,
+        state=state,
+        why=row.why,
+        outcome=row.outcome,
+        attempts=row.attempts,
+        next_at=row.next_at if state.open else None,
+        created_at=row.created_at,
+    )
+
+
+def known_fields(query: LeadQuery) -> Sequence[str]:
+    """The names of what the query says of the lead itself."""
+    return [name for name in _BY if getattr(query, name) is not None]

@@ -1,0 +1,16 @@
+"""Worker processes that said they are at work."""
+
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.store.tables.base import Base, Moment, Now
+
+
+class WorkerProcess(Base):
+    """One worker process, by a random id that says nothing of its machine. `seen_at`: when it last said so."""
+
+    __tablename__ = "worker"
+    id: Mapped[str] = mapped_column(primary_key=True)
+    roles: Mapped[list[str]]
+    version: Mapped[str]
+    started_at: Mapped[Now]
+    seen_at: Mapped[Moment]

@@ -1,0 +1,203 @@
+"""A lead's story: its journal with its events and deliveries, how it stands now and what comes next."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import text
+
+from hub import journal
+from hub.actors import ActorKind
+from hub.errors import NotFound
+from hub.journal import DialerSeen, Entry, Now, OpenCall, Standing
+from hub.leads import CallState, Hold, LeadState
+from hub.people import MaskedPerson, Person
+from hub.seal import Vault
+from hub.store import early_calls
+from hub.store.contacts import PERSON, open_column
+from hub.store.db.engine import Tx
+
+MOST_ID = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class LeadStory:
+    """Everything about a lead that may be told without an audit row. `zones`: those its person may be in."""
+
+    id: int
+    api: str
+    partner_id: int
+    partner: str
+    campaign: str | None
+    request_id: str | None
+    row: int | None
+    person: MaskedPerson
+    state: LeadState
+    outcome: str | None
+    attempts: int
+    created_at: datetime
+    zones: Sequence[str]
+    now: Now
+    timeline: Sequence[Entry]
+    dialers: Mapping[int, DialerSeen]
+
+    def as_json(self) -> dict[str, Any]:
+        """Times are aware datetimes; `timeline` from the request to the last delivery."""
+        person = self.person
+        return {
+            "id": self.id,
+            "api": self.api,
+            "partner_id": self.partner_id,
+            "partner": self.partner,
+            "campaign": self.campaign,
+            "reference": person.reference,
+            "request_id": self.request_id,
+            "row": self.row,
+            "phone": person.phone,
+            "name": person.name,
+            "email": person.email,
+            "state": self.state,
+            "outcome": self.outcome,
+            "attempts": self.attempts,
+            "created_at": self.created_at,
+            "zones": list(self.zones),
+            "now": self.now.as_json(self.zones),
+            "timeline": [entry.as_json(self.dialers) for entry in self.timeline],
+        }
+
+
+_LEAD = text("""
+    SELECT lead.id, lead.api, lead.partner_id, partner.name AS partner, campaign.public_id AS campaign, lead.row_index,
+           lead.state, lead.why, lead.outcome, lead.attempts, lead.created_at, lead.updated_at, lead.zones, lead.hold,
+           lead.started, coalesce(lead.look_at, lead.dial_at) AS next_at, submission.request_id, submission.key_id,
+           contact.wrapped_key, contact.sealed
+    FROM lead
+    JOIN partner ON partner.id = lead.partner_id
+    LEFT JOIN campaign ON campaign.id = lead.campaign_id
+    LEFT JOIN contact ON contact.lead_id = lead.id
+    LEFT JOIN submission ON submission.id = lead.submission_id
+    WHERE lead.id = :lead_id AND (CAST(:partner_id AS bigint) IS NULL OR lead.partner_id = :partner_id)
+""")
+
+
+async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None = None) -> LeadStory:
+    """The lead, masked. `partner_id`: who asks, if it is a partner: their own leads alone, and nothing of dialers.
+
+    Raises NotFound.
+    """
+    wanted = {"lead_id": lead_id, "partner_id": partner_id}
+    lead = (await tx.execute(_LEAD, wanted)).first() if 0 < lead_id <= MOST_ID else None
+    if lead is None:
+        raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
+    entries = [*await _journal(tx, lead_id), *await _deliveries(tx, lead_id)]
+    calls = (await tx.execute(_CALLS, {"lead_id": lead_id})).all()
+    entries += await early_calls.entries(tx, lead, calls, entries)
+    dialers = await _dialers(tx, {call.dialer_id for call in calls} | {entry.dialer_id or 0 for entry in entries})
+    if partner_id is not None:
+        dialers = {number: replace(dialer, known=False) for number, dialer in dialers.items()}
+        entries = [replace(entry, by=_kind_of_others(entry.by)) for entry in entries]
+    person = None
+    if lead.wrapped_key is not None:
+        person = Person.load(open_column(vault, lead_id, lead.wrapped_key, lead.sealed, PERSON))
+    state, hold = LeadState(lead.state), Hold(lead.hold) if lead.hold else None
+    call = _open_call(calls, entries, dialers)
+    standing = Standing(state, lead.why, lead.outcome, lead.next_at, hold, lead.started, call)
+    return LeadStory(
+        id=lead.id,
+        api=lead.api,
+        partner_id=lead.partner_id,
+        partner=lead.partner,
+        campaign=lead.campaign,
+        request_id=lead.request_id,
+        row=lead.row_index,
+        person=MaskedPerson.of(person),
+        state=state,
+        outcome=lead.outcome,
+        attempts=lead.attempts,
+        created_at=lead.created_at,
+        zones=lead.zones,
+        now=journal.stands(standing, lead.zones),
+        timeline=sorted(entries, key=lambda entry: entry.at),
+        dialers=dialers,
+    )
+
+
+def _kind_of_others(label: str) -> str:
+    kind = label.partition(":")[0]
+    return label if kind == ActorKind.PARTNER else kind
+
+
+_JOURNAL = text("""
+    SELECT journal.created_at AS at, what, actor AS by, why, outcome, submission.request_id, call_id, dialer_id,
+           delivery_id, until
+    FROM journal LEFT JOIN submission ON submission.id = journal.submission_id
+    WHERE journal.lead_id = :lead_id ORDER BY journal.id
+""")
+_CALLS = text("""
+    SELECT id, dialer_id, state, placed_at, closes_at, confirm_start, started_at, leased_at, lease_until, ended_at,
+           outcome, reason
+    FROM call WHERE lead_id = :lead_id ORDER BY id
+""")
+_EVENTS = text("SELECT public_id AS event_id, type AS why, created_at AS at FROM event WHERE lead_id = :lead_id")
+_ATTEMPTS = text("""
+    SELECT delivery.id AS delivery_id, endpoint_id, event.public_id AS event_id, number, status, failure, duration_ms,
+           delivery_attempt.next_at, delivery_attempt.created_at
+    FROM event JOIN delivery ON delivery.event_id = event.id
+    JOIN delivery_attempt ON delivery_attempt.delivery_id = delivery.id
+    WHERE event.lead_id = :lead_id ORDER BY delivery_attempt.id
+""")
+_DIALERS = text("""
+    SELECT dialer.id, dialer.name, max(api_key.last_used_at) AS last_seen
+    FROM dialer LEFT JOIN api_key ON api_key.dialer_id = dialer.id
+    WHERE dialer.id = ANY(:dialer_ids) GROUP BY dialer.id
+""")
+
+
+async def _journal(tx: Tx, lead_id: int) -> list[Entry]:
+    return [Entry(**row) for row in (await tx.execute(_JOURNAL, {"lead_id": lead_id})).mappings()]
+
+
+async def _deliveries(tx: Tx, lead_id: int) -> list[Entry]:
+    """As long as events and attempts are kept; the journal says longer how deliveries ended."""
+    events = (await tx.execute(_EVENTS, {"lead_id": lead_id})).mappings()
+    attempts = await tx.execute(_ATTEMPTS, {"lead_id": lead_id})
+    return [*(Entry(what="event.recorded", **row) for row in events), *(attempt(row) for row in attempts)]
+
+
+def attempt(row: Any) -> Entry:
+    """The entry of one attempt to deliver."""
+    result = row.status if row.status is not None else row.failure
+    return Entry(
+        row.created_at,
+        "delivery.attempted",
+        event_id=row.event_id,
+        delivery_id=row.delivery_id,
+        until=row.next_at,
+        detail=f"attempt {row.number} to endpoint {row.endpoint_id}: {result} in {row.duration_ms} ms",
+    )
+
+
+async def _dialers(tx: Tx, dialer_ids: set[int]) -> dict[int, DialerSeen]:
+    rows = await tx.execute(_DIALERS, {"dialer_ids": list(dialer_ids)})
+    return {row.id: DialerSeen(row.id, row.name, row.last_seen) for row in rows}
+
+
+_MADE_READY = {"call.placed", "call.moved", "call.returned"}
+
+
+def _open_call(calls: Iterable[Any], entries: Iterable[Entry], dialers: Mapping[int, DialerSeen]) -> OpenCall | None:
+    call = next((call for call in calls if call.ended_at is None), None)
+    if call is None:
+        return None
+    leased = call.state == CallState.LEASED
+    ready = [entry.at for entry in entries if entry.call_id == call.id and entry.what in _MADE_READY]
+    taken = [entry.at for entry in entries if entry.call_id == call.id and entry.what == "call.leased"]
+    return OpenCall(
+        id=call.id,
+        since=max([call.placed_at, *(taken if leased else ready)]),
+        closes_at=call.closes_at,
+        leased_until=call.lease_until if leased else None,
+        dialled=call.started_at is not None,
+        dialer=dialers[call.dialer_id],
+    )
