@@ -20,6 +20,7 @@ from tests.support.operators import admin_key, command, document, post
 from tests.support.outside import DROP, Outside, running_outside
 from tests.support.servers import Databases, running_temporal
 from tests.support.stack import Hub, running_hub
+from tests.support.webhook_models import assert_documented
 
 PATH = "/api/v2/PartnerDiscountRequest"
 SANDBOX = "sandbox@example.org"
@@ -260,6 +261,7 @@ def test_what_leanpub_refuses_fails_with_an_event(shop: Shop, fault: Fault, reas
         webhook = receiver.log[0][0]
         event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["requestId"]) == ("discount.failed", request)
+    assert_documented(event)
     # Books and keys at Leanpub are the operator's alone.
     assert (event["data"]["transactionId"], event["data"]["reason"]) == ("T-9", OPERATORS_REASON)
     assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {reason}")
@@ -304,6 +306,7 @@ def test_a_sent_mail_is_reported_by_an_event(shop: Shop) -> None:
         webhook = receiver.log[0][0]
         event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["requestId"]) == ("discount.sent", request)
+    assert_documented(event)
     assert "event@example.com" not in webhook.get_data(as_text=True)
 
 
