@@ -35,7 +35,11 @@ PARTS: Mapping[str, Part] = {
     "migrate": Part("commands.migrate", "migrate", "Bring the database to this version's tables."),
     "partner": Part("commands.partner", "app", "Tenants: create, disable, enable, set, list."),
     "key": Part("commands.key", "app", "API keys: create, rotate, revoke, list; master keys: rewrap."),
-    "endpoint": Part("commands.endpoint", "app", "Webhook receivers: create, rotate, enable, delete, list."),
+    "endpoint": Part(
+        "commands.endpoint", "app", "Webhook receivers: create, set, test, disable, enable, rotate, show."
+    ),
+    "delivery": Part("commands.delivery", "app", "Webhooks that were sent or wait: list, show, retry, replay."),
+    "replay": Part("commands.replay", "app", "Webhooks of a range once more: create, show, pause, resume, cancel."),
     "campaign": Part("commands.campaign", "app", "How leads are called: create, set, list."),
     "agent": Part("commands.agent", "app", "Margav's agents: create, set, disable, enable, list."),
     "origin": Part("commands.origin", "app", "Leanpub's origins: create, delete, list."),

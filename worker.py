@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,12 +18,15 @@ from activities.failures import FailureTranslator
 from activities.intake import IntakeActivities, LeadStarter
 from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadActivities
+from activities.replays import ReplayActivities
 from activities.webhooks import WebhookActivities
 from background.announcement import run_announcement
 from background.call_upkeep import run_call_upkeep
+from background.endpoint_upkeep import EndpointUpkeep
 from background.outbox_relay import OutboxRelay
 from background.reconciliation import Reconciler
 from background.retention import run_retention
+from background.webhook_dispatcher import WebhookDispatcher
 from hub.adaptive_limit import AdaptiveLimit
 from hub.dialing import decision
 from hub.egress import Egress
@@ -33,6 +36,7 @@ from hub.settings import Settings, load_settings
 from hub.store import canary
 from hub.store.db.engine import Database
 from hub.store.db.outbox import RELAYED_BY
+from hub.store.delivery_claims import PARTNER_PLACES
 from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
@@ -40,12 +44,14 @@ from hub.temporal.roles import Role
 from hub.temporal.starts import WorkflowStarter
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
+from workflows.replay import ReplayWorkflow
 from workflows.webhook import WebhookWorkflow
 
 log = structlog.get_logger()
 GRACE = timedelta(seconds=5)
 STARTS_TARGET_SECONDS = 0.05
 STARTS_AT_ONCE = 20
+RETRIES_AT_ONCE = 2 * PARTNER_PLACES  # one partner's never fill them
 
 # The sandbox costs a worker a quarter of its time. Workflows here are a page each and import nothing that could do
 # I/O or tell the time; their histories are replayed in the sandbox by the tests.
@@ -139,14 +145,25 @@ async def lead_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
 
 @asynccontextmanager
 async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
-    """First attempts and repeated ones, each on a queue of their own."""
+    """First attempts, by the dispatcher; workflows of what has failed, and their attempts on a queue of their own."""
     async with Egress(shared.settings.egress_rules()) as egress:
         webhooks = WebhookActivities(shared.database, shared.vault, egress)
+        replays = ReplayActivities(shared.database)
+        dispatcher = WebhookDispatcher(shared.database, shared.vault, egress)
         first, retries = shared.ids.queue(vocabulary.WEBHOOKS), shared.ids.queue(vocabulary.WEBHOOK_RETRIES)
-        yield [
-            build_worker(shared.client, first, workflows=[WebhookWorkflow], activities=[webhooks.deliver]),
-            build_worker(shared.client, retries, activities=[webhooks.deliver]),
-        ]
+        async with _background(dispatcher.run(), "webhook dispatcher"):
+            yield [
+                # Activities on the first queue are those that workflows of version 0.1 scheduled.
+                build_worker(
+                    shared.client,
+                    first,
+                    workflows=[WebhookWorkflow, ReplayWorkflow],
+                    activities=[webhooks.deliver, replays.replay_step],
+                ),
+                build_worker(
+                    shared.client, retries, activities=[webhooks.deliver], max_concurrent_activities=RETRIES_AT_ONCE
+                ),
+            ]
 
 
 @asynccontextmanager
@@ -191,28 +208,36 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
         for role in wanted:
             for worker in await stack.enter_async_context(BUILDERS[role](shared)):
                 await stack.enter_async_context(worker)
-        for task in _background_tasks(wanted, shared):
-            stack.push_async_callback(_cancelled, task)
+        for work, name in _background_work(wanted, shared):
+            await stack.enter_async_context(_background(work, name))
         yield
 
 
-def _background_tasks(wanted: set[Role], shared: Shared) -> Iterator[asyncio.Task[None]]:
-    yield asyncio.create_task(run_announcement(shared.database, wanted), name="announcement")
+def _background_work(wanted: set[Role], shared: Shared) -> Iterator[tuple[Coroutine[None, None, None], str]]:
+    yield run_announcement(shared.database, wanted), "announcement"
     if kinds := [kind for kind, role in RELAYED_BY.items() if role in wanted]:
         relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows)
-        yield asyncio.create_task(relay.run(), name="outbox relay")
+        yield relay.run(), "outbox relay"
     if Role.LEADS in wanted:
-        yield asyncio.create_task(run_call_upkeep(shared.database, shared.vault), name="call upkeep")
+        yield run_call_upkeep(shared.database, shared.vault), "call upkeep"
         reconciler = Reconciler(shared.starter, shared.database, shared.vault, shared.lead_workflows, shared.meter)
-        yield asyncio.create_task(reconciler.run(), name="reconciliation")
+        yield reconciler.run(), "reconciliation"
+    if Role.WEBHOOKS in wanted:
+        yield EndpointUpkeep(shared.database, shared.vault, shared.settings).run(), "endpoint upkeep"
     if Role.INTAKE in wanted:
-        yield asyncio.create_task(run_retention(shared.database, shared.settings), name="retention")
+        yield run_retention(shared.database, shared.settings), "retention"
 
 
-async def _cancelled(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
+@asynccontextmanager
+async def _background(work: Coroutine[None, None, None], name: str) -> AsyncIterator[None]:
+    """The loop `work`, running until the block ends."""
+    task = asyncio.create_task(work, name=name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 async def main(roles: Collection[Role], metrics: str | None = None) -> None:

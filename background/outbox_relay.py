@@ -42,6 +42,7 @@ class OutboxRelay:
         self._limits = {
             Kind.WAKE_LEAD: AdaptiveLimit(WAKE_TARGET_SECONDS, most=40, least=2),
             Kind.DELIVER: AdaptiveLimit(START_TARGET_SECONDS, most=20),
+            Kind.REPLAY: AdaptiveLimit(START_TARGET_SECONDS, most=2),
         }
         self._retries = asyncio.Semaphore(RETRIES_AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -102,11 +103,11 @@ class OutboxRelay:
         try:
             match entry.kind:
                 case Kind.DELIVER:
-                    await self._starter.start_webhook(entry.ref, entry.token)
-                case Kind.WAKE_LEAD if entry.lead_state is None or entry.lead_state.open:
-                    await self._starter.look_again(entry.ref, entry.token)
+                    await self._starter.start_webhook(entry.ref, entry.token, entry.next_at)
+                case Kind.REPLAY:
+                    await self._starter.wake_replay(entry.ref, entry.token)
                 case Kind.WAKE_LEAD:
-                    await self._starter.close_lead(entry.ref, entry.token, entry.lead_state, entry.lead_why or "")
+                    await self._wake(entry)
         except RPCError as error:
             if error.status is RPCStatusCode.NOT_FOUND:
                 return await self._start_again(entry)
@@ -114,6 +115,12 @@ class OutboxRelay:
         except (WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError) as error:
             return self._failure(entry, type(error).__name__)
         return True
+
+    async def _wake(self, entry: Entry) -> None:
+        if entry.lead_state is None or entry.lead_state.open:
+            await self._starter.look_again(entry.ref, entry.token)
+        else:
+            await self._starter.close_lead(entry.ref, entry.token, entry.lead_state, entry.lead_why or "")
 
     async def _start_again(self, entry: Entry) -> bool:
         """The lead's workflow is gone. One that is still open gets another."""

@@ -1,6 +1,7 @@
 """What every administrative command shares: finding the database, one transaction, one document as the answer."""
 
 import asyncio
+import getpass
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 
 from commands import tables
+from hub.actors import Actor, ActorKind
 from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError, Misconfigured
 from hub.seal import SealError
 from hub.settings import InvalidSettings, Settings, load_settings
@@ -187,6 +189,15 @@ def change(table: type[Base], row_id: int, data: Path, *, as_json: bool, **given
         return await admin.change(tx, table, row_id, values)
 
     show(run(data, work), as_json=as_json)
+
+
+def operator() -> Actor:
+    """Who runs this command, by the name of the machine's user."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        name = str(os.getuid())
+    return Actor(ActorKind.OPERATOR, name)
 
 
 def pepper(settings: Settings) -> bytes:

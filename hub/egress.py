@@ -27,7 +27,6 @@ from hub.webhooks import FailureKind
 MAX_RESPONSE_BYTES: Final = 64 * 1024
 TIMEOUT_SECONDS: Final = 15.0
 _RETRY_AFTER_CHARS: Final = 100
-_CONNECTIONS_PER_HOST: Final = 8
 # A lookup blocks its thread until the system's resolver gives up: names that time out must not use up all threads.
 _LOOKUP_THREADS: Final = 32
 # Common servers close idle connections after 5 s; a POST on a connection being closed is a failed attempt.
@@ -60,8 +59,8 @@ class EgressFailure(Exception):
 class Egress:
     """One process's client: `async with Egress(rules) as egress`.
 
-    A host gets at most 8 connections and there is no limit over all hosts, so that a host that hangs delays only
-    itself; waiting for a connection counts as part of the attempt.
+    It limits no connections: one host may have many partners' endpoints, and how many attempts each endpoint and each
+    partner may have under way is counted before (hub.store.delivery_claims).
     """
 
     def __init__(
@@ -82,7 +81,6 @@ class Egress:
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 limit=0,
-                limit_per_host=_CONNECTIONS_PER_HOST,
                 keepalive_timeout=_KEEPALIVE_SECONDS,
                 resolver=self._resolver,
                 socket_factory=self._open_socket,

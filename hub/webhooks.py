@@ -26,12 +26,27 @@ EventType = Literal[
     "discount.sent",
     "discount.failed",
     "endpoint.test",
+    "endpoint.disabled",
 ]
 EVENT_TYPES: Final[tuple[EventType, ...]] = get_args(EventType)
 
 # Why an attempt got no response: the name was not found, no connection, no trusted TLS, no response within 15 s, an
 # address that the egress rules deny, or a response that is not HTTP.
 FailureKind = Literal["dns", "connect", "tls", "timeout", "denied", "protocol"]
+
+MAX_BODY_BYTES: Final = 256 * 1024
+
+MOST_PLACES: Final = 8
+"""How many attempts to one endpoint may be under way at once, over all processes."""
+
+PAUSED_AFTER: Final = 5
+"""An endpoint is paused after so many failed attempts in a row."""
+
+FIRST_PAUSE: Final = timedelta(seconds=15)
+LONGEST_PAUSE: Final = timedelta(minutes=5)
+
+WARNED_AT: Final = (50, 70, 90)
+"""Percentages of the time after which a failing endpoint is disabled."""
 
 MAX_RETRY_AFTER: Final = timedelta(hours=24)
 
@@ -68,6 +83,9 @@ class DeliveryState(StrEnum):
     """The state of an event's delivery to one endpoint. DELIVERED and FAILED are final."""
 
     PENDING = "pending"
+    """An attempt is due, now or later, or under way."""
+    WAITING = "waiting"
+    """Its endpoint is disabled; it goes on when that is enabled."""
     DELIVERED = "delivered"
     FAILED = "failed"
 

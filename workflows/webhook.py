@@ -1,4 +1,4 @@
-"""The delivery of one event to one endpoint: attempts with waits between them, until it is delivered or given up."""
+"""A delivery whose first attempt failed: further ones with waits between them, until it is delivered or given up."""
 
 from contextlib import suppress
 from datetime import timedelta
@@ -18,22 +18,22 @@ class WebhookWorkflow:
 
     @workflow.run
     async def run(self, delivery_id: int) -> str:
-        """Returns the last attempt's verdict and status, such as `delivered: 200`."""
-        attempt = await self.attempt(delivery_id, queue(vocabulary.WEBHOOKS))
+        """Returns the last attempt's verdict and status, such as `delivered: 200`, or to whom the delivery was left."""
+        attempt = await self.attempt(delivery_id)
         while attempt.next_in_seconds is not None:
             await self.pause(attempt)
-            attempt = await self.attempt(delivery_id, queue(vocabulary.WEBHOOK_RETRIES))
+            attempt = await self.attempt(delivery_id)
         return attempt.summary
 
-    @workflow.signal
+    @workflow.signal(name=vocabulary.RETRY_NOW)
     def retry_now(self) -> None:
-        """Make the next attempt now: an operator or partner asks for it."""
+        """Look at the delivery now: its next attempt may be due earlier than it was."""
         self._retry_now = True
 
-    async def attempt(self, delivery_id: int, task_queue: str) -> AttemptSummary:
-        """First attempts have a task queue of their own, so that they never wait behind retries."""
+    async def attempt(self, delivery_id: int) -> AttemptSummary:
+        """The next attempt, on a queue apart from that of the workflows."""
         return await workflow.execute_activity_method(
-            WebhookActivities.deliver, delivery_id, task_queue=task_queue, **DELIVERY
+            WebhookActivities.deliver, delivery_id, task_queue=queue(vocabulary.WEBHOOK_RETRIES), **DELIVERY
         )
 
     async def pause(self, attempt: AttemptSummary) -> None:

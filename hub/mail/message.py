@@ -91,6 +91,25 @@ def build_message(
 
     Raises ValueError for an invalid message id.
     """
+    message = build_text_message(
+        rendered.subject, rendered.text, to=to, sender=sender, message_id=message_id, date=date, reply_to=reply_to
+    )
+    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    message["Content-Language"] = rendered.language  # Last: add_alternative moves Content headers into a part.
+    return message
+
+
+def build_text_message(
+    subject: str,
+    text: str,
+    *,
+    to: Mailbox,
+    sender: Mailbox,
+    message_id: str,
+    date: datetime,
+    reply_to: Mailbox | None = None,
+) -> EmailMessage:
+    """Plain text; otherwise as `build_message`."""
     if not _MESSAGE_ID.fullmatch(message_id):
         raise ValueError("a Message-ID has the form <left@right>")
     message = EmailMessage(policy=SMTP)
@@ -98,14 +117,12 @@ def build_message(
     message["To"] = _header_address(to)
     if reply_to:
         message["Reply-To"] = _header_address(reply_to)
-    message["Subject"] = _ENCODED_WORD.sub(" ", " ".join(rendered.subject.split()))
+    message["Subject"] = _ENCODED_WORD.sub(" ", " ".join(subject.split()))
     message["Date"] = format_datetime(date)
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: suppresses out-of-office replies
     # Quoted-printable: unchanged by servers without 8BITMIME or with a limit on line length.
-    message.set_content(rendered.text, cte="quoted-printable")
-    message.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
-    message["Content-Language"] = rendered.language  # Last: add_alternative moves Content headers into a part.
+    message.set_content(text, cte="quoted-printable")
     return message
 
 

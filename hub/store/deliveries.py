@@ -1,16 +1,18 @@
-"""Deliveries of events to endpoints: loaded for an attempt, updated by its result."""
+"""Deliveries of events to endpoints: loaded for an attempt, changed by its result."""
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import func, select, text
 
-from hub.seal import Vault
+from hub.seal import DataKey, SealError, Vault
+from hub.store import endpoint_failures
 from hub.store.db.engine import Tx
 from hub.store.events import BODY
-from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event
-from hub.webhooks import DeliveryState, FailureKind, PayloadFormat, Verdict
+from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event
+from hub.webhooks import MAX_BODY_BYTES, DeliveryState, FailureKind, PayloadFormat, Verdict
 
 ANSWER = "delivery_attempt.answer"
 SECRET = "endpoint.secret"  # noqa: S105 - a column's name
@@ -19,7 +21,10 @@ OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWebhook:
-    """One delivery, ready to be posted. `subject_key` seals the endpoint's response."""
+    """One delivery, ready to be posted. `key` is its subject's, and seals the endpoint's response.
+
+    `attempt` counts all attempts, `earlier_attempts` those before it was renewed.
+    """
 
     delivery_id: int
     endpoint_id: int
@@ -29,7 +34,8 @@ class OutgoingWebhook:
     secrets: tuple[str, ...]
     attempt: int
     payload_format: PayloadFormat
-    subject_key: bytes
+    key: DataKey
+    earlier_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,43 +52,80 @@ class AttemptResult:
     response: bytes
     next_in: timedelta | None
 
+    @property
+    def state(self) -> DeliveryState:
+        """The delivery's, after this attempt. What an endpoint that is gone did not take waits for its return."""
+        match self.verdict:
+            case Verdict.DELIVERED:
+                return DeliveryState.DELIVERED
+            case Verdict.DISABLE:
+                return DeliveryState.WAITING
+            case _:
+                return DeliveryState.FAILED if self.next_in is None else DeliveryState.PENDING
 
-async def load(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook | None:
-    """The delivery; None when it is final, its subject erased, or its endpoint disabled or deleted."""
-    row = (await tx.execute(_OUTGOING.where(Delivery.id == delivery_id))).one()
-    endpoint_live = row.disabled_at is None and row.deleted_at is None
-    if row.state != DeliveryState.PENDING or not endpoint_live or row.wrapped_key is None or row.body is None:
-        return None
+
+async def load(tx: Tx, vault: Vault, delivery_ids: Sequence[int]) -> list[OutgoingWebhook]:
+    """Deliveries that were claimed. What can't be sent fails: its subject was erased, or it is too large."""
+    if not delivery_ids:
+        return []
+    webhooks, unsendable = [], {}
+    for row in await tx.execute(_OUTGOING.where(Delivery.id.in_(delivery_ids)).order_by(Delivery.queued_at)):
+        if row.wrapped_key is None or row.body is None:
+            unsendable[row.id] = "whom it is about was erased"
+            continue
+        try:
+            webhook = _outgoing(vault, row)
+        except SealError:  # of this row alone: the keys were found right when the process started
+            unsendable[row.id] = "its payload can't be decrypted"
+            continue
+        if len(webhook.body) > MAX_BODY_BYTES:
+            unsendable[row.id] = f"its payload of {len(webhook.body)} bytes is larger than {MAX_BODY_BYTES}"
+            continue
+        webhooks.append(webhook)
+    if unsendable:
+        await tx.execute(_FAIL, {"ids": list(unsendable), "whys": list(unsendable.values())})
+    return webhooks
+
+
+_FAIL = text("""
+    UPDATE delivery SET state = 'failed', why = unsendable.why, queued_at = NULL, claimed_until = NULL, next_at = NULL
+    FROM unnest(CAST(:ids AS bigint[]), CAST(:whys AS text[])) AS unsendable (id, why)
+    WHERE delivery.id = unsendable.id AND state = 'pending'
+""")
+
+
+def _outgoing(vault: Vault, row: Any) -> OutgoingWebhook:
     secrets = [vault.open_secret(row.secret, row=str(row.endpoint_id), column=SECRET)]
     if row.old_secret is not None and row.old_secret_until > row.now:
         secrets.append(vault.open_secret(row.old_secret, row=str(row.endpoint_id), column=OLD_SECRET))
+    key = vault.unwrap(row.wrapped_key)
     return OutgoingWebhook(
-        delivery_id=delivery_id,
+        delivery_id=row.id,
         endpoint_id=row.endpoint_id,
         url=row.url,
         message_id=row.public_id,
-        body=vault.unwrap(row.wrapped_key).open(row.body, row=row.public_id, column=BODY),
+        body=key.open(row.body, row=row.public_id, column=BODY),
         secrets=tuple(secret.decode() for secret in secrets),
         attempt=row.attempts + 1,
         payload_format=PayloadFormat.ENVELOPE if row.campaign_id is None else PayloadFormat.CAMPAIGN,
-        subject_key=row.wrapped_key,
+        key=key,
+        earlier_attempts=row.earlier_attempts,
     )
 
 
 _OUTGOING = (
     select(
-        Delivery.state,
+        Delivery.id,
         Delivery.attempts,
+        Delivery.earlier_attempts,
         Delivery.endpoint_id,
         Event.public_id,
         Event.body,
+        Endpoint.campaign_id,
         Endpoint.url,
         Endpoint.secret,
         Endpoint.old_secret,
         Endpoint.old_secret_until,
-        Endpoint.campaign_id,
-        Endpoint.disabled_at,
-        Endpoint.deleted_at,
         func.coalesce(Event.wrapped_key, Contact.wrapped_key, Discount.wrapped_key).label("wrapped_key"),
         func.clock_timestamp().label("now"),
     )
@@ -92,32 +135,59 @@ _OUTGOING = (
     .outerjoin(Discount, Discount.id == Event.discount_id)
 )
 
+Attempt = tuple[OutgoingWebhook, AttemptResult]
 
-async def record_attempt(tx: Tx, vault: Vault, webhook: OutgoingWebhook, result: AttemptResult) -> None:
-    """Store the attempt, and update its delivery and endpoint by it. Safe to run twice."""
-    now = func.clock_timestamp()
-    next_at = None if result.next_in is None else now + result.next_in
-    row = f"{webhook.delivery_id}.{webhook.attempt}"
-    status = result.outcome if isinstance(result.outcome, int) else None
-    written = insert(DeliveryAttempt).values(
-        delivery_id=webhook.delivery_id,
-        number=webhook.attempt,
-        status=status,
-        failure=None if status is not None else result.outcome,
-        duration_ms=result.duration_ms,
-        address=result.address,
-        answer=vault.unwrap(webhook.subject_key).seal(result.response, row=row, column=ANSWER),
-        next_at=next_at,
+# A delivery changes by an attempt only while it is pending, and by the next of its attempts: what comes late, because
+# its claim had ended and another took it over, changes nothing.
+_RECORD = text("""
+    WITH told AS (
+        SELECT * FROM unnest(
+            CAST(:ids AS bigint[]), CAST(:numbers AS bigint[]), CAST(:states AS text[]), CAST(:statuses AS bigint[]),
+            CAST(:failures AS text[]), CAST(:durations AS bigint[]), CAST(:addresses AS text[]),
+            CAST(:answers AS bytea[]), CAST(:waits AS interval[])
+        ) AS t (id, number, state, status, failure, duration_ms, address, answer, wait)
+    ), recorded AS (
+        UPDATE delivery SET state = told.state, attempts = told.number, next_at = clock_timestamp() + told.wait,
+               claimed_until = NULL, queued_at = NULL
+        FROM told
+        WHERE delivery.id = told.id AND delivery.state = 'pending' AND delivery.attempts = told.number - 1
+        RETURNING delivery.id, delivery.next_at
+    ), attempts AS (
+        INSERT INTO delivery_attempt (delivery_id, number, status, failure, duration_ms, address, answer, next_at)
+        SELECT id, number, status, failure, duration_ms, address, answer, next_at FROM told JOIN recorded USING (id)
     )
-    await tx.execute(written.on_conflict_do_nothing())
-    delivered = result.verdict is Verdict.DELIVERED
-    state = DeliveryState.DELIVERED if delivered else DeliveryState.FAILED if next_at is None else DeliveryState.PENDING
-    mine = update(Delivery).where(Delivery.id == webhook.delivery_id)
-    await tx.execute(mine.values(state=state, attempts=webhook.attempt, next_at=next_at))
-    endpoint = update(Endpoint).where(Endpoint.id == webhook.endpoint_id)
-    if delivered:
-        await tx.execute(endpoint.where(Endpoint.failing_since.is_not(None)).values(failing_since=None))
-    else:
-        await tx.execute(endpoint.where(Endpoint.failing_since.is_(None)).values(failing_since=now))
-    if result.verdict is Verdict.DISABLE:
-        await tx.execute(endpoint.values(disabled_at=now, disabled_why="it answered 410 Gone"))
+    SELECT id FROM recorded
+""")
+
+
+async def record_attempts(tx: Tx, vault: Vault, attempts: Collection[Attempt]) -> set[int]:
+    """Store attempts of different deliveries, and what follows for deliveries and endpoints; returns which were stored.
+
+    Not stored is one that another was faster than: its delivery is left as it is.
+    """
+    if not attempts:
+        return set()
+    await endpoint_failures.take_results(tx, [(webhook.endpoint_id, result.verdict) for webhook, result in attempts])
+    columns = zip(*(_told(webhook, result) for webhook, result in attempts), strict=True)
+    recorded = set((await tx.execute(_RECORD, dict(zip(_TOLD, map(list, columns), strict=True)))).scalars())
+    for endpoint_id in sorted({w.endpoint_id for w, result in attempts if result.verdict is Verdict.DISABLE}):
+        await endpoint_failures.disable(tx, vault, endpoint_id, "it answered 410 Gone")
+    return recorded
+
+
+_TOLD = ("ids", "numbers", "states", "statuses", "failures", "durations", "addresses", "answers", "waits")
+
+
+def _told(webhook: OutgoingWebhook, result: AttemptResult) -> tuple[Any, ...]:
+    status = result.outcome if isinstance(result.outcome, int) else None
+    return (
+        webhook.delivery_id,
+        webhook.attempt,
+        result.state.value,
+        status,
+        None if status is not None else result.outcome,
+        result.duration_ms,
+        result.address,
+        webhook.key.seal(result.response, row=f"{webhook.delivery_id}.{webhook.attempt}", column=ANSWER),
+        result.next_in,
+    )

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
@@ -14,9 +14,8 @@ from hub.contracts import registry
 from hub.people import LeadSource, Person
 from hub.seal import DataKey, Vault
 from hub.store.contacts import PERSON, open_with
-from hub.store.db import outbox
 from hub.store.db.engine import Tx
-from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event, Lead, Submission
+from hub.store.tables import Contact, Discount, Endpoint, Event, Lead, Submission
 
 BODY = "event.body"
 
@@ -41,6 +40,7 @@ class NewEvent:
 
     `campaign_payload` builds the payload for the endpoints of its campaign, where the partner's API has one of its own.
     `impersonal`: it holds no personal data, so that it can be delivered after its subject was erased.
+    `only_endpoint`: it is for this endpoint alone, whatever its types; `not_endpoint`: for all but this one.
     """
 
     type: str
@@ -50,16 +50,29 @@ class NewEvent:
     campaign_id: int | None = None
     campaign_payload: Callable[[], Awaitable[dict[str, Any]]] | None = None
     impersonal: bool = False
+    only_endpoint: int | None = None
+    not_endpoint: int | None = None
+
+    def is_for(self, endpoint: Any) -> bool:
+        """Whether this endpoint gets it in the hub's envelope."""
+        if self.only_endpoint is not None:
+            return bool(endpoint.id == self.only_endpoint)
+        subscribed = endpoint.campaign_id is None and (not endpoint.types or self.type in endpoint.types)
+        return subscribed and endpoint.id != self.not_endpoint
+
+    def is_of_campaign(self, endpoint: Any) -> bool:
+        """Whether this endpoint gets it in its campaign's own payload format."""
+        return endpoint.campaign_id is not None and endpoint.campaign_id == self.campaign_id
 
 
 async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[NewEvent]) -> None:
     """Write each event once per payload format, with a delivery for each endpoint that subscribes to it.
 
-    Events to which no endpoint subscribes are not stored (docs/decisions/0003).
+    Events of a partner without any endpoint are not stored (docs/decisions/0016). Deliveries to disabled ones wait.
     """
-    live = Endpoint.deleted_at.is_(None) & Endpoint.disabled_at.is_(None)
-    columns = select(Endpoint.id, Endpoint.types, Endpoint.campaign_id)
-    endpoints = (await tx.execute(columns.where(Endpoint.partner_id == partner_id, live))).all()
+    columns = select(Endpoint.id, Endpoint.types, Endpoint.campaign_id, Endpoint.disabled_at)
+    mine = columns.where(Endpoint.partner_id == partner_id, Endpoint.deleted_at.is_(None))
+    endpoints = (await tx.execute(mine)).all()
     if not endpoints:
         return
     addressed: list[_AddressedEvent] = []
@@ -69,14 +82,13 @@ async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[New
         subject = None if event.impersonal else subjects.get((event.lead_id, event.discount_id))
         if subject is None and not event.impersonal:
             continue  # it was erased meanwhile
-        subscribed = [e.id for e in endpoints if e.campaign_id is None and (not e.types or event.type in e.types)]
-        of_campaign = [e.id for e in endpoints if e.campaign_id is not None and e.campaign_id == event.campaign_id]
-        if subscribed:
-            data = event.data | {"lead": subject.lead} if subject and subject.lead else event.data
-            envelope = {"type": event.type, "timestamp": now.isoformat(), "data": data}
-            addressed.append(_AddressedEvent(event, subject, envelope, subscribed))
+        data = event.data | {"lead": subject.lead} if subject and subject.lead else event.data
+        envelope = {"type": event.type, "timestamp": now.isoformat(), "data": data}
+        addressed.append(_AddressedEvent(event, subject, envelope, [e for e in endpoints if event.is_for(e)]))
+        of_campaign = [e for e in endpoints if event.is_of_campaign(e)]
         if of_campaign and event.campaign_payload:
-            addressed.append(_AddressedEvent(event, subject, await event.campaign_payload(), of_campaign))
+            payload = await event.campaign_payload()
+            addressed.append(_AddressedEvent(event, subject, payload, of_campaign, event.campaign_id))
     if addressed:
         await _insert(tx, vault, partner_id, addressed)
 
@@ -88,19 +100,33 @@ class _AddressedEvent:
     event: NewEvent
     subject: _Subject | None
     body: dict[str, Any]
-    endpoint_ids: list[int]
+    endpoints: Sequence[Any]
+    campaign_id: int | None = None
 
 
 async def _insert(tx: Tx, vault: Vault, partner_id: int, addressed: Sequence[_AddressedEvent]) -> None:
     rows = [_event_row(vault, partner_id, each) for each in addressed]
     ids = (await tx.execute(insert(Event).returning(Event.id, sort_by_parameter_order=True), rows)).scalars().all()
     deliveries = [
-        {"event_id": event_id, "endpoint_id": endpoint_id}
+        (event_id, endpoint.id, endpoint.disabled_at is not None)
         for event_id, each in zip(ids, addressed, strict=True)
-        for endpoint_id in each.endpoint_ids
+        for endpoint in each.endpoints
     ]
-    delivery_ids = (await tx.execute(insert(Delivery).returning(Delivery.id), deliveries)).scalars().all()
-    await outbox.put(tx, outbox.Kind.DELIVER, delivery_ids)
+    if deliveries:
+        events, endpoints, disabled = (list(column) for column in zip(*deliveries, strict=True))
+        await tx.execute(_DELIVERIES, {"events": events, "endpoints": endpoints, "disabled": disabled})
+
+
+_DELIVERIES = text("""
+    WITH made AS (
+        INSERT INTO delivery (event_id, endpoint_id, state, queued_at, workflow_token)
+        SELECT event_id, endpoint_id, CASE WHEN disabled THEN 'waiting' ELSE 'pending' END,
+               CASE WHEN NOT disabled THEN clock_timestamp() END, substr(md5(random()::text), 1, 8)
+        FROM unnest(CAST(:events AS bigint[]), CAST(:endpoints AS bigint[]), CAST(:disabled AS boolean[]))
+             AS new (event_id, endpoint_id, disabled)
+    )
+    SELECT pg_notify('hub_outbox', 'attempt')
+""")
 
 
 def _event_row(vault: Vault, partner_id: int, addressed: _AddressedEvent) -> dict[str, Any]:
@@ -112,6 +138,7 @@ def _event_row(vault: Vault, partner_id: int, addressed: _AddressedEvent) -> dic
         "type": event.type,
         "lead_id": event.lead_id,
         "discount_id": event.discount_id,
+        "campaign_id": addressed.campaign_id,
         "wrapped_key": wrapped_key,
         "body": key.seal(strictjson.dumps(addressed.body), row=public_id, column=BODY),
     }

@@ -14,11 +14,11 @@ from sqlalchemy import func, select, text, update
 from hub.actors import Actor, ActorKind
 from hub.leads import LeadState, Outcome
 from hub.seal import Vault
-from hub.store import audit, erasure, events, results, withdrawals
+from hub.store import audit, delivery_queue, erasure, events, results, withdrawals
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import lock_leads
 from hub.store.tables import Lead
-from hub.webhooks import DeliveryState
+from hub.webhooks import DeliveryState, Verdict
 
 GRACE: Final = timedelta(seconds=10)
 STARTS_GRACE: Final = timedelta(seconds=30)  # a batch's starts, a discount, a delivery: usually done by then
@@ -52,18 +52,14 @@ _DISCOUNTS = text("""
         ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED
     ) RETURNING id, partner_id, workflow_token
 """)
-# What is pending for an endpoint that is away, or for a subject that is erased, is not delivered any more.
+# Not those in the dispatcher's queue: they have no workflow.
 _DELIVERIES = text("""
-    UPDATE delivery SET checked_at = clock_timestamp(), state = CASE WHEN found.live THEN 'pending' ELSE 'failed' END
-    FROM (
-        SELECT delivery.id, disabled_at IS NULL AND deleted_at IS NULL AND body IS NOT NULL AS live
-        FROM delivery JOIN endpoint ON endpoint.id = endpoint_id JOIN event ON event.id = event_id
-        WHERE state = 'pending'
-            AND coalesce(next_at, delivery.created_at) < statement_timestamp() - CAST(:starts AS interval)
+    UPDATE delivery SET checked_at = clock_timestamp() WHERE id IN (
+        SELECT id FROM delivery WHERE state = 'pending' AND queued_at IS NULL
+            AND coalesce(next_at, created_at) < statement_timestamp() - CAST(:starts AS interval)
             AND (checked_at IS NULL OR checked_at < statement_timestamp() - CAST(:checked AS interval))
-        ORDER BY coalesce(next_at, delivery.created_at) LIMIT :most FOR UPDATE OF delivery SKIP LOCKED
-    ) AS found
-    WHERE delivery.id = found.id RETURNING delivery.id, workflow_token, found.live
+        ORDER BY coalesce(next_at, created_at) LIMIT :most FOR UPDATE SKIP LOCKED
+    ) RETURNING id, workflow_token
 """)
 _RELEASE = {
     table: text(f"UPDATE {table} SET checked_at = NULL WHERE id = ANY(:ids)")  # noqa: S608 - constants
@@ -92,9 +88,8 @@ async def claim_discounts(tx: Tx, most: int) -> list[LateRow]:
 
 
 async def claim_deliveries(tx: Tx, most: int) -> list[LateRow]:
-    """Deliveries whose next attempt is late. Those that nobody will get are failed instead."""
-    rows = await tx.execute(_DELIVERIES, _times(most))
-    return [LateRow(row.id, row.workflow_token) for row in rows if row.live]
+    """Deliveries whose workflow is late with their next attempt."""
+    return [LateRow(row.id, row.workflow_token) for row in await tx.execute(_DELIVERIES, _times(most))]
 
 
 def _times(most: int) -> dict[str, Any]:
@@ -157,10 +152,19 @@ async def take_later_wait(tx: Tx, lead_id: int, due: datetime) -> None:
         await take_waits(tx, {lead_id: due})
 
 
-_DELIVERED = text("UPDATE delivery SET state = :state, next_at = NULL WHERE id = :id AND state = 'pending'")
+_DELIVERY_ENDS = text("UPDATE delivery SET state = :state, next_at = NULL WHERE id = :id AND state = 'pending'")
+_ENDS = {
+    Verdict.DELIVERED: DeliveryState.DELIVERED,
+    Verdict.RETRY: DeliveryState.FAILED,
+    Verdict.GIVE_UP: DeliveryState.FAILED,
+}
 
 
 async def take_delivery_end(tx: Tx, delivery_id: int, result: str) -> None:
-    """A pending delivery ends as its workflow did, such as by `delivered: 200`."""
-    state = DeliveryState.DELIVERED if result.startswith("delivered") else DeliveryState.FAILED
-    await tx.execute(_DELIVERED, {"id": delivery_id, "state": state.value})
+    """A pending delivery ends as its workflow did, such as by `delivered: 200`; otherwise the dispatcher gets it."""
+    word = result.partition(": ")[0]
+    state = _ENDS.get(Verdict(word)) if word in set(Verdict) else None
+    if state is None:
+        await delivery_queue.take_over(tx, delivery_id)
+    else:
+        await tx.execute(_DELIVERY_ENDS, {"id": delivery_id, "state": state.value})

@@ -20,6 +20,9 @@ class WorkflowIds:
     def webhook(self, delivery_id: int, token: str | None) -> str:
         return self._of_row("webhook", delivery_id, token)
 
+    def replay(self, replay_id: int, token: str | None) -> str:
+        return self._of_row("replay", replay_id, token)
+
     def discount(self, discount_id: int, token: str | None) -> str:
         return self._of_row("discount", discount_id, token)
 

@@ -171,9 +171,15 @@ class WorkflowStarter:
             return await self._find(workflow_id)
         return None
 
-    async def start_webhook(self, delivery_id: int, token: str | None) -> ExistingWorkflow | None:
-        """Start the delivery's workflow; returns the one that it has already."""
+    async def start_webhook(
+        self, delivery_id: int, token: str | None, first_at: datetime | None = None
+    ) -> ExistingWorkflow | None:
+        """Start the delivery's workflow, with its first task at `first_at`; returns the one that it has already.
+
+        That one looks at the delivery now, if it is running.
+        """
         workflow_id = self._ids.webhook(delivery_id, token)
+        delay = first_at - datetime.now(UTC) if first_at else timedelta(0)
         try:
             await self._client.start_workflow(
                 "WebhookWorkflow",
@@ -182,12 +188,31 @@ class WorkflowStarter:
                 task_queue=self._ids.queue(vocabulary.WEBHOOKS),
                 id_reuse_policy=_ONCE,
                 static_summary=f"Webhook delivery {delivery_id}",
-                request_eager_start=True,
+                start_delay=delay if delay > timedelta(0) else None,
+                request_eager_start=delay <= timedelta(0),
                 rpc_timeout=START_TIMEOUT,
             )
         except WorkflowAlreadyStartedError:
-            return await self._find(workflow_id)
+            existing = await self._find(workflow_id)
+            if existing and existing.result is None:
+                handle = self._client.get_workflow_handle(workflow_id)
+                await handle.signal(vocabulary.RETRY_NOW, rpc_timeout=START_TIMEOUT)
+            return existing
         return None
+
+    async def wake_replay(self, replay_id: int, token: str | None) -> None:
+        """Make the replay's workflow look at its row now; start it if none is running."""
+        await self._client.start_workflow(
+            "ReplayWorkflow",
+            replay_id,
+            id=self._ids.replay(replay_id, token),
+            task_queue=self._ids.queue(vocabulary.WEBHOOKS),
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            start_signal=vocabulary.LOOK_AGAIN,
+            static_summary=f"Webhook replay {replay_id}",
+            rpc_timeout=START_TIMEOUT,
+        )
 
     async def find_lead(self, lead_id: int, token: str | None) -> ExistingWorkflow | None:
         """The lead's workflow, running or ended well; None where it has to be started."""

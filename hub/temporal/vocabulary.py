@@ -27,8 +27,9 @@ SEARCH_ATTRIBUTES: Final[tuple[SearchAttributeKey[Any], ...]] = (PARTNER, API, C
 
 # The update's name in the histories of every version.
 WAIT_FOR_RESPONSE = "answered"
-LOOK_AGAIN = "look_again"
+LOOK_AGAIN = "look_again"  # of leads an update, of replays a signal
 CLOSE = "close"
+RETRY_NOW = "retry_now"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import random
 import socket
 import ssl
 import threading
-import time
 import traceback
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -30,8 +29,6 @@ class Server:
     handler: Handler
     port: int = 0
     connections: int = 0
-    open_now: int = 0
-    most_at_once: int = 0
     arrivals: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(0))
     heads: list[bytes] = field(default_factory=list)
     bodies: list[bytes] = field(default_factory=list)
@@ -42,9 +39,7 @@ class Server:
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        self.open_now += 1
         self.arrivals.release()
-        self.most_at_once = max(self.most_at_once, self.open_now)
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
@@ -55,7 +50,6 @@ class Server:
         except (asyncio.IncompleteReadError, ConnectionError):
             pass
         finally:
-            self.open_now -= 1
             writer.close()
 
 
@@ -232,17 +226,15 @@ async def test_a_server_that_never_reads_ends_with_the_time_of_the_attempt() -> 
     listener.close()
 
 
-async def test_a_host_that_hangs_gets_few_connections_and_delays_no_other() -> None:
+async def test_a_host_that_hangs_delays_neither_another_nor_itself() -> None:
     async with serving(hang) as sick, serving(OK) as healthy, Egress(DEVELOPMENT, timeout=3) as egress:
-        stuck = [asyncio.create_task(failure_of(egress, sick.url)) for _ in range(200)]
-        for _ in range(8):
-            await sick.arrivals.acquire()
-        started = time.monotonic()
+        stuck = [asyncio.create_task(failure_of(egress, sick.url)) for _ in range(100)]
+        for _ in stuck:
+            await sick.arrivals.acquire()  # more than one host's usual share: other partners' endpoints may be there
         for _ in range(20):
             assert (await egress.post(healthy.url, b"{}", JSON)).status == 200
-        assert time.monotonic() - started < 2
+        assert not any(task.done() for task in stuck)
         assert {failure.kind for failure in await asyncio.gather(*stuck)} == {"timeout"}
-    assert sick.most_at_once == 8
 
 
 async def test_a_name_server_that_hangs_delays_no_other_name(ca: trustme.CA, trusting: ssl.SSLContext) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import requests
 from pydantic import SecretStr
 
+from hub.actors import Actor, ActorKind
 from hub.egress_rules import EgressRules
 from hub.settings import Environment, Settings
 from hub.store.admin import default_dialer
@@ -27,6 +28,7 @@ from infra.processes import Service
 from tests.support.servers import running
 
 MASTER_KEY = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="
+OPERATOR = Actor(ActorKind.OPERATOR, "test")
 PEPPER = "a pepper for tests, 32 bytes long"
 SMALL = {"HUB_DATABASE_POOL": "5"}
 
@@ -74,8 +76,8 @@ class Hub:
         async def create() -> dict[str, Any]:
             database = Database(self.database_url, 1)
             async with database.begin() as tx:
-                vault = self.settings.vault()
-                made = await create_endpoint(tx, vault, EgressRules(development=True), partner_id, url, types, campaign)
+                vault, rules = self.settings.vault(), EgressRules(development=True)
+                made = await create_endpoint(tx, vault, rules, OPERATOR, partner_id, url, types, campaign)
             await database.close()
             return made
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -13,6 +14,8 @@ from hub.temporal.roles import Role
 
 CHANNEL = "hub_outbox"
 CALLS_CHANNEL = "hub_calls"
+ATTEMPT = "attempt"
+"""Says on `CHANNEL` that deliveries were queued for the dispatcher (hub.store.delivery_queue)."""
 
 
 class Kind(StrEnum):
@@ -20,9 +23,18 @@ class Kind(StrEnum):
 
     WAKE_LEAD = "wake_lead"
     DELIVER = "deliver"
+    """A delivery's workflow, for its next attempt."""
+    REPLAY = "replay"
+    """A replay's workflow, to look at its row."""
+    TELL_CONTACT = "tell_contact"
+    """A mail about an endpoint that fails or was disabled; not for Temporal."""
 
 
-RELAYED_BY: Final[Mapping[Kind, Role]] = {Kind.WAKE_LEAD: Role.LEADS, Kind.DELIVER: Role.WEBHOOKS}
+RELAYED_BY: Final[Mapping[Kind, Role]] = {
+    Kind.WAKE_LEAD: Role.LEADS,
+    Kind.DELIVER: Role.WEBHOOKS,
+    Kind.REPLAY: Role.WEBHOOKS,
+}
 """The role whose worker processes send rows of this kind to Temporal."""
 
 
@@ -30,7 +42,7 @@ RELAYED_BY: Final[Mapping[Kind, Role]] = {Kind.WAKE_LEAD: Role.LEADS, Kind.DELIV
 class Entry:
     """A claimed row. `tries`: how often it was sent before, in vain; `token`: of the id of its row's workflow.
 
-    Of a lead: its state, and why it is in it.
+    Of a lead: its state, and why it is in it. Of a delivery: when its next attempt is due.
     """
 
     id: int
@@ -40,6 +52,7 @@ class Entry:
     token: str | None
     lead_state: LeadState | None
     lead_why: str | None
+    next_at: datetime | None
 
 
 _PUT = text("""
@@ -54,6 +67,14 @@ async def put(tx: Tx, kind: Kind, refs: Sequence[int]) -> None:
         await tx.execute(_PUT, {"kind": kind.value, "refs": list(refs)})
 
 
+_NOTIFY = text("SELECT pg_notify('hub_outbox', :payload)")
+
+
+async def notify(tx: Tx, payload: str) -> None:
+    """Let whoever listens look, from this transaction's commit on."""
+    await tx.execute(_NOTIFY, {"payload": payload})
+
+
 _CLAIM = text("""
     WITH due AS (
         SELECT id FROM outbox WHERE kind = ANY(:kinds) AND due_at <= statement_timestamp()
@@ -62,10 +83,11 @@ _CLAIM = text("""
         UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => :seconds)
         FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
-    SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token) AS token, lead.state AS lead_state,
-           coalesce(lead.outcome, lead.why) AS lead_why
+    SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token, replay.workflow_token) AS token,
+           lead.state AS lead_state, coalesce(lead.outcome, lead.why) AS lead_why, delivery.next_at
     FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
     LEFT JOIN delivery ON kind = 'deliver' AND delivery.id = ref
+    LEFT JOIN replay ON kind = 'replay' AND replay.id = ref
 """)
 
 
@@ -81,6 +103,7 @@ async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int, seconds: float) ->
             token=row.token,
             lead_state=_known_state(row.lead_state),
             lead_why=row.lead_why,
+            next_at=row.next_at,
         )
         for row in await tx.execute(_CLAIM, wanted)
     ]

@@ -1,10 +1,11 @@
-"""The tables, by subject: tenants, leads, traffic, discounts, audit, journal, kept answers, workers."""
+"""The tables, by subject: tenants, leads, traffic, replays, discounts, audit, journal, kept answers, workers."""
 
 from hub.store.tables.answers import KeptAnswer
 from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
+from hub.store.tables.replays import Replay
 from hub.store.tables.tenants import (
     Agent,
     AgentSession,
@@ -59,6 +60,7 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "Replay",
     "RequestCount",
     "RequestsCounted",
     "Submission",

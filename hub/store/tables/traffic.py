@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
-from hub.webhooks import DeliveryState
+from hub.webhooks import MOST_PLACES, DeliveryState
 
 
 class Submission(Base):
@@ -110,24 +110,36 @@ class RequestsCounted(Base):
 class Event(Base):
     """Something that happened to a lead or discount request. `body`: the webhook's JSON, sealed by its subject's key.
 
-    An event without personal data is sealed by a key of its own, `wrapped_key`.
+    An event without personal data is sealed by a key of its own, `wrapped_key`. `campaign_id`: the body is in this
+    campaign's own payload format; None: in the hub's envelope.
     """
 
     __tablename__ = "event"
-    __table_args__ = (Index("ix_event_created_at", "created_at"),)
+    __table_args__ = (
+        Index("ix_event_created_at", "created_at"),
+        Index("ix_event_partner_id", "partner_id", "created_at", "id"),
+        Index("ix_event_type", "type", "partner_id"),
+    )
     id: Mapped[Id]
     public_id: Mapped[str] = mapped_column(unique=True)
-    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), index=True)
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"))
     type: Mapped[str]
     lead_id: Mapped[int | None] = mapped_column(ForeignKey("lead.id"), index=True)
     discount_id: Mapped[int | None] = mapped_column(index=True)
+    campaign_id: Mapped[int | None]
     wrapped_key: Mapped[bytes | None]
     body: Mapped[bytes | None]
     created_at: Mapped[Now]
 
 
 class Endpoint(Base):
-    """A partner's webhook receiver. Empty `types` are all; one with a campaign gets that campaign's own payload."""
+    """A partner's webhook receiver. Empty `types` are all; one with a campaign gets that campaign's own payload.
+
+    `contact`: the mail address of who looks after it. `failing_since`: its first failed attempt after the last success.
+    `warned`: the percentage of the time until it is disabled that its contact was last warned at. `failures`: failed
+    attempts since the last success, those during a pause not counted; `paused_until`: no attempt before;
+    `places`: how many attempts may be under way at once.
+    """
 
     __tablename__ = "endpoint"
     id: Mapped[Id]
@@ -138,7 +150,12 @@ class Endpoint(Base):
     secret: Mapped[bytes]
     old_secret: Mapped[bytes | None]
     old_secret_until: Mapped[Moment | None]
+    contact: Mapped[str | None]
     failing_since: Mapped[Moment | None]
+    warned: Mapped[int] = mapped_column(server_default=text("0"))
+    failures: Mapped[int] = mapped_column(server_default=text("0"))
+    paused_until: Mapped[Moment | None]
+    places: Mapped[int] = mapped_column(server_default=text(str(MOST_PLACES)))
     disabled_at: Mapped[Moment | None]
     disabled_why: Mapped[str | None]
     deleted_at: Mapped[Moment | None]
@@ -146,20 +163,56 @@ class Endpoint(Base):
 
 
 class Delivery(Base):
-    """The delivery of one event to one endpoint. `checked_at`: when it was last compared with its workflow."""
+    """The delivery of one event to one endpoint.
+
+    `queued_at`: since when it waits for the dispatcher; None: its workflow makes the next attempt, at `next_at`.
+    `claimed_until`: an attempt is under way, until then at most. `why`: what ended it, where no attempt did.
+    `earlier_attempts`: how many of its `attempts` were made before it was last renewed by `replay_id`, or by hand.
+    `checked_at`: when it was last compared with its workflow.
+    """
 
     __tablename__ = "delivery"
     __table_args__ = (
         UniqueConstraint("event_id", "endpoint_id"),
         Index("ix_delivery_created_at", "created_at"),
-        Index("ix_delivery_pending", text("coalesce(next_at, created_at)"), postgresql_where=text("state = 'pending'")),
+        Index(
+            "ix_delivery_pending",
+            text("coalesce(next_at, created_at)"),
+            postgresql_where=text("state = 'pending' AND queued_at IS NULL"),
+        ),
+        Index(
+            "ix_delivery_queue",
+            "endpoint_id",
+            "queued_at",
+            postgresql_where=text("state = 'pending' AND queued_at IS NOT NULL"),
+        ),
+        Index(
+            "ix_delivery_unqueued",
+            "endpoint_id",
+            "state",
+            "id",
+            postgresql_where=text("state IN ('pending', 'waiting') AND queued_at IS NULL"),
+        ),
+        Index("ix_delivery_endpoint_id", "endpoint_id", "id"),
+        Index("ix_delivery_failed", "endpoint_id", "id", postgresql_where=text("state = 'failed'")),
+        Index(
+            "ix_delivery_replay_id",
+            "replay_id",
+            postgresql_where=text("replay_id IS NOT NULL AND state <> 'delivered'"),
+        ),
+        Index("ix_delivery_claimed", "endpoint_id", postgresql_where=text("claimed_until IS NOT NULL")),
     )
     id: Mapped[Id]
     event_id: Mapped[int] = mapped_column(ForeignKey("event.id"))
-    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"), index=True)
+    endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))
     state: Mapped[DeliveryState] = mapped_column(EnumText(DeliveryState), server_default=DeliveryState.PENDING)
+    why: Mapped[str | None]
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    earlier_attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    queued_at: Mapped[Moment | None]
+    claimed_until: Mapped[Moment | None]
     next_at: Mapped[Moment | None]
+    replay_id: Mapped[int | None]
     created_at: Mapped[Now]
     workflow_token: Mapped[WorkflowToken]
     checked_at: Mapped[Moment | None]

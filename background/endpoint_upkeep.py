@@ -1,0 +1,105 @@
+"""What is due by the clock with endpoints: warnings, disabling, and deliveries that follow their endpoint's state."""
+
+import asyncio
+
+import structlog
+
+from hub.errors import DatabaseUnavailable
+from hub.seal import Vault
+from hub.settings import Settings
+from hub.store import delivery_queue, endpoint_failures, endpoint_notices
+from hub.store.db import outbox
+from hub.store.db.engine import Database
+from hub.store.db.outbox import Entry, Kind
+from hub.store.endpoint_notices import EndpointNotice
+
+log = structlog.get_logger()
+EVERY_SECONDS = 5.0
+PAUSE_SECONDS = 0.1  # between two batches of deliveries
+MAIL_SECONDS = 120.0  # a claim of a mail to be sent, longer than one takes
+MOST_MAILS = 10
+MOST_TRIES = 20  # the later ones an hour apart
+LONGEST_PAUSE_SECONDS = 3600.0
+
+
+class EndpointUpkeep:
+    """Several may run, in any number of processes: each does what no other is at."""
+
+    def __init__(self, database: Database, vault: Vault, settings: Settings) -> None:
+        self._database, self._vault, self._settings = database, vault, settings
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            more = False
+            try:
+                more = await self._settle()
+                await self._judge()
+                await self._tell_contacts()
+            except DatabaseUnavailable as error:
+                log.warning("endpoint upkeep", failure=error.failure)
+            await asyncio.sleep(PAUSE_SECONDS if more else EVERY_SECONDS)
+
+    async def _settle(self) -> bool:
+        """One batch of each; whether more may be left."""
+        settled = {}
+        for what in delivery_queue.SETTLED:
+            async with self._database.begin() as tx:
+                settled[what] = await delivery_queue.settle(tx, what)
+        if any(settled.values()):
+            log.info("endpoint upkeep", **settled)
+        return any(settled.values())
+
+    async def _judge(self) -> None:
+        async with self._database.begin() as tx:
+            disabled = await endpoint_failures.disable_failing(tx, self._vault)
+        async with self._database.begin() as tx:
+            warned = await endpoint_failures.warn(tx)
+        if disabled or warned:
+            log.warning("endpoints fail", disabled=disabled, warned=list(warned))
+
+    async def _tell_contacts(self) -> None:
+        """Mails are sent at least once, each with the same Message-ID."""
+        async with self._database.begin() as tx:
+            entries = await outbox.claim_due(tx, [Kind.TELL_CONTACT], MOST_MAILS, MAIL_SECONDS)
+        told = [entry.id for entry in entries if await self._tell(entry)]
+        failed = [entry.id for entry in entries if entry.id not in told]
+        async with self._database.begin() as tx:
+            await outbox.delete_sent(tx, told)
+            await outbox.postpone(tx, failed, LONGEST_PAUSE_SECONDS)
+
+    async def _tell(self, entry: Entry) -> bool:
+        """Whether nothing is left to be done."""
+        async with self._database.begin() as tx:
+            notice = await endpoint_notices.load_notice(tx, entry.ref)
+        if notice is None:
+            return True
+        if notice.contact is None:
+            log.warning("endpoint without a contact", endpoint=entry.ref, notice=notice.key)
+            return True
+        failure = await self._send(notice, notice.contact)
+        if failure:
+            log.warning("mail to an endpoint's contact", endpoint=entry.ref, tries=entry.tries, failure=failure)
+        return failure is None or entry.tries >= MOST_TRIES
+
+    async def _send(self, notice: EndpointNotice, contact: str) -> str | None:
+        """Returns why it was not sent; None: it was."""
+        # Only here, as these take 40 MB, and most processes never send one.
+        from activities.discount_clients import mail_settings, mailer  # noqa: PLC0415
+        from activities.mailer import MailError  # noqa: PLC0415
+        from hub.mail import Mailbox, build_text_message  # noqa: PLC0415
+
+        sender = mail_settings(self._settings).sender
+        message = build_text_message(
+            notice.subject,
+            notice.text,
+            to=Mailbox(contact),
+            sender=sender,
+            message_id=f"<endpoint-{notice.endpoint_id}.{notice.key}@{sender.domain}>",
+            date=notice.date,
+        )
+        try:
+            await mailer(self._settings).send(message)
+        except MailError as error:
+            return str(error)
+        return None

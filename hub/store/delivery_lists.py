@@ -1,0 +1,284 @@
+"""Deliveries to be looked at: lists by filter, newest first; one with its payload and every attempt."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal, or_, select, true
+
+from hub import strictjson
+from hub.errors import Invalid, NotFound
+from hub.seal import DataKey, Vault
+from hub.store.db.engine import Tx
+from hub.store.deliveries import ANSWER
+from hub.store.events import BODY
+from hub.store.paging import Page, PageWanted, page_of
+from hub.store.row_ids import possible
+from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event, Lead, Submission
+from hub.webhooks import EVENT_TYPES, DeliveryState
+
+CLOCK_SLACK: Final = timedelta(minutes=1)  # rows of transactions that ran side by side: ids and times in another order
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryFilter:
+    """What is given must hold. `since`, aware, is about when the event was recorded for the endpoint.
+
+    `partner_id` fixes the tenant too: others' endpoints and leads are as missing ones.
+    """
+
+    endpoint_id: int | None = None
+    partner_id: int | None = None
+    state: str | None = None
+    type: str | None = None
+    lead_id: int | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverySummary:
+    """One delivery. `event_id` is the `webhook-id`; `status` or `failure` (hub.webhooks.FailureKind): its last result.
+
+    `why`: what ended it, where no attempt did.
+    """
+
+    id: int
+    event_id: str
+    type: str
+    partner_id: int
+    endpoint_id: int
+    lead_id: int | None
+    state: DeliveryState
+    attempts: int
+    status: int | None
+    failure: str | None
+    why: str | None
+    next_at: datetime | None
+    created_at: datetime
+
+    def as_json(self) -> dict[str, Any]:
+        """By the names of the fields."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptDetails:
+    """One attempt. `address`: which was connected to; `answer`: its beginning as text, None when it was erased."""
+
+    number: int
+    at: datetime
+    status: int | None
+    failure: str | None
+    duration_ms: int
+    address: str | None
+    answer: str | None
+    next_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryDetails:
+    """A delivery with its endpoint, the request that its lead came by (`X-Request-Id`) or the discount's requestId.
+
+    `payload` is what is posted; None when it is not kept any more, as its subject was erased.
+    """
+
+    delivery: DeliverySummary
+    url: str
+    endpoint_disabled: bool
+    request_id: str | None
+    discount_request_id: str | None
+    history: Sequence[AttemptDetails]
+    payload: Any
+
+    def as_json(self) -> dict[str, Any]:
+        """One object: the summary's fields, then the others; `history` is an array, first attempt first."""
+        return self.delivery.as_json() | {
+            "url": self.url,
+            "endpoint_disabled": self.endpoint_disabled,
+            "request_id": self.request_id,
+            "discount_request_id": self.discount_request_id,
+            "history": [asdict(attempt) for attempt in self.history],
+            "payload": self.payload,
+        }
+
+
+_SUMMARY = (
+    select(
+        Delivery.id,
+        Event.public_id.label("event_id"),
+        Event.type,
+        Event.partner_id,
+        Delivery.endpoint_id,
+        Event.lead_id,
+        Delivery.state,
+        Delivery.attempts,
+        DeliveryAttempt.status,
+        DeliveryAttempt.failure,
+        Delivery.why,
+        Delivery.next_at,
+        Delivery.created_at,
+    )
+    .join(Event, Event.id == Delivery.event_id)
+    .outerjoin(
+        DeliveryAttempt,
+        (DeliveryAttempt.delivery_id == Delivery.id) & (DeliveryAttempt.number == Delivery.attempts),
+    )
+)
+
+
+async def list_deliveries(tx: Tx, wanted: DeliveryFilter, page: PageWanted) -> Page[DeliverySummary]:
+    """A page of deliveries, newest first. Raises Invalid for a state or an event type that there is none of."""
+    ids = _ids(wanted, _conditions(wanted, page)).order_by(Delivery.id.desc()).limit(page.size + 1)
+    by_event = wanted.type is not None or wanted.lead_id is not None
+    if not by_event and (wanted.partner_id is not None or wanted.state not in {None, DeliveryState.DELIVERED}):
+        ids = _of_each_endpoint(wanted, ids, page)
+    rows = (await tx.execute(_SUMMARY.where(Delivery.id.in_(ids)).order_by(Delivery.id.desc()))).all()
+    return page_of(rows, page, _summary)
+
+
+def _conditions(wanted: DeliveryFilter, page: PageWanted) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if page.before is not None:
+        found.append(Delivery.id < page.before)
+    if wanted.state is not None:
+        if wanted.state not in set(DeliveryState):
+            raise Invalid(f"must be one of {', '.join(DeliveryState)}.", field="state")
+        found.append(in_state(DeliveryState(wanted.state)))
+    if wanted.endpoint_id is not None:
+        found.append(Delivery.endpoint_id == possible(wanted.endpoint_id))
+    if wanted.since is not None:
+        found += [Delivery.created_at >= wanted.since, Delivery.id >= first_id_since(wanted.since - CLOCK_SLACK)]
+    return found
+
+
+def in_state(state: DeliveryState) -> ColumnElement[bool]:
+    """Deliveries in this state, in words that the planner finds in the partial indexes."""
+    found = Delivery.state == literal(state, Delivery.state.type, literal_execute=True)
+    match state:
+        case DeliveryState.PENDING:
+            return or_(found & Delivery.queued_at.is_(None), found & Delivery.queued_at.is_not(None))
+        case DeliveryState.WAITING:
+            return found & Delivery.queued_at.is_(None)
+        case _:
+            return found
+
+
+def first_id_since(moment: datetime | ColumnElement[datetime]) -> ScalarSelect[int]:
+    """The id of the first delivery created since then: where a search in the order of ids begins or ends."""
+    first = select(Delivery.id).where(Delivery.created_at >= moment).order_by(Delivery.created_at).limit(1)
+    return first.scalar_subquery()
+
+
+def _ids(wanted: DeliveryFilter, conditions: Sequence[ColumnElement[bool]]) -> Select[int]:
+    ids = select(Delivery.id).where(*conditions)
+    of_event: list[ColumnElement[bool]] = []
+    if wanted.type is not None:
+        if wanted.type not in EVENT_TYPES:
+            raise Invalid(f"{wanted.type} is unknown; there are {', '.join(EVENT_TYPES)}.", field="type")
+        of_event.append(Event.type == wanted.type)
+    if wanted.lead_id is not None:
+        of_event.append(Event.lead_id == possible(wanted.lead_id))
+    if not of_event:
+        return ids
+    if wanted.partner_id is not None:
+        of_event.append(Event.partner_id == possible(wanted.partner_id))
+    return ids.join(Event, Event.id == Delivery.event_id).where(*of_event)
+
+
+def _of_each_endpoint(wanted: DeliveryFilter, ids: Select[int], page: PageWanted) -> Select[int]:
+    """The newest of each endpoint's newest: an index has an endpoint's deliveries in order, not a partner's."""
+    newest = ids.where(Delivery.endpoint_id == Endpoint.id).correlate(Endpoint).lateral()
+    endpoints = select(newest.c.id).select_from(Endpoint).join(newest, true())
+    if wanted.partner_id is not None:
+        endpoints = endpoints.where(Endpoint.partner_id == possible(wanted.partner_id))
+    if wanted.endpoint_id is not None:
+        endpoints = endpoints.where(Endpoint.id == possible(wanted.endpoint_id))
+    return endpoints.order_by(newest.c.id.desc()).limit(page.size + 1)
+
+
+def _summary(row: Any) -> DeliverySummary:
+    return DeliverySummary(
+        id=row.id,
+        event_id=row.event_id,
+        type=row.type,
+        partner_id=row.partner_id,
+        endpoint_id=row.endpoint_id,
+        lead_id=row.lead_id,
+        state=row.state,
+        attempts=row.attempts,
+        status=row.status,
+        failure=row.failure,
+        why=row.why,
+        next_at=row.next_at,
+        created_at=row.created_at,
+    )
+
+
+async def show_delivery(tx: Tx, vault: Vault, delivery_id: int, partner_id: int | None = None) -> DeliveryDetails:
+    """One delivery; `partner_id` fixes the tenant. Raises NotFound."""
+    mine = _DETAILS.where(Delivery.id == possible(delivery_id))
+    if partner_id is not None:
+        mine = mine.where(Event.partner_id == partner_id)
+    row = (await tx.execute(mine)).first()
+    if row is None:
+        raise no_delivery(delivery_id)
+    key = None if row.subject_key is None else vault.unwrap(row.subject_key)
+    payload = None
+    if key is not None and row.body is not None:
+        payload = strictjson.loads(key.open(row.body, row=row.event_id, column=BODY))
+    return DeliveryDetails(
+        delivery=_summary(row),
+        url=row.url,
+        endpoint_disabled=row.disabled,
+        request_id=row.request_id,
+        discount_request_id=row.discount_request_id,
+        history=await _history(tx, delivery_id, key),
+        payload=payload,
+    )
+
+
+def no_delivery(delivery_id: int) -> NotFound:
+    """The same for one that there is none of and for another tenant's."""
+    return NotFound(f"there is no delivery {delivery_id}.", field="delivery_id")
+
+
+_DETAILS = (
+    _SUMMARY.add_columns(
+        Event.body,
+        Endpoint.url,
+        Endpoint.disabled_at.is_not(None).label("disabled"),
+        Submission.request_id,
+        Discount.public_id.label("discount_request_id"),
+        func.coalesce(Event.wrapped_key, Contact.wrapped_key, Discount.wrapped_key).label("subject_key"),
+    )
+    .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
+    .outerjoin(Lead, Lead.id == Event.lead_id)
+    .outerjoin(Submission, Submission.id == Lead.submission_id)
+    .outerjoin(Contact, Contact.lead_id == Event.lead_id)
+    .outerjoin(Discount, Discount.id == Event.discount_id)
+)
+
+
+async def _history(tx: Tx, delivery_id: int, key: DataKey | None) -> list[AttemptDetails]:
+    mine = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == delivery_id).order_by(DeliveryAttempt.number)
+    return [
+        AttemptDetails(
+            number=row.number,
+            at=row.created_at,
+            status=row.status,
+            failure=row.failure,
+            duration_ms=row.duration_ms,
+            address=row.address,
+            answer=_answer(row, key),
+            next_at=row.next_at,
+        )
+        for row in await tx.execute(mine)
+    ]
+
+
+def _answer(row: Any, key: DataKey | None) -> str | None:
+    if key is None or row.answer is None:
+        return None
+    opened = key.open(row.answer, row=f"{row.delivery_id}.{row.number}", column=ANSWER)
+    return opened.decode(errors="replace")

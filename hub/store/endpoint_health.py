@@ -1,0 +1,77 @@
+"""Endpoints to be looked at: lists without their secrets, and one with how well deliveries to it go."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, func, select
+
+from hub.store.db.engine import Tx
+from hub.store.delivery_lists import first_id_since, in_state
+from hub.store.endpoints import live_endpoint, no_endpoint
+from hub.store.row_ids import MOST_ID
+from hub.store.tables import Campaign, Delivery, DeliveryAttempt, Endpoint
+from hub.webhooks import DeliveryState
+
+_COLUMNS = select(
+    Endpoint.id,
+    Endpoint.partner_id,
+    Endpoint.url,
+    Endpoint.types,
+    Campaign.public_id.label("campaign"),
+    Endpoint.contact,
+    Endpoint.failing_since,
+    Endpoint.paused_until,
+    Endpoint.disabled_at,
+    Endpoint.disabled_why,
+    Endpoint.old_secret_until,
+    Endpoint.created_at,
+).outerjoin(Campaign, Campaign.id == Endpoint.campaign_id)
+
+
+async def list_endpoints(tx: Tx, partner_id: int | None = None) -> list[dict[str, Any]]:
+    """All that were not deleted, of one partner or of all, by id."""
+    wanted = _COLUMNS.where(Endpoint.deleted_at.is_(None)).order_by(Endpoint.id)
+    if partner_id is not None:
+        wanted = wanted.where(Endpoint.partner_id == partner_id)
+    return [dict(row._mapping) for row in await tx.execute(wanted)]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+async def show_endpoint(tx: Tx, endpoint_id: int, partner_id: int | None = None) -> dict[str, Any]:
+    """One endpoint with its health. Raises NotFound.
+
+    `pending`, `waiting`: deliveries; `success_rate`: from 0 to 1, of the last 24 hours' deliveries that were attempted,
+    None without one; `last_success_at`: the last attempt of its newest delivery that succeeded.
+    """
+    row = (await tx.execute(_COLUMNS.where(*live_endpoint(endpoint_id, partner_id)))).first()
+    if row is None:
+        raise no_endpoint(endpoint_id)
+    found = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
+    tried, delivered = (await tx.execute(_recent(endpoint_id))).one()
+    return found | {
+        "pending": (await tx.execute(_in_state(endpoint_id, DeliveryState.PENDING))).scalar_one(),
+        "waiting": (await tx.execute(_in_state(endpoint_id, DeliveryState.WAITING))).scalar_one(),
+        "success_rate": round(delivered / tried, 4) if tried else None,
+        "last_success_at": (await tx.execute(_last_success(endpoint_id, row.failing_since))).scalar(),
+    }
+
+
+def _in_state(endpoint_id: int, state: DeliveryState) -> Select[int]:
+    return select(func.count()).where(Delivery.endpoint_id == endpoint_id, in_state(state))
+
+
+def _recent(endpoint_id: int) -> Select[int, int]:
+    since = func.statement_timestamp() - timedelta(hours=24)
+    delivered = func.count().filter(Delivery.state == DeliveryState.DELIVERED)
+    mine = Delivery.endpoint_id == endpoint_id, Delivery.id >= first_id_since(since), Delivery.attempts > 0
+    return select(func.count(), delivered).where(*mine, Delivery.created_at >= since)
+
+
+def _last_success(endpoint_id: int, failing_since: datetime | None) -> Select[datetime]:
+    """Looked for before the time since which it fails: none of the many behind it succeeded."""
+    last = (DeliveryAttempt.delivery_id == Delivery.id) & (DeliveryAttempt.number == Delivery.attempts)
+    found = select(DeliveryAttempt.created_at).join(Delivery, last)
+    found = found.where(Delivery.endpoint_id == endpoint_id, Delivery.state == DeliveryState.DELIVERED)
+    if failing_since is not None:
+        later = func.coalesce(first_id_since(failing_since), MOST_ID)
+        found = found.where(Delivery.id <= later)
+    return found.order_by(Delivery.id.desc()).limit(1)
