@@ -58,7 +58,7 @@ def send(
         raise fail(f"--rejects: {target} exists already, or can't be written. Name another file.")
     kept = Rejects(target, source)
     outcome = Outcome(kept.add)
-    end = _run(url or _dev_url(data), _checked(key), rows, outcome, batch, patience)
+    end = _run(url or dev_url(data), _checked(key), rows, outcome, batch, patience)
     _report(outcome, rows, kept.close(), end, as_json=as_json)
 
 
@@ -79,7 +79,8 @@ def _read(file: Path, told: Sequence[str]) -> tuple[LeadFile, headings.Columns]:
     return source, columns
 
 
-def _dev_url(data: Path) -> str:
+def dev_url(data: Path) -> str:
+    """The address of the `hub dev` that runs in `data`. Exits when there is none."""
     try:
         return str(json.loads((data / "dev.json").read_text())["api"])
     except (OSError, ValueError):

@@ -5,7 +5,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
-from api.management import audit, discounts, leads, partners
+from api.management import audit, discounts, events, leads, partners
 from api.management.access import operator, partner
 
 OPERATORS: Final[tuple[APIRouter, ...]] = (
@@ -14,7 +14,7 @@ OPERATORS: Final[tuple[APIRouter, ...]] = (
     partners.operators,
     audit.operators,
 )
-PARTNERS: Final[tuple[APIRouter, ...]] = (partners.partners, audit.partners)
+PARTNERS: Final[tuple[APIRouter, ...]] = (partners.partners, audit.partners, events.partners)
 
 
 def install(app: FastAPI) -> None:
