@@ -14,7 +14,7 @@ from commands.common import DATA, Data, fail, note
 from commands.send import dev_url
 from hub import strictjson
 from hub.egress import HEADERS
-from hub.webhooks import new_secret, sign
+from hub.webhooks import is_secret, new_secret, sign
 
 FEED: Final = "/v1/partner/events"
 WAIT_SECONDS: Final = 25
@@ -36,19 +36,13 @@ def listen(
     for option, address in (("--url", hub), ("--forward-to", forward_to)):
         if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:
             raise fail(f"{option}: is not an http or https URL.")
-    _require_secret(signing)
+    if not is_secret(signing):
+        raise fail("--secret: is no signing secret: whsec_ and base64 of 24 to 64 bytes.")
     typer.echo(f"Verify with {signing}")
     try:
         asyncio.run(_forward_all(hub.rstrip("/") + FEED, key, forward_to, signing))
     except KeyboardInterrupt:
         note("Stopped.")
-
-
-def _require_secret(secret: str) -> None:
-    try:
-        sign([secret], "msg", datetime.now(UTC), b"{}")
-    except ValueError:
-        raise fail("--secret: is no signing secret: whsec_ and base64.") from None
 
 
 async def _forward_all(feed: str, key: str, target: str, secret: str) -> None:
