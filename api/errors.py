@@ -69,19 +69,19 @@ async def _bad_json(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _http_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HTTPException)  # noqa: S101 - as above
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette types handlers by the root exception
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (answer := wrong_method(request.url.path)):
         return _answer(request, *answer)
     return _answer(request, error.status_code, str(error.detail), headers=error.headers)
 
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, RequestValidationError)  # noqa: S101 - as above
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette types handlers by the root exception
     return render(request, worded([{**each, "loc": each["loc"][1:]} for each in error.errors()]))
 
 
 async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - as above
+    assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - Starlette types handlers by the root exception
     log.error("database", failure=error.failure, path=request.url.path)
     exchange_of(request).reasons = error.reasons
     return render(request, error)
@@ -91,4 +91,6 @@ async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error("unexpected", failure=type(error).__name__, at=f"{frame.filename}:{frame.lineno}", path=request.url.path)
     told = "Something went wrong here. Please report it with the X-Request-Id."
-    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, told)
+    # This answer is given outside of the middleware that adds the id to all others.
+    named = {"X-Request-Id": request.state.request_id}
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, told, headers=named)

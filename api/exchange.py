@@ -79,6 +79,9 @@ class RecordExchanges:
 
         try:
             await self._app(scope, receive, listen)
+        except Exception:
+            exchange.reasons = (Reason("an unexpected failure"),)
+            raise
         finally:
             unadmitted = _unadmitted(scope, exchange, status, bytes(answer), perf_counter() - began)
             if unadmitted is not None:

@@ -1,14 +1,14 @@
 """Types of single values in bodies, paths and queries: what no row could hold or match is refused before any query."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Final
 
 from pydantic import AfterValidator, AwareDatetime, Field
 from pydantic.json_schema import WithJsonSchema
 
+from hub.contracts.limits import EARLIEST, LATEST
 from hub.errors import NotFound
 
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2101, 1, 1, tzinfo=UTC)
 MOST_ID: Final = 2**63 - 1
 LONGEST: Final = 255
 

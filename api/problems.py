@@ -46,9 +46,20 @@ def change(*statuses: int) -> dict[str, Any]:
     return {"responses": responses(413, 415, 422, *statuses), "openapi_extra": KEYED}
 
 
-def change_by(model: type[BaseModel], example: object, *statuses: int) -> dict[str, Any]:
-    """As `change`, with a body."""
-    return change(*statuses) | {"openapi_extra": body(model, example)}
+def change_by(
+    model: type[BaseModel], example: object, *statuses: int, more: dict[int | str, dict[str, Any]] | None = None
+) -> dict[str, Any]:
+    """As `change`, with a body. `more`: further answers that are no errors."""
+    described = change(*statuses)
+    return {"responses": described["responses"] | (more or {}), "openapi_extra": body(model, example)}
+
+
+def asked_by(model: type[BaseModel], example: object, *statuses: int) -> dict[str, Any]:
+    """For the decorator of a route that changes nothing, and is told in its body what to answer."""
+    return {
+        "responses": responses(413, 415, *statuses),
+        "openapi_extra": body(model, example, idempotency_key=False),
+    }
 
 
 def _described(status: int) -> dict[str, Any]:

@@ -19,7 +19,8 @@ from hub.reasons import RowCounts
 from hub.store import discounts, submissions
 from hub.store.db.engine import Tx
 from hub.store.discounts import Source, StoredDiscount
-from hub.store.submissions import NewSubmission, StoredResponse
+from hub.store.responses import StoredResponse
+from hub.store.submissions import NewSubmission
 from hub.temporal.starts import WorkflowStarter
 from hub.temporal.vocabulary import DiscountRef
 

@@ -19,7 +19,8 @@ from hub.leads import ApiResponse
 from hub.store import submissions
 from hub.store.db.engine import Tx
 from hub.store.keys import KeyHolder
-from hub.store.submissions import Admitted, NewSubmission, StoredResponse
+from hub.store.responses import StoredResponse
+from hub.store.submissions import Admitted, NewSubmission
 from hub.temporal.starts import IntakeStart, WorkflowStarter
 
 log = structlog.get_logger()

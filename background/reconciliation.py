@@ -15,7 +15,7 @@ from temporalio.service import RPCError
 from activities.lead_starts import LeadWorkflows
 from hub.adaptive_limit import AdaptiveLimit
 from hub.seal import Vault
-from hub.store import fulfilment, reconciliation, restores
+from hub.store import fulfilment, reconciliation, replays, restores
 from hub.store.db.engine import Database
 from hub.store.reconciliation import LateRow
 from hub.store.restores import OpenCall
@@ -52,7 +52,7 @@ class Reconciler:
         """Until cancelled."""
         while True:
             found = False
-            for step in (self._compare_open_calls, self._leads, self._discounts, self._deliveries):
+            for step in (self._compare_open_calls, self._leads, self._discounts, self._deliveries, self._replays):
                 try:
                     found |= await step()
                 except Exception as error:  # noqa: BLE001 - what fails now is found again; the loop never ends
@@ -94,6 +94,12 @@ class Reconciler:
     async def _end_delivery(self, row: LateRow, result: str) -> None:
         async with self._database.begin() as tx:
             await reconciliation.take_delivery_end(tx, row.id, result)
+
+    async def _replays(self) -> bool:
+        async with self._database.begin() as tx:
+            woken = await replays.wake_late(tx)
+        self._late.set(woken, {"kind": "replay"})
+        return False
 
     async def _restart(
         self,

@@ -1,4 +1,6 @@
-"""What is due by the clock: submissions lose their bodies after a day, and rows are deleted at the settings' ages."""
+"""What is due by the clock: hours of requests are counted, submissions lose their bodies after a day, rows are deleted
+at the settings' ages.
+"""
 
 import asyncio
 
@@ -6,7 +8,7 @@ import structlog
 
 from hub.errors import DatabaseUnavailable
 from hub.settings import Settings
-from hub.store import discounts
+from hub.store import discounts, request_counts
 from hub.store.db.engine import Database
 from hub.store.retention import BATCH, Aged, Ages, purge
 
@@ -20,6 +22,7 @@ async def run_retention(database: Database, settings: Settings) -> None:
     ages = Ages(settings.keep_submissions, settings.keep_events, settings.keep_attempts)
     while True:
         try:
+            await _count_hours(database)
             deleted = {what.value: await _purge_all(database, what, ages) for what in Aged}
             async with database.begin() as tx:
                 deleted["unconfirmed"] = await discounts.purge_unconfirmed(tx)
@@ -28,6 +31,14 @@ async def run_retention(database: Database, settings: Settings) -> None:
         except DatabaseUnavailable as error:
             log.warning("retention", failure=error.failure)
         await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _count_hours(database: Database) -> None:
+    """Hour by hour, each a transaction of its own."""
+    more = True
+    while more:
+        async with database.begin() as tx:
+            more = await request_counts.count_hour(tx)
 
 
 async def _purge_all(database: Database, what: Aged, ages: Ages) -> int:

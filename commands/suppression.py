@@ -11,8 +11,10 @@ import typer
 from commands.common import DATA, Data, Json, fail, run, show
 from hub import phones
 from hub.settings import Settings
-from hub.store import do_not_call
+from hub.store import do_not_call, lead_search
 from hub.store.db.engine import Tx
+from hub.store.do_not_call import SuppressedNumber
+from hub.store.lead_search import LeadQuery
 
 app = typer.Typer(no_args_is_help=True)
 Partner = Annotated[int | None, typer.Option(help="For this partner only; otherwise for all.")]
@@ -22,9 +24,13 @@ HEADINGS = {"phone", "hash"}
 
 def _hash(settings: Settings, text: str) -> bytes:
     """Of a number in international form, or a hash as `export` writes it."""
-    if len(text) == HASH_CHARS and all(char in hexdigits for char in text):
+    if _is_hash(text):
         return bytes.fromhex(text)
     return settings.vault().index("phone", phones.parse(text, None).e164)
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) == HASH_CHARS and all(char in hexdigits for char in text)
 
 
 @app.command()
@@ -94,6 +100,36 @@ def remove(
         raise fail("PHONE: not a phone number in international form, nor a hash.") from None
 
 
+@app.command()
+def check(
+    phone: Annotated[str, typer.Argument(help="A number in any spelling, or a hash.")],
+    region: Annotated[str | None, typer.Option(help="Where a number without a + is dialled, such as GB.")] = None,
+    partner: Annotated[int | None, typer.Option(help="What holds for this partner; otherwise all lists.")] = None,
+    data: Data = DATA,
+    *,
+    as_json: Json = False,
+) -> None:
+    """Whether this number is not to be called: on whose list, since when and why."""
+
+    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+        query = LeadQuery(phone=phone, region=region, partner_id=partner)
+        hashes = (
+            [bytes.fromhex(phone)] if _is_hash(phone) else await lead_search.phone_hashes(tx, settings.vault(), query)
+        )
+        entries = [_entry(number) for number in await do_not_call.find(tx, hashes, partner)]
+        return {"suppressed": bool(entries), "entries": entries}
+
+    found = run(data, work)
+    if as_json:
+        show(found, as_json=True)
+    elif not found["suppressed"]:
+        typer.echo("It is on no list: it may be called.")
+    else:
+        for entry in found["entries"]:
+            scope = "all partners" if entry["partner"] is None else f"partner {entry['partner']}"
+            typer.echo(f"Not to be called for {scope}, since {entry['since']}: {entry['reason']}")
+
+
 @app.command("list")
 def list_(partner: Partner = None, data: Data = DATA, *, as_json: Json = False) -> None:
     """All that are not to be called, by hash."""
@@ -110,15 +146,16 @@ def export(partner: Partner = None, data: Data = DATA) -> None:
 
 def _listed(data: Path, partner: int | None) -> list[dict[str, Any]]:
     async def work(tx: Tx, _: Settings) -> list[dict[str, Any]]:
-        return [
-            {
-                "hash": number.phone_hash.hex(),
-                "partner": number.partner_id,
-                "reason": number.reason,
-                "since": number.created_at.isoformat(),
-            }
-            for number in await do_not_call.list_suppressed(tx, partner)
-        ]
+        return [_entry(number) for number in await do_not_call.list_suppressed(tx, partner)]
 
     found: list[dict[str, Any]] = run(data, work)
     return found
+
+
+def _entry(number: SuppressedNumber) -> dict[str, Any]:
+    return {
+        "hash": number.phone_hash.hex(),
+        "partner": number.partner_id,
+        "reason": number.reason,
+        "since": number.created_at.isoformat(),
+    }

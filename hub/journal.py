@@ -184,6 +184,27 @@ _WORDS: Final = {
 }
 
 
+OPERATORS_MATTER: Final = "it waits for the operator of this service"
+_TOLD_PARTNERS: Final = {
+    "cannot be judged": OPERATORS_MATTER,
+    "dialer ": OPERATORS_MATTER,
+    # Calls of other partners count too.
+    "the number was called": "the number has had all calls that it may have in 24 hours",
+}
+
+
+def for_partner(why: str | None) -> str | None:
+    """A lead's reason as its partner is told it: nothing of settings, and nothing of other partners."""
+    told = (words for start, words in _TOLD_PARTNERS.items() if why is not None and why.startswith(start))
+    return next(told, why)
+
+
+def actor_for_partner(label: str) -> str:
+    """An actor as partners are told: their own keys in full, of others the kind."""
+    kind = label.partition(":")[0]
+    return label if kind == ActorKind.PARTNER else kind
+
+
 def actor(label: str, dialers: Mapping[int, DialerSeen]) -> str:
     """Who acted, for people: `dialer 2 (acme)`, `partner, key ab12`, `operator root`, `hub`."""
     kind, _, name = label.partition(":")

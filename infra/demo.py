@@ -1,19 +1,21 @@
-"""The demo tenants that `hub dev` starts with."""
+"""The demo tenants that `hub dev` starts with, and the demo dialer, which calls for them."""
 
 from collections.abc import Mapping, Sequence
 from secrets import token_urlsafe
-from typing import Any
+from typing import Any, Final
 
 from hub import keys, passwords
 from hub.contracts import registry
 from hub.settings import Settings
-from hub.store.admin import default_dialer, list_rows
+from hub.store.admin import create_dialer, default_dialer, list_rows
 from hub.store.agents import set_password
 from hub.store.db.engine import Database, Tx
-from hub.store.dialer_ties import tie_partner
+from hub.store.dialer_ties import tie_campaigns, tie_partner
 from hub.store.keys import create_key
 from hub.store.provisioning import NewPartner, create_partner
-from hub.store.tables import ApiKey, Partner
+from hub.store.tables import ApiKey, Campaign, Dialer, Partner
+
+DEMO_DIALER: Final = "demo"
 
 
 async def create_demo_tenants(settings: Settings, known: Mapping[str, object]) -> dict[str, object]:
@@ -22,31 +24,39 @@ async def create_demo_tenants(settings: Settings, known: Mapping[str, object]) -
     database = Database.of(settings, 1)
     tenants = dict(known)
     async with database.begin() as tx:
-        for api in registry.names():
-            if api not in tenants:
-                made = await create_partner(tx, pepper, NewPartner(f"Demo {api}", api), settings.default_rate_limit)
-                if "agents" in made:
-                    made["agents"] = await _with_passwords(tx, made["id"], made["agents"])
-                tenants[api] = {name: value for name, value in made.items() if name != "id"}
-        if "dialer" not in tenants:
-            dialer_id = await default_dialer(tx)
-            key = await create_key(tx, pepper, "dialer", scope="dialer", dialer_id=dialer_id)
-            tenants["dialer"] = {"key": key.text}
-        await _tie(tx, tenants["margav"], tenants["dialer"])
+        made = [await _create(tx, pepper, settings, tenants, api) for api in registry.names() if api not in tenants]
+        shared = await default_dialer(tx)
+        campaigns = Campaign.dialer_id == shared
+        if "dialer" in tenants and (await _key(tx, tenants["dialer"]))["dialer_id"] != shared:
+            campaigns &= Campaign.partner_id.in_(made)
+        else:  # All of the default dialer's, for which the demo dialer of version 0.1 called.
+            tenants["dialer"] = {"key": await _create_dialer(tx, pepper)}
+        dialer_id = (await _key(tx, tenants["dialer"]))["dialer_id"]
+        await tie_campaigns(tx, dialer_id, [row["id"] for row in await list_rows(tx, Campaign, campaigns)])
+        [margav] = await list_rows(tx, Partner, Partner.id == (await _key(tx, tenants["margav"]))["partner_id"])
+        if margav["dialer_id"] in {None, shared}:
+            await tie_partner(tx, margav["id"], dialer_id)
         if "admin" not in tenants:
             tenants["admin"] = {"key": (await create_key(tx, pepper, "admin", scope="admin")).text}
     await database.close()
     return tenants
 
 
-async def _tie(tx: Tx, margav: Any, dialer: Any) -> None:
-    """Let the demo Margav tenant's reports end the demo dialer's calls, unless it is tied to some dialer already.
+async def _create(tx: Tx, pepper: bytes, settings: Settings, tenants: dict[str, object], api: str) -> int:
+    """Add a tenant of the API to `tenants`; returns its partner's id."""
+    made = await create_partner(tx, pepper, NewPartner(f"Demo {api}", api), settings.default_rate_limit)
+    if "agents" in made:
+        made["agents"] = await _with_passwords(tx, made["id"], made["agents"])
+    tenants[api] = {name: value for name, value in made.items() if name != "id"}
+    return int(made["id"])
 
-    Here that is the default dialer: all tenants of `hub dev` are one operator's.
-    """
-    [partner] = await list_rows(tx, Partner, Partner.id == (await _key(tx, margav))["partner_id"])
-    if partner["dialer_id"] is None:
-        await tie_partner(tx, partner["id"], (await _key(tx, dialer))["dialer_id"], shared=True)
+
+async def _create_dialer(tx: Tx, pepper: bytes) -> str:
+    """A key of the demo dialer, which somebody may have made already."""
+    dialers = await list_rows(tx, Dialer, Dialer.name == DEMO_DIALER)
+    if not dialers:
+        return str((await create_dialer(tx, pepper, DEMO_DIALER))["key"])
+    return (await create_key(tx, pepper, "dialer", scope="dialer", dialer_id=dialers[0]["id"])).text
 
 
 async def _key(tx: Tx, tenant: Any) -> dict[str, Any]:

@@ -5,16 +5,53 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI
 
 from api import problems
-from api.management import audit, discounts, events, leads, partners
+from api.management import (
+    audit,
+    deliveries,
+    discounts,
+    endpoints,
+    events,
+    leads,
+    partners,
+    replays,
+    requests,
+    status,
+    suppressions,
+)
 from api.management.access import operator, partner
 
 OPERATORS: Final[tuple[APIRouter, ...]] = (
+    status.operators,
     leads.operators,
+    leads.both,
+    requests.operators,
     discounts.operators,
+    discounts.both,
+    suppressions.operators,
+    endpoints.operators,
+    endpoints.both,
+    deliveries.operators,
+    deliveries.both,
+    replays.operators,
+    replays.both,
     partners.operators,
     audit.operators,
 )
-PARTNERS: Final[tuple[APIRouter, ...]] = (partners.partners, audit.partners, events.partners)
+PARTNERS: Final[tuple[APIRouter, ...]] = (
+    partners.partners,
+    leads.partners,
+    leads.both,
+    requests.partners,
+    discounts.both,
+    endpoints.partners,
+    endpoints.both,
+    deliveries.partners,
+    deliveries.both,
+    replays.partners,
+    replays.both,
+    events.partners,
+    audit.partners,
+)
 
 
 def install(app: FastAPI) -> None:

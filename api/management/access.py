@@ -3,18 +3,21 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import TypeAdapter
+from pydantic import BaseModel, TypeAdapter
 
 from api.auth import client_address, identify
+from api.body import read_body, validated
 from api.services import Services, services
 from api.submit import idempotency_key
+from hub import strictjson
 from hub.actors import Actor, ActorKind
 from hub.contracts import registry
+from hub.contracts.limits import check_single_row
 from hub.errors import Forbidden, Invalid
 from hub.keys import READ_ONLY
 from hub.store import kept_answers
@@ -27,6 +30,7 @@ READING_POSTS: Final = frozenset({"/v1/leads/search", "/v1/suppressions/check"})
 """They change nothing: they are POST because what they ask for must not stand in a URL."""
 
 Hub = Annotated[Services, Depends(services)]
+Model = TypeVar("Model", bound=BaseModel)
 Work = Callable[[Tx], Awaitable[Any]]
 _JSON: Final = TypeAdapter(Any)
 
@@ -51,6 +55,13 @@ class Caller:
     def begin(self) -> AbstractAsyncContextManager[Tx]:
         """One transaction: within the partner's share of the connections, or the operators'."""
         return self.hub.turns.begin(self.partner_id or ALL_TENANTS)
+
+    async def read(self, model: type[Model]) -> tuple[bytes, Model]:
+        """The body as it came, and as `model`; none is as `{}`. Raises TooLarge, BadJson, Invalid."""
+        body = await read_body(self.request)
+        value = strictjson.loads(body or b"{}")
+        check_single_row(value)
+        return body, validated(model, value)
 
     async def change(self, body: bytes, work: Work, status: int = 200) -> Response:
         """Do `work` in one transaction and answer what it returns as JSON; with an Idempotency-Key only once.

@@ -35,19 +35,19 @@ EXAMPLE = {
 class RecipientIn(BaseModel):
     """The buyer. Extended ASCII, after NFC; names that look like an address are refused."""
 
-    firstName: str  # noqa: N815 - Leanpub's names
-    lastName: str  # noqa: N815
+    firstName: str  # noqa: N815 - Leanpub's name
+    lastName: str  # noqa: N815 - Leanpub's name
     email: str
 
 
 class DiscountIn(BaseModel):
     """Without `sandboxMode` false, and a partner who is production-ready, nothing real happens."""
 
-    productId: str  # noqa: N815
-    partnerId: str  # noqa: N815
+    productId: str  # noqa: N815 - Leanpub's name
+    partnerId: str  # noqa: N815 - Leanpub's name
     origin: str
-    transactionId: str = Field("", max_length=leanpub.LONGEST)  # noqa: N815
-    sandboxMode: bool = True  # noqa: N815
+    transactionId: str = Field("", max_length=leanpub.LONGEST)  # noqa: N815 - Leanpub's name
+    sandboxMode: bool = True  # noqa: N815 - Leanpub's name
     recipient: RecipientIn
 
 
@@ -56,7 +56,7 @@ class DiscountResponse(BaseModel):
 
     code: int
     message: str
-    requestId: str  # noqa: N815
+    requestId: str  # noqa: N815 - Leanpub's name
 
 
 @router.post(

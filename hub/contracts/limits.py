@@ -1,6 +1,7 @@
-"""How much one request may hold, whichever API it came by: rows, and bytes of a row."""
+"""What one request may hold, whichever API it came by: how many rows, how many bytes of a row, which times."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from hub import strictjson
@@ -9,6 +10,10 @@ from hub.errors import HubError, Invalid
 MOST_ROWS: Final = 1000
 LARGEST_ROW: Final = 64 * 1024
 """Bytes of compact JSON: spaces between values don't count."""
+
+EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2101, 1, 1, tzinfo=UTC)
+"""The first time that is too late."""
 
 TOO_LARGE: Final = f"must be at most {LARGEST_ROW} bytes of JSON"
 

@@ -99,12 +99,14 @@ def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
-EPOCH: dict[str, Any] = {"type": "number", "minimum": 0}
+EPOCH: dict[str, Any] = {
+    "anyOf": [{"type": "number", "minimum": 946684800, "exclusiveMaximum": 4133980800}, {"enum": [0]}]
+}
 QUERY: dict[str, Any] = {
     "parameters": [
         _parameter("lead_id", "This lead alone, processed or not", type="string", minLength=1, maxLength=LONGEST_ID),
-        _parameter("processed_after", "Epoch seconds", **EPOCH),
-        _parameter("processed_before", "Epoch seconds", **EPOCH),
+        _parameter("processed_after", "Epoch seconds, from 2000 to 2100; 0 for any time", **EPOCH),
+        _parameter("processed_before", "Epoch seconds, from 2000 to 2100; 0 for any time", **EPOCH),
         _parameter("page", "From 1", type="integer", minimum=1, maximum=LAST_PAGE, default=1),
         _parameter("page_size", "Leads a page", type="integer", minimum=1, maximum=LARGEST_PAGE, default=PAGE_SIZE),
         _parameter("cursor", "The page's place, as `next` and `previous` have it", type="string"),

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
+from hub.contracts.limits import EARLIEST, LATEST
 from hub.contracts.squadiq_bodies import InvalidRequest, id_error
 from hub.contracts.squadiq_models import LARGEST_PAGE, LAST_PAGE, LONGEST_ID, PAGE_SIZE, FieldError
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_LAST_MICROSECOND: Final = (datetime(2100, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST_MICROSECOND: Final = (LATEST - _EPOCH) // _MICROSECOND
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class ResponsesQuery:
-    """Which leads the responses list holds. Without a `lead_id` processed ones only; times are exclusive.
+    """Which leads the responses list holds. Without a `lead_id` processed ones only. Times are exclusive, None for any.
 
     `cursor` says where the page begins or ends; without one its number does.
     """
@@ -55,8 +56,8 @@ def parse_query(query: Mapping[str, str]) -> ResponsesQuery:
         raise InvalidRequest(errors)
     return ResponsesQuery(
         lead_id=parsed.get("lead_id"),
-        after=parsed.get("processed_after"),
-        before=parsed.get("processed_before"),
+        after=_bound(parsed.get("processed_after")),
+        before=_bound(parsed.get("processed_before")),
         page=parsed.get("page", 1),
         size=parsed.get("page_size", PAGE_SIZE),
         cursor=parsed.get("cursor"),
@@ -71,7 +72,13 @@ def _number(text: str, most: int) -> int | None:
 def _moment(text: str) -> datetime | None:
     if not re.fullmatch(r"[0-9]{1,11}(\.[0-9]{1,9})?", text, re.ASCII):
         return None
-    return datetime.fromtimestamp(float(text), UTC)
+    moment = datetime.fromtimestamp(float(text), UTC)
+    return moment if moment == _EPOCH or EARLIEST <= moment < LATEST else None
+
+
+def _bound(moment: datetime | None) -> datetime | None:
+    """Clients send 0 for no bound."""
+    return None if moment == _EPOCH else moment
 
 
 def _cursor(text: str) -> Cursor | None:
@@ -91,8 +98,8 @@ OF_QUERY: dict[str, Callable[[str], Any]] = {
 }
 MEANT = {
     "lead_id": f"must be 1 to {LONGEST_ID} characters",
-    "processed_after": "must be a time in epoch seconds",
-    "processed_before": "must be a time in epoch seconds",
+    "processed_after": "must be a time from 2000 to 2100 in epoch seconds, or 0 for any",
+    "processed_before": "must be a time from 2000 to 2100 in epoch seconds, or 0 for any",
     "page": f"must be a whole number from 1 to {LAST_PAGE}",
     "page_size": f"must be a whole number from 1 to {LARGEST_PAGE}",
     "cursor": "must be as `next` and `previous` have it",

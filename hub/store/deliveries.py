@@ -11,19 +11,20 @@ from hub.seal import DataKey, SealError, Vault
 from hub.store import endpoint_failures
 from hub.store.db.engine import Tx
 from hub.store.events import BODY
-from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event
+from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event, Lead, Submission
 from hub.webhooks import MAX_BODY_BYTES, DeliveryState, FailureKind, PayloadFormat, Verdict
 
 ANSWER = "delivery_attempt.answer"
 SECRET = "endpoint.secret"  # noqa: S105 - a column's name
-OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - likewise
+OLD_SECRET = "endpoint.old_secret"  # noqa: S105 - a column's name
 
 
 @dataclass(frozen=True, slots=True)
 class OutgoingWebhook:
     """One delivery, ready to be posted. `key` is its subject's, and seals the endpoint's response.
 
-    `attempt` counts all attempts, `earlier_attempts` those before it was renewed.
+    `attempt` counts all attempts, `earlier_attempts` those before it was renewed. `once`: no further one follows.
+    `lead_id`: whom it is about, `request_id`: by which that came; None where there is none.
     """
 
     delivery_id: int
@@ -36,6 +37,9 @@ class OutgoingWebhook:
     payload_format: PayloadFormat
     key: DataKey
     earlier_attempts: int = 0
+    once: bool = False
+    lead_id: int | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,9 @@ def _outgoing(vault: Vault, row: Any) -> OutgoingWebhook:
         payload_format=PayloadFormat.ENVELOPE if row.campaign_id is None else PayloadFormat.CAMPAIGN,
         key=key,
         earlier_attempts=row.earlier_attempts,
+        once=row.type == "endpoint.test",
+        lead_id=row.lead_id,
+        request_id=row.request_id,
     )
 
 
@@ -120,7 +127,10 @@ _OUTGOING = (
         Delivery.earlier_attempts,
         Delivery.endpoint_id,
         Event.public_id,
+        Event.type,
         Event.body,
+        Event.lead_id,
+        Submission.request_id,
         Endpoint.campaign_id,
         Endpoint.url,
         Endpoint.secret,
@@ -133,6 +143,8 @@ _OUTGOING = (
     .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
     .outerjoin(Contact, Contact.lead_id == Event.lead_id)
     .outerjoin(Discount, Discount.id == Event.discount_id)
+    .outerjoin(Lead, Lead.id == Event.lead_id)
+    .outerjoin(Submission, Submission.id == func.coalesce(Lead.submission_id, Discount.submission_id))
 )
 
 Attempt = tuple[OutgoingWebhook, AttemptResult]

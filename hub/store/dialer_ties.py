@@ -17,18 +17,17 @@ from hub.store.dialers import DialerCall
 REPORTING_API: Final = "margav"
 
 
-async def tie_partner(tx: Tx, partner_id: int, dialer_id: int | None, *, shared: bool = False) -> None:
+async def tie_partner(tx: Tx, partner_id: int, dialer_id: int | None) -> None:
     """Let a Margav tenant's reports end this dialer's calls, or (None) no dialer's.
 
-    Raises NotFound, and Invalid for another API's partner, a dialer that is not there, and the default dialer unless
-    `shared`, which is for a hub of one operator's own tenants.
+    Raises NotFound, and Invalid for another API's partner, a dialer that is not there, and the default dialer.
     """
     api = await require_partner(tx, partner_id)
     if dialer_id is not None:
         name = await _dialer_name(tx, dialer_id)
         if api != REPORTING_API:
             raise Invalid("is for Margav tenants, whose reports may be about a dialer's calls.", field="dialer_id")
-        if name == DEFAULT_DIALER and not shared:
+        if name == DEFAULT_DIALER:
             raise Invalid(
                 "the default dialer is shared by all campaigns without one of their own, and can't be one tenant's."
                 " Make one with `hub dialer create NAME --campaign ID`.",

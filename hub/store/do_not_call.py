@@ -28,15 +28,20 @@ _SUPPRESS = text("""
     INSERT INTO suppression (partner_id, phone_hash, reason)
     SELECT partner_id, phone_hash, :reason
     FROM unnest(CAST(:partners AS bigint[]), CAST(:hashes AS bytea[])) AS wanted (partner_id, phone_hash)
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING partner_id, phone_hash
 """)
 
 
-async def suppress(tx: Tx, numbers: Sequence[tuple[int | None, bytes]], reason: str) -> None:
-    """Never call these numbers again. Each is (partner id, keyed hash of E.164), for all partners where it is None."""
-    if numbers:
-        partners, hashes = zip(*sorted(set(numbers), key=lambda number: (number[0] or 0, number[1])), strict=True)
-        await tx.execute(_SUPPRESS, {"partners": list(partners), "hashes": list(hashes), "reason": reason})
+async def suppress(tx: Tx, numbers: Sequence[tuple[int | None, bytes]], reason: str) -> set[tuple[int | None, bytes]]:
+    """Never call these numbers again; returns those that were not on their list before.
+
+    Each is (partner id, keyed hash of E.164), for all partners where it is None.
+    """
+    if not numbers:
+        return set()
+    partners, hashes = zip(*sorted(set(numbers), key=lambda number: (number[0] or 0, number[1])), strict=True)
+    rows = await tx.execute(_SUPPRESS, {"partners": list(partners), "hashes": list(hashes), "reason": reason})
+    return {(row.partner_id, row.phone_hash) for row in rows}
 
 
 # Those that a dialer has, or had until the hub took them back or ended them: of others, it has said how they ended.
@@ -66,6 +71,15 @@ async def remove(tx: Tx, partner_id: int | None, phone_hash: bytes) -> int:
     mine = Suppression.partner_id.is_not_distinct_from(partner_id)
     gone = delete(Suppression).where(Suppression.phone_hash == phone_hash, mine)
     return len((await tx.execute(gone.returning(Suppression.id))).all())
+
+
+async def find(tx: Tx, phone_hashes: Sequence[bytes], partner_id: int | None = None) -> list[SuppressedNumber]:
+    """The entries of these numbers, in all lists, or in those that hold for this partner: its own and that of all."""
+    columns = (Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
+    rows = select(*columns).where(Suppression.phone_hash.in_(phone_hashes)).order_by(Suppression.id)
+    if partner_id is not None:
+        rows = rows.where((Suppression.partner_id == partner_id) | Suppression.partner_id.is_(None))
+    return [SuppressedNumber(*row) for row in await tx.execute(rows)]
 
 
 async def list_suppressed(tx: Tx, partner_id: int | None = None) -> list[SuppressedNumber]:

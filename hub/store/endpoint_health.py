@@ -8,6 +8,7 @@ from sqlalchemy import Select, func, select
 from hub.store.db.engine import Tx
 from hub.store.delivery_lists import first_id_since, in_state
 from hub.store.endpoints import live_endpoint, no_endpoint
+from hub.store.paging import Page, PageWanted, page_of
 from hub.store.row_ids import MOST_ID
 from hub.store.tables import Campaign, Delivery, DeliveryAttempt, Endpoint
 from hub.webhooks import DeliveryState
@@ -34,6 +35,16 @@ async def list_endpoints(tx: Tx, partner_id: int | None = None) -> list[dict[str
     if partner_id is not None:
         wanted = wanted.where(Endpoint.partner_id == partner_id)
     return [dict(row._mapping) for row in await tx.execute(wanted)]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+async def page_of_endpoints(tx: Tx, page: PageWanted, partner_id: int | None = None) -> Page[dict[str, Any]]:
+    """As `list_endpoints`, newest first and in pages."""
+    wanted = _COLUMNS.where(Endpoint.deleted_at.is_(None)).order_by(Endpoint.id.desc()).limit(page.size + 1)
+    if page.before is not None:
+        wanted = wanted.where(Endpoint.id < page.before)
+    if partner_id is not None:
+        wanted = wanted.where(Endpoint.partner_id == partner_id)
+    return page_of((await tx.execute(wanted)).all(), page, lambda row: dict(row._mapping))  # noqa: SLF001 - as above
 
 
 async def show_endpoint(tx: Tx, endpoint_id: int, partner_id: int | None = None) -> dict[str, Any]:

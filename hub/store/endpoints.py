@@ -25,6 +25,7 @@ from hub.store.tables import Campaign, Delivery, Endpoint, Event, Partner
 from hub.webhooks import EVENT_TYPES, new_secret
 
 LONGEST_OVERLAP: Final = timedelta(days=7)
+MOST_OF_A_PARTNER: Final = 50
 _HEALTHY: Final = {"failing_since": None, "failures": 0, "warned": 0, "paused_until": None}
 
 
@@ -58,6 +59,14 @@ async def create_endpoint(
     secret = await _set_secret(tx, vault, endpoint_id)
     public = {"id": endpoint_id, "url": url, "types": row["types"], "campaign": campaign, "contact": row["contact"]}
     return public | {"secret": secret}
+
+
+async def require_room(tx: Tx, partner_id: int) -> None:
+    """Raises Conflict when the partner has as many endpoints as it may make by itself: each event goes to all."""
+    await tx.execute(select(Partner.id).where(Partner.id == partner_id).with_for_update(key_share=True))
+    live = select(func.count()).where(Endpoint.partner_id == partner_id, Endpoint.deleted_at.is_(None))
+    if (await tx.execute(live)).scalar_one() >= MOST_OF_A_PARTNER:
+        raise Conflict(f"there are {MOST_OF_A_PARTNER} endpoints already; delete one that is not needed.")
 
 
 async def set_endpoint(

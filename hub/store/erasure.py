@@ -6,7 +6,7 @@ What stays: that there was one, how often it was called or mailed and how that e
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
@@ -17,6 +17,7 @@ from hub.seal import Vault
 from hub.store import do_not_call, events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
+from hub.store.lead_rows import LeadRow, lock_leads
 from hub.store.submissions import ERASED
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Event, Lead, Submission
 from hub.store.withdrawals import erase_calls
@@ -47,17 +48,16 @@ async def erase_lead(tx: Tx, vault: Vault, lead_id: int) -> datetime:
 
     One that was erased before stays as it is.
     """
-    mine = select(Lead).where(Lead.id == lead_id).with_for_update()
-    lead = (await tx.execute(mine)).first() if 0 < lead_id <= MOST_ID else None
-    if lead is None:
+    leads = await lock_leads(tx, [lead_id]) if 0 < lead_id <= MOST_ID else []
+    if not leads:
         raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
-    if LeadState(lead.state) is not LeadState.ERASED:
-        await erase(tx, vault, lead, BY_OPERATOR)
+    if leads[0].state is not LeadState.ERASED:
+        await erase(tx, vault, leads[0], BY_OPERATOR)
     moment = select(func.coalesce(Contact.erased_at, Lead.updated_at)).where(Contact.lead_id == Lead.id)
     return (await tx.execute(moment.where(Lead.id == lead_id))).scalar_one()
 
 
-async def erase(tx: Tx, vault: Vault, lead: Any, why: str = BY_SENDER) -> None:
+async def erase(tx: Tx, vault: Vault, lead: LeadRow, why: str = BY_SENDER) -> None:
     """Erase the lead of this row, locked by the caller. A dialer that holds its call loses it."""
     await do_not_call.keep_numbers(tx, lead.id)
     await erase_calls(tx, lead.id)
@@ -85,24 +85,28 @@ async def erase_discount(tx: Tx, request_id: str) -> datetime:
     What waits is not done any more: its workflow ends at its next step. One that was erased before stays as it is.
     """
     known = request_id.isascii() and request_id.isprintable()
-    mine = select(Discount).where(Discount.public_id == request_id).with_for_update()
+    mine = (
+        select(Discount.id, Discount.partner_id, Discount.erased_at)
+        .where(Discount.public_id == request_id)
+        .with_for_update()
+    )
     discount = (await tx.execute(mine)).first() if known else None
     if discount is None:
         raise NotFound("there is no discount request of this id.", field="request_id")
     if discount.erased_at is None:
-        await _erase_discount(tx, discount, BY_OPERATOR)
+        await _erase_discount(tx, discount.id, discount.partner_id, BY_OPERATOR)
     moment = select(func.coalesce(Discount.erased_at, Discount.updated_at)).where(Discount.id == discount.id)
     return (await tx.execute(moment)).scalar_one()
 
 
-async def _erase_discount(tx: Tx, discount: Any, why: str) -> None:
-    """Erase the discount of this row, locked by the caller."""
-    await _blank_webhooks(tx, Event.discount_id == discount.id)
-    await _blank_requests(tx, Submission.discount_id == discount.id, _may_name(discount.partner_id))
+async def _erase_discount(tx: Tx, discount_id: int, partner_id: int, why: str) -> None:
+    """Erase the discount, locked by the caller."""
+    await _blank_webhooks(tx, Event.discount_id == discount_id)
+    await _blank_requests(tx, Submission.discount_id == discount_id, _may_name(partner_id))
     now = func.clock_timestamp()
     gone = dict.fromkeys(("wrapped_key", "recipient", "email_hash", "repeat_hash"), None)
     ended = {"state": DiscountState.ERASED, "why": why, "updated_at": now, "erased_at": now}
-    await tx.execute(update(Discount).where(Discount.id == discount.id).values(**gone, **ended))
+    await tx.execute(update(Discount).where(Discount.id == discount_id).values(**gone, **ended))
 
 
 async def _blank_webhooks(tx: Tx, about: ColumnElement[bool]) -> None:
@@ -152,8 +156,8 @@ async def _lead_again(tx: Tx, vault: Vault, former: Erased) -> int:
         same.append((Lead.dedupe_key == former.identity) & (Lead.created_at < former.erased_at))
     if not same:
         return 0
-    wanted = select(Lead).where(or_(*same), Lead.state != LeadState.ERASED).order_by(Lead.id).with_for_update()
-    leads = (await tx.execute(wanted)).all()
+    found = (await tx.execute(select(Lead.id).where(or_(*same), Lead.state != LeadState.ERASED))).scalars()
+    leads = await lock_leads(tx, found.all())
     for lead in leads:
         await erase(tx, vault, lead, BY_OPERATOR)
     return len(leads)
@@ -161,7 +165,8 @@ async def _lead_again(tx: Tx, vault: Vault, former: Erased) -> int:
 
 async def _discount_again(tx: Tx, former: Erased) -> int:
     same = (Discount.public_id == former.id) & Discount.erased_at.is_(None)
-    discount = (await tx.execute(select(Discount).where(same).with_for_update())).first()
+    mine = select(Discount.id, Discount.partner_id).where(same).with_for_update()
+    discount = (await tx.execute(mine)).first()
     if discount is not None:
-        await _erase_discount(tx, discount, BY_OPERATOR)
+        await _erase_discount(tx, discount.id, discount.partner_id, BY_OPERATOR)
     return int(discount is not None)

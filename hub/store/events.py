@@ -164,8 +164,8 @@ async def _load_subjects(tx: Tx, vault: Vault, new_events: Sequence[NewEvent]) -
     discounts = {event.discount_id for event in new_events if event.discount_id is not None}
     subjects: _Subjects = {}
     if leads:
-        rows = await tx.execute(_LEADS.where(Lead.id.in_(leads)))
-        subjects |= {(row.id, None): _lead_subject(vault, row) for row in rows}
+        found = (await tx.execute(_LEADS.where(Lead.id.in_(leads)))).mappings()
+        subjects |= {(lead.id, None): lead.open(vault) for lead in (_SealedLead(**row) for row in found)}
     if discounts:
         of_discounts = select(Discount.id, Discount.wrapped_key).where(Discount.id.in_(discounts))
         rows = await tx.execute(of_discounts)
@@ -181,11 +181,22 @@ _LEADS = (
 )
 
 
-def _lead_subject(vault: Vault, row: Any) -> _Subject:
-    key = vault.unwrap(row.wrapped_key)
-    person = Person.load(open_with(key, row.id, row.sealed, PERSON))
-    source = LeadSource(row.id, row.request_id, row.row_index)
-    return _Subject(key, source.block(person, masked=registry.find(row.api).masks_phones))
+@dataclass(frozen=True, slots=True)
+class _SealedLead:
+    """What _LEADS gives of one lead."""
+
+    id: int
+    api: str
+    row_index: int | None
+    request_id: str | None
+    wrapped_key: bytes
+    sealed: bytes
+
+    def open(self, vault: Vault) -> _Subject:
+        key = vault.unwrap(self.wrapped_key)
+        person = Person.load(open_with(key, self.id, self.sealed, PERSON))
+        source = LeadSource(self.id, self.request_id, self.row_index)
+        return _Subject(key, source.block(person, masked=registry.find(self.api).masks_phones))
 
 
 async def erased_lead(tx: Tx, lead_id: int) -> dict[str, Any]:

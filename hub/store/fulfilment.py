@@ -23,9 +23,10 @@ from hub.store.tables import Coupon, Discount, Partner, Product
 
 @dataclass(frozen=True, slots=True)
 class LoadedDiscount:
-    """A request with its recipient, product and coupon. Prices in US cents; `age` is the time since it was accepted.
+    """A request with its recipient, product and coupon. Prices in US cents.
 
-    `full_price_cents`: without the coupon, None when it is not to be told.
+    `age`: the time since it was accepted, or last retried by an operator. `full_price_cents`: without the coupon, None
+    when it is not to be told.
     """
 
     id: int
@@ -66,7 +67,7 @@ _DISCOUNT = (
         Discount.sandbox,
         Discount.wrapped_key,
         Discount.recipient,
-        (func.clock_timestamp() - Discount.created_at).label("age"),
+        (func.clock_timestamp() - func.coalesce(Discount.retried_at, Discount.created_at)).label("age"),
         Partner.name.label("partner_name"),
         # Checked when the request was accepted; the partner's part is checked again before each effect.
         (~Discount.sandbox & Partner.production_ready).label("production"),

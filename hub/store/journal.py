@@ -1,6 +1,6 @@
 """The journal of leads and discount requests: who is acting, for the triggers that write it; and reading it.
 
-The triggers are in infra/migrations/versions/0011_journal.py, the reason in docs/decisions/0015.
+The triggers are in infra/migrations/versions/0011_journal.py, the reason in docs/decisions/0016.
 """
 
 from collections.abc import Sequence

@@ -17,7 +17,8 @@ class LeadRow:
 
     `grade` is hub.phones' Grade or DialRefusal; `policy` the campaign's settings, not validated, `policy_hash` what
     they are recognised by; `daily_calls` the partner's limit per 24 h, None for none; `has_endpoints`: somebody may
-    want its events; `workflow_token`: of its workflow's id.
+    want its events; `workflow_token`: of its workflow's id; `dedupe_key`: the keyed hash of its identity or None;
+    `request_id`: by which it came, None once that is deleted.
     """
 
     id: int
@@ -44,6 +45,9 @@ class LeadRow:
     daily_calls: int | None
     has_endpoints: bool
     workflow_token: str | None
+    submission_id: int
+    dedupe_key: bytes | None
+    request_id: str | None
     updated_at: datetime
     now: datetime
 
@@ -62,7 +66,8 @@ LEAD_COLUMNS = """
     coalesce(partner.listening_until > clock_timestamp(), false)
     OR EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL)
     AS has_endpoints,
-    lead.workflow_token, lead.updated_at, clock_timestamp() AS now
+    lead.workflow_token, lead.submission_id, lead.dedupe_key, lead.updated_at, clock_timestamp() AS now,
+    (SELECT request_id FROM submission WHERE submission.id = lead.submission_id) AS request_id
 """
 LEAD_TABLES = """
     lead JOIN partner ON partner.id = lead.partner_id LEFT JOIN campaign ON campaign.id = lead.campaign_id
@@ -73,8 +78,11 @@ LEAD_TABLES = """
 _LOCK = text(
     f"SELECT {LEAD_COLUMNS} FROM {LEAD_TABLES} WHERE lead.id = ANY(:lead_ids) ORDER BY lead.id FOR UPDATE OF lead"  # noqa: S608 - constants
 )
+_LOCK_IDENTITIES = text(
+    f"SELECT {LEAD_COLUMNS} FROM {LEAD_TABLES} WHERE lead.dedupe_key = ANY(:keys) ORDER BY lead.id FOR UPDATE OF lead"  # noqa: S608 - constants
+)
 _UNSTARTED = text(
-    f"SELECT {LEAD_COLUMNS} FROM {LEAD_TABLES} WHERE submission_id = :submission_id AND NOT started"  # noqa: S608 - likewise
+    f"SELECT {LEAD_COLUMNS} FROM {LEAD_TABLES} WHERE submission_id = :submission_id AND NOT started"  # noqa: S608 - constants
     " ORDER BY lead.id LIMIT :most"
 )
 
@@ -83,7 +91,7 @@ _UNSTARTED_IDS = text(
     "SELECT id FROM lead WHERE submission_id = :submission_id AND NOT started ORDER BY id LIMIT :most"
 )
 _OWNER = text("SELECT partner_id, api, workflow_token FROM lead WHERE id = :lead_id")
-_BY_ID = text(f"SELECT {LEAD_COLUMNS} FROM {LEAD_TABLES} WHERE lead.id = ANY(:lead_ids) ORDER BY lead.id")  # noqa: S608 - likewise
+_BY_ID = text(f"SELECT {LEAD_COLUMNS} FROM {LEAD_TABLES} WHERE lead.id = ANY(:lead_ids) ORDER BY lead.id")  # noqa: S608 - constants
 _FAILURE = text(
     "UPDATE lead SET why = :why WHERE id = ANY(:lead_ids) AND why IS DISTINCT FROM :why AND state <> ALL(:closed)"
 )
@@ -92,6 +100,11 @@ _FAILURE = text(
 async def lock_leads(tx: Tx, lead_ids: Sequence[int]) -> list[LeadRow]:
     """The leads, locked until the transaction ends, in the order of their ids."""
     return [LeadRow.of(row) for row in (await tx.execute(_LOCK, {"lead_ids": list(lead_ids)})).mappings()]
+
+
+async def lock_identities(tx: Tx, keys: Sequence[bytes]) -> list[LeadRow]:
+    """The leads of these `dedupe_key`s, locked as by `lock_leads`."""
+    return [LeadRow.of(row) for row in (await tx.execute(_LOCK_IDENTITIES, {"keys": list(keys)})).mappings()]
 
 
 async def unstarted_leads(tx: Tx, submission_id: int, most: int) -> list[LeadRow]:

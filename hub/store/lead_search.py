@@ -1,13 +1,12 @@
 """Finding leads by whatever is known of them, each by an index: number, mail, ids of the hub, its partner, events."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select, text
 
-from hub import phones
+from hub import journal, phones
 from hub.contracts import registry
 from hub.errors import Invalid
 from hub.leads import LeadState
@@ -74,9 +73,10 @@ _BY: Final = {
     "phone": "SELECT id FROM lead WHERE phone_hash = ANY(:phone)",
     "email": "SELECT lead_id FROM contact WHERE email_hash = :email",
     "request_id": """
-        SELECT lead.id FROM submission JOIN lead ON lead.submission_id = submission.id WHERE request_id = :request_id
-        UNION SELECT lead_id FROM submission WHERE request_id = :request_id
-        UNION SELECT unnest(known_lead_ids) FROM submission WHERE request_id = :request_id""",
+        WITH asked AS (SELECT coalesce(replay_of, id) AS id FROM submission WHERE request_id = :request_id)
+        SELECT lead.id FROM asked JOIN lead ON lead.submission_id = asked.id
+        UNION SELECT lead_id FROM submission WHERE id IN (SELECT id FROM asked)
+        UNION SELECT unnest(known_lead_ids) FROM submission WHERE id IN (SELECT id FROM asked)""",
     "reference": "SELECT id FROM lead WHERE dedupe_key = ANY(:reference)",
     "lead_id": "SELECT CAST(:lead_id AS bigint)",
     "event_id": "SELECT lead_id FROM event WHERE public_id = :event_id",
@@ -110,7 +110,8 @@ async def find_leads(tx: Tx, vault: Vault, query: LeadQuery, page: PageWanted) -
     wanted = given | {"before": page.before, "partner_id": query.partner_id, "most": page.size + 1}
     used = {name: value for name, value in wanted.items() if f":{name}" in statement}
     rows = (await tx.execute(text(statement), used)).all()
-    return page_of(rows, page, lambda row: _found(vault, row))
+    why = (lambda why: why) if query.partner_id is None else journal.for_partner
+    return page_of(rows, page, lambda row: _found(vault, row, why(row.why)))
 
 
 async def _given(tx: Tx, vault: Vault, query: LeadQuery) -> dict[str, Any]:
@@ -127,7 +128,7 @@ async def _given(tx: Tx, vault: Vault, query: LeadQuery) -> dict[str, Any]:
         if value is not None:
             given[name] = value
     if "phone" in given:
-        given["phone"] = [vault.index("phone", each) for each in await numbers(tx, query)]
+        given["phone"] = await phone_hashes(tx, vault, query)
     if "email" in given:
         given["email"] = vault.index("email", given["email"].lower())
     if "reference" in given:
@@ -142,8 +143,8 @@ def _text(value: str, field: str) -> str:
     return cleaned
 
 
-async def numbers(tx: Tx, query: LeadQuery) -> list[str]:
-    """The numbers in E.164 that `query.phone` may mean. Raises Invalid when it is none."""
+async def phone_hashes(tx: Tx, vault: Vault, query: LeadQuery) -> list[bytes]:
+    """The keyed hashes of the numbers that `query.phone` may mean. Raises Invalid when it is none."""
     regions: list[str | None] = [query.region.strip().upper()] if query.region else [None]
     if not query.region:
         partners = select(Partner.region, Partner.api).distinct()
@@ -159,7 +160,7 @@ async def numbers(tx: Tx, query: LeadQuery) -> list[str]:
             continue
     if not found:
         raise Invalid("is no phone number; without its country code it needs a region, such as GB.", field="phone")
-    return list(dict.fromkeys(found))
+    return [vault.index("phone", each) for each in dict.fromkeys(found)]
 
 
 async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int | None) -> list[bytes]:
@@ -176,7 +177,7 @@ async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int 
     return keys
 
 
-def _found(vault: Vault, row: Any) -> FoundLead:
+def _found(vault: Vault, row: Any, why: str | None) -> FoundLead:
     person = None
     if row.wrapped_key is not None:
         person = Person.load(open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON))
@@ -193,14 +194,9 @@ def _found(vault: Vault, row: Any) -> FoundLead:
         name=masked.name,
         email=masked.email,
         state=state,
-        why=row.why,
+        why=why,
         outcome=row.outcome,
         attempts=row.attempts,
         next_at=row.next_at if state.open else None,
         created_at=row.created_at,
     )
-
-
-def known_fields(query: LeadQuery) -> Sequence[str]:
-    """The names of what the query says of the lead itself."""
-    return [name for name in _BY if getattr(query, name) is not None]

@@ -40,14 +40,12 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
     results: list[LeadState | HubError] = []
     ended: list[Ended] = []
     late: list[CallReport] = []
-    suppressed: list[tuple[int | None, bytes]] = []
+    suppressed: dict[int, tuple[int | None, bytes]] = {}
     erased: list[int] = []
-    asked: list[tuple[int, int | None]] = []
     for each in reports:
         call = calls.get(each.call_id)
         if call and each.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
-            suppressed.append((call.lead.partner_id, call.dialled_hash))
-            asked.append((call.lead.id, call.call_id))
+            suppressed[call.call_id] = call.lead.partner_id, call.dialled_hash
             erased += [call.call_id] if call.lead.state is LeadState.ERASED else []
         outcome = _end(call, each)
         if isinstance(outcome, Ended):
@@ -57,7 +55,8 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
         elif call and _raises(call, each):
             late.append(each)
         results.append(outcome.state if isinstance(outcome, Ended) else outcome)
-    await suppress(tx, suppressed, ASKED_ON_A_CALL)
+    new = await suppress(tx, list(suppressed.values()), ASKED_ON_A_CALL)
+    asked = [(calls[call_id].lead.id, call_id) for call_id, number in suppressed.items() if number in new]
     await journal.note(tx, "lead.suppressed", asked, ASKED_ON_A_CALL)
     await forget_numbers(tx, erased)
     await _carry_out(tx, vault, ended, LeaseEnd.REPORTED)
@@ -185,6 +184,7 @@ async def _save_responses(tx: Tx, vault: Vault, ended: Sequence[Ended]) -> None:
     await contacts.store_responses(tx, sealed)
 
 
+# The leads after their calls, so that the journal tells it in this order.
 _MOVE_ON = text("""
     WITH reported AS (
         SELECT * FROM unnest(
@@ -197,7 +197,7 @@ _MOVE_ON = text("""
     ), ended AS (
         UPDATE call SET state = 'ended', ended_at = clock_timestamp(), outcome = reported.outcome,
                callback_at = reported.callback_at, started_at = reported.called_at, reason = reported.reason
-        FROM reported WHERE call.id = reported.call_id
+        FROM reported WHERE call.id = reported.call_id RETURNING call_id
     ), lease_ended AS (
         UPDATE lease SET ended_at = clock_timestamp(), ended = :lease_end, started_at = reported.called_at
         FROM reported WHERE lease.call_id = reported.call_id AND lease.token = reported.token
@@ -206,7 +206,7 @@ _MOVE_ON = text("""
                look_at = NULL, hold = NULL, outcome = reported.result, attempts = reported.attempt,
                called_at = coalesce(reported.called_at, lead.called_at), updated_at = clock_timestamp(),
                processed_at = CASE WHEN reported.state = 'done' THEN clock_timestamp() END
-        FROM reported WHERE lead.id = reported.lead_id
+        FROM reported JOIN ended USING (call_id) WHERE lead.id = reported.lead_id
     ), pending AS (
         INSERT INTO outbox (kind, ref) SELECT 'wake_lead', lead_id FROM reported
     )

@@ -47,7 +47,8 @@ _LEADS = text("""
 _DISCOUNTS = text("""
     UPDATE discount SET checked_at = clock_timestamp() WHERE id IN (
         SELECT id FROM discount
-        WHERE state = 'taken' AND confirmed AND created_at < statement_timestamp() - CAST(:starts AS interval)
+        WHERE state = 'taken' AND confirmed
+            AND (retried_at IS NOT NULL OR created_at < statement_timestamp() - CAST(:starts AS interval))
             AND (checked_at IS NULL OR checked_at < statement_timestamp() - CAST(:checked AS interval))
         ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED
     ) RETURNING id, partner_id, workflow_token
@@ -82,7 +83,7 @@ async def claim_leads(tx: Tx, most: int) -> list[int]:
 
 
 async def claim_discounts(tx: Tx, most: int) -> list[LateRow]:
-    """Discount requests that are under way for a while."""
+    """Discount requests that are under way for a while, or that an operator lets run again."""
     rows = await tx.execute(_DISCOUNTS, _times(most))
     return [LateRow(row.id, row.workflow_token, row.partner_id) for row in rows]
 
@@ -111,8 +112,7 @@ async def take_lead_end(tx: Tx, vault: Vault, lead_id: int, result: str) -> None
     word, _, why = result.partition(": ")
     state = LeadState(word) if word in set(LeadState) and not LeadState(word).open else LeadState.REFUSED
     if state is LeadState.ERASED:
-        row = (await tx.execute(select(Lead).where(Lead.id == lead_id))).one()
-        await erasure.erase(tx, vault, row)
+        await erasure.erase(tx, vault, lead)
         return
     await withdrawals.stop_all(tx, [lead_id])
     now = func.clock_timestamp()

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.actors import Actor
@@ -19,6 +19,8 @@ from hub.store.paging import Page, PageWanted, page_of
 from hub.store.row_ids import possible
 from hub.store.tables import Delivery, Endpoint, Replay
 from hub.webhooks import DeliveryState
+
+LATE: Final = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ async def _checked(tx: Tx, wanted: ReplayRequest, partner_id: int | None) -> dic
         raise no_endpoint(wanted.endpoint_id)
     until = min(wanted.until or endpoint.now, endpoint.now)
     if wanted.since >= until:
-        raise Invalid("must be before --until, and in the past.", field="since")
+        raise Invalid("must be before until, and in the past.", field="since")
     return {
         "endpoint_id": wanted.endpoint_id,
         "partner_id": endpoint.partner_id,
@@ -163,6 +165,24 @@ def _summary(row: Any) -> ReplaySummary:
         created_at=row.created_at,
         ended_at=row.ended_at,
     )
+
+
+_LATE = text("""
+    UPDATE replay SET checked_at = clock_timestamp()
+    WHERE state = 'running' AND moved_at < statement_timestamp() - CAST(:late AS interval)
+      AND (checked_at IS NULL OR checked_at < statement_timestamp() - CAST(:late AS interval))
+    RETURNING id
+""")
+
+
+async def wake_late(tx: Tx) -> int:
+    """Have the workflows of running replays looked for that have not moved for a while; returns how many.
+
+    One that runs looks at its row, one that is gone is started again.
+    """
+    late = (await tx.execute(_LATE, {"late": LATE})).scalars().all()
+    await outbox.put(tx, outbox.Kind.REPLAY, late)
+    return len(late)
 
 
 async def pause_replay(tx: Tx, actor: Actor, replay_id: int, partner_id: int | None = None) -> ReplaySummary:

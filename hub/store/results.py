@@ -13,7 +13,7 @@ from hub.contracts.squadiq_query import Cursor, ResponsesQuery
 from hub.leads import Outcome, Record
 from hub.people import Person
 from hub.seal import Vault
-from hub.store.contacts import PERSON, RESPONSES, open_column
+from hub.store.contacts import PERSON, RESPONSES, open_with
 from hub.store.db.engine import Tx
 from hub.store.events import NewEvent
 from hub.store.lead_rows import LeadRow
@@ -26,7 +26,7 @@ _COLUMNS = (
         Lead.created_at,
         Lead.called_at,
         Lead.processed_at,
-        Campaign.public_id,
+        Campaign.public_id.label("campaign"),
         Contact.wrapped_key,
         Contact.sealed,
         Contact.responses,
@@ -38,6 +38,36 @@ _COLUMNS = (
 
 
 @dataclass(frozen=True, slots=True)
+class SealedResult:
+    """What _COLUMNS gives of one lead; `sealed` and `responses` are its contact's."""
+
+    id: int
+    outcome: str | None
+    created_at: datetime
+    called_at: datetime | None
+    processed_at: datetime | None
+    campaign: str
+    wrapped_key: bytes
+    sealed: bytes
+    responses: bytes | None
+
+    def open(self, vault: Vault) -> Record:
+        key = vault.unwrap(self.wrapped_key)
+        responses = open_with(key, self.id, self.responses, RESPONSES)
+        return Record(
+            id=self.id,
+            campaign=self.campaign,
+            person=Person.load(open_with(key, self.id, self.sealed, PERSON)),
+            outcome=Outcome(self.outcome) if self.outcome else None,
+            created_at=self.created_at,
+            called_at=self.called_at,
+            processed_at=self.processed_at,
+            responses=responses.get("responses", {}),
+            recording_url=responses.get("recording_url"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsPage:
     """One page, its leads still sealed. `first`, `last`: the keys of its first and last lead, None without any.
 
@@ -45,7 +75,7 @@ class ResultsPage:
     """
 
     total: int
-    sealed: tuple[Any, ...]
+    sealed: tuple[SealedResult, ...]
     more: bool
 
     @property
@@ -63,7 +93,7 @@ class ResultsPage:
 
     def records(self, vault: Vault) -> Iterator[Record]:
         """Open them, one by one: each may take milliseconds."""
-        return (_record(vault, row) for row in self.sealed)
+        return (result.open(vault) for result in self.sealed)
 
 
 async def page_of(tx: Tx, where: Sequence[ColumnElement[bool]], query: ResponsesQuery) -> ResultsPage:
@@ -81,10 +111,11 @@ async def page_of(tx: Tx, where: Sequence[ColumnElement[bool]], query: Responses
     else:
         keys = columns.where(key < _key_of(query.cursor)).order_by(Lead.processed_at.desc(), Lead.id.desc())
     found = keys.subquery()
-    rows = (await tx.execute(_COLUMNS.join(found, found.c.id == Lead.id).order_by(Lead.processed_at, Lead.id))).all()
+    wanted = _COLUMNS.join(found, found.c.id == Lead.id).order_by(Lead.processed_at, Lead.id)
+    rows = tuple(SealedResult(**row) for row in (await tx.execute(wanted)).mappings())
     if query.cursor is not None and not query.cursor.forward:
-        return ResultsPage(total, tuple(rows[-query.size :]), more=True)
-    return ResultsPage(total, tuple(rows[: query.size]), more=len(rows) > query.size)
+        return ResultsPage(total, rows[-query.size :], more=True)
+    return ResultsPage(total, rows[: query.size], more=len(rows) > query.size)
 
 
 def _key_of(cursor: Cursor) -> ColumnElement[Any]:
@@ -102,19 +133,5 @@ def processed(tx: Tx, vault: Vault, lead: LeadRow, data: dict[str, Any]) -> NewE
 
 
 async def _worded(tx: Tx, vault: Vault, lead_id: int, wording: Callable[[Record], dict[str, Any]]) -> dict[str, Any]:
-    return wording(_record(vault, (await tx.execute(_COLUMNS.where(Lead.id == lead_id))).one()))
-
-
-def _record(vault: Vault, row: Any) -> Record:
-    responses = open_column(vault, row.id, row.wrapped_key, row.responses, RESPONSES)
-    return Record(
-        id=row.id,
-        campaign=row.public_id,
-        person=Person.load(open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON)),
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        created_at=row.created_at,
-        called_at=row.called_at,
-        processed_at=row.processed_at,
-        responses=responses.get("responses", {}),
-        recording_url=responses.get("recording_url"),
-    )
+    result = SealedResult(**(await tx.execute(_COLUMNS.where(Lead.id == lead_id))).mappings().one())
+    return wording(result.open(vault))

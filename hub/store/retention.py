@@ -26,13 +26,14 @@ class Aged(StrEnum):
     ATTEMPTS = "attempts"
     DELIVERIES = "deliveries"
     EVENTS = "events"
+    LEASES = "leases"
     ERASED_NUMBERS = "erased_numbers"
     ANSWERS = "answers"
 
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How long things are kept, counted from their creation."""
+    """How long things are kept, counted from their creation; leases, as long as submissions, from their end."""
 
     submissions: timedelta
     events: timedelta
@@ -43,7 +44,7 @@ class Ages:
         match what:
             case Aged.BODIES:
                 return KEPT
-            case Aged.SUBMISSIONS:
+            case Aged.SUBMISSIONS | Aged.LEASES:
                 return self.submissions
             case Aged.ATTEMPTS:
                 return self.attempts
@@ -95,6 +96,16 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
     """),
     Aged.ANSWERS: _statement("""
         DELETE FROM kept_answer WHERE id IN (SELECT id FROM kept_answer WHERE {OLD} {NEXT})
+    """),
+    # Those of a lead that is still open are part of its story.
+    Aged.LEASES: _statement("""
+        DELETE FROM lease WHERE id IN (
+            SELECT lease.id FROM lease JOIN call ON call.id = lease.call_id JOIN lead ON lead.id = call.lead_id
+            WHERE lease.leased_at < statement_timestamp() - CAST(:age AS interval)
+            AND lease.ended_at < statement_timestamp() - CAST(:age AS interval)
+            AND lead.state NOT IN ('scheduled', 'calling')
+            ORDER BY lease.leased_at LIMIT :most FOR UPDATE OF lease SKIP LOCKED
+        )
     """),
     Aged.ERASED_NUMBERS: _statement("""
         DELETE FROM erased_number WHERE call_id IN (SELECT call_id FROM erased_number WHERE {OLD} {NEXT})

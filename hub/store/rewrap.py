@@ -110,7 +110,7 @@ def _count(target: Target) -> TextClause:
                       WHERE {target.key} > :after ORDER BY {target.key} LIMIT :most)
         SELECT encode(substr(stored, 2, 8), 'hex') AS fingerprint, count(*) AS held, max(key) AS last
         FROM page GROUP BY 1
-    """)  # noqa: S608 - constants, as below
+    """)  # noqa: S608 - constants
 
 
 def _page(target: Target) -> TextClause:
@@ -118,7 +118,7 @@ def _page(target: Target) -> TextClause:
         SELECT {target.key} AS key,
                CASE WHEN substr({target.column}, 2, 8) <> :current THEN {target.column} END AS stale
         FROM {target.table} WHERE {target.key} > :after ORDER BY {target.key} LIMIT :most
-    """)  # noqa: S608
+    """)  # noqa: S608 - constants
 
 
 def _replace(target: Target) -> TextClause:
@@ -135,4 +135,4 @@ def _replace(target: Target) -> TextClause:
         FROM unnest(CAST(:keys AS bigint[]), CAST(:old AS bytea[]), CAST(:new AS bytea[])) AS moved (key, old, new)
         JOIN locked ON locked.key = moved.key
         WHERE {target.table}.{target.key} = moved.key AND {target.table}.{target.column} = moved.old
-    """)  # noqa: S608
+    """)  # noqa: S608 - constants

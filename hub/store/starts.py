@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import text
 
@@ -31,7 +30,7 @@ class TakenBack:
 
 
 _LOCK = text("""
-    SELECT call.id, call.token, call.state, call.confirm_start, call.started_at, call.lease_until, call.partner_id,
+    SELECT call.token, call.state, call.confirm_start, call.started_at, call.lease_until, call.partner_id,
            call.phone_hash, coalesce(call.max_per_day, 3) AS max_per_day,
            call.closes_at <= clock_timestamp() AS closed, call.lease_until <= clock_timestamp() AS lapsed,
            call.policy_hash <> md5(campaign.policy::text) AS outdated,
@@ -43,6 +42,27 @@ _LOCK = text("""
     WHERE call.id = :call_id AND call.dialer_id = :dialer_id
     FOR UPDATE OF lead, call
 """)
+
+
+@dataclass(frozen=True, slots=True)
+class _LockedCall:
+    """What _LOCK gives of a call, in its order."""
+
+    token: int
+    state: str
+    confirm_start: bool
+    started_at: datetime | None
+    lease_until: datetime
+    partner_id: int
+    phone_hash: bytes
+    max_per_day: int
+    closed: bool
+    lapsed: bool
+    outdated: bool
+    partner_disabled: bool
+    daily_calls: int | None
+
+
 _START = text("""
     WITH started AS (
         UPDATE call SET started_at = clock_timestamp() WHERE id = :call_id RETURNING id, token, started_at
@@ -57,9 +77,10 @@ async def start(tx: Tx, dialer_id: int, call_id: int, token: int) -> Started | T
 
     Raises NotFound (no such call of this dialer), Conflict (lease lost), Invalid (leased without `confirm_start`).
     """
-    call = (await tx.execute(_LOCK, {"call_id": call_id, "dialer_id": dialer_id})).first()
-    if call is None:
+    found = (await tx.execute(_LOCK, {"call_id": call_id, "dialer_id": dialer_id})).first()
+    if found is None:
         raise NotFound("There is no such call.")
+    call = _LockedCall(*found)
     if call.state != "leased" or call.token != token:
         raise Conflict(LOST, field="token")
     if not call.confirm_start:
@@ -77,7 +98,7 @@ async def start(tx: Tx, dialer_id: int, call_id: int, token: int) -> Started | T
     return Started(call.lease_until)
 
 
-async def _refusal(tx: Tx, call: Any) -> str | None:
+async def _refusal(tx: Tx, call: _LockedCall) -> str | None:
     if call.closed:
         return CLOSED
     if call.outdated:

@@ -16,17 +16,17 @@ from sqlalchemy import case, delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import reasons, strictjson
-from hub.errors import Conflict, KeyReused, NeverFits, NotFound, RateLimited
+from hub.errors import Conflict, KeyReused, NeverFits, RateLimited
 from hub.leads import ApiResponse
 from hub.seal import Vault
 from hub.store import journal
 from hub.store.admission_lock import lock_admissions
 from hub.store.db.engine import Tx
+from hub.store.responses import ANSWER, SEALED_RESPONSE, SealedResponse, StoredResponse
 from hub.store.tables import Submission
 
 KEPT = timedelta(hours=24)
 WINDOW = timedelta(seconds=60)
-LEAD_NOT_FOUND = "Lead not found"
 ERASED, NO_BODY = b"", b"none"
 """In the place of the fingerprint of a body that was erased, and of one that never was."""
 
@@ -63,15 +63,6 @@ class Admitted:
     joined: bool
     lead_id: int | None
     token: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class StoredResponse:
-    """The answer of the submission `id`: give the stored bytes."""
-
-    id: int
-    status: int
-    body: bytes
 
 
 async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | StoredResponse:
@@ -114,7 +105,7 @@ def _key_hash(vault: Vault, request: NewSubmission) -> bytes | None:
 
 async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> int | StoredResponse | None:
     """The id of an unanswered submission that `request` may join, its stored answer, or nothing."""
-    recent = Submission.created_at > func.clock_timestamp() - KEPT
+    recent = (Submission.created_at > func.clock_timestamp() - KEPT).label("recent")
     if (key_hash := _key_hash(vault, request)) is None:
         late = select(Submission.id).where(
             Submission.partner_id == request.partner_id, Submission.fingerprint == fingerprint, Submission.late, recent
@@ -122,23 +113,22 @@ async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: by
         return (await tx.execute(late.order_by(Submission.id).limit(1))).scalar()
     keyed = (Submission.partner_id == request.partner_id) & (Submission.idempotency_hash == key_hash)
     waiting = Submission.held_until > func.clock_timestamp()
-    row = (
-        await tx.execute(select(*_ANSWER, Submission.fingerprint, waiting.label("waiting"), recent).where(keyed))
-    ).first()
+    row = (await tx.execute(select(*SEALED_RESPONSE, waiting.label("waiting"), recent).where(keyed))).mappings().first()
     if row is None:
         return None
-    if not row[-1]:
-        await tx.execute(update(Submission).where(Submission.id == row.id).values(idempotency_hash=None))
+    stored = SealedResponse.of(row)
+    if not row["recent"]:
+        await tx.execute(update(Submission).where(Submission.id == stored.id).values(idempotency_hash=None))
         return None
-    if row.wrapped_key is None:
-        raise _erased(row)
-    if row.fingerprint != fingerprint:
+    if stored.wrapped_key is None:
+        raise stored.erased()
+    if stored.fingerprint != fingerprint:
         raise KeyReused("Idempotency-Key was used with another body before. Send a new key with a new request.")
-    if row.status is not None:
-        return _opened(vault, row)
-    if row.waiting:
+    if response := stored.open(vault):
+        return response
+    if row["waiting"]:
         raise Conflict("A request with this Idempotency-Key is still under way. Try again in a second.")
-    return int(row.id)
+    return stored.id
 
 
 async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
@@ -196,33 +186,10 @@ def _metadata(request: NewSubmission) -> dict[str, Any]:
     }
 
 
-_ANSWER = (
-    Submission.id,
-    Submission.status,
-    Submission.answer,
-    Submission.wrapped_key,
-    Submission.fingerprint,
-    Submission.discount_id,
-)
-
-
-def _erased(row: Any) -> NotFound:
-    return NotFound(LEAD_NOT_FOUND if row.discount_id is None else "This discount request was erased")
-
-
-def _opened(vault: Vault, row: Any) -> StoredResponse:
-    if row.wrapped_key is None:
-        raise _erased(row)
-    key = vault.unwrap(row.wrapped_key)
-    return StoredResponse(
-        row.id, row.status, key.open(row.answer, row=row.fingerprint.hex(), column="submission.answer")
-    )
-
-
 async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredResponse | None:
     """The stored answer, or None while there is none. Raises NotFound when it was erased with its lead."""
-    row = (await tx.execute(select(*_ANSWER).where(Submission.id == submission_id))).one()
-    return None if row.status is None else _opened(vault, row)
+    row = (await tx.execute(select(*SEALED_RESPONSE).where(Submission.id == submission_id))).mappings().one()
+    return SealedResponse.of(row).open(vault)
 
 
 async def mark_late(tx: Tx, submission_id: int) -> None:
@@ -285,9 +252,7 @@ async def store_response(
     """
     rows = answer.rows
     text_ = strictjson.dumps(answer.body)
-    sealed = vault.unwrap(submission.wrapped_key).seal(
-        text_, row=submission.fingerprint.hex(), column="submission.answer"
-    )
+    sealed = vault.unwrap(submission.wrapped_key).seal(text_, row=submission.fingerprint.hex(), column=ANSWER)
     values: dict[str, Any] = {
         "status": answer.status,
         "answer": sealed,

@@ -8,7 +8,6 @@ from typing import Any
 from sqlalchemy import text
 
 from hub import journal
-from hub.actors import ActorKind
 from hub.errors import NotFound
 from hub.journal import DialerSeen, Entry, Now, OpenCall, Standing
 from hub.leads import CallState, Hold, LeadState
@@ -94,15 +93,17 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
     calls = (await tx.execute(_CALLS, {"lead_id": lead_id})).all()
     entries += await early_calls.entries(tx, lead, calls, entries)
     dialers = await _dialers(tx, {call.dialer_id for call in calls} | {entry.dialer_id or 0 for entry in entries})
+    why = lead.why
     if partner_id is not None:
+        why = journal.for_partner(why)
         dialers = {number: replace(dialer, known=False) for number, dialer in dialers.items()}
-        entries = [replace(entry, by=_kind_of_others(entry.by)) for entry in entries]
+        entries = [_for_partner(entry) for entry in entries]
     person = None
     if lead.wrapped_key is not None:
         person = Person.load(open_column(vault, lead_id, lead.wrapped_key, lead.sealed, PERSON))
     state, hold = LeadState(lead.state), Hold(lead.hold) if lead.hold else None
     call = _open_call(calls, entries, dialers)
-    standing = Standing(state, lead.why, lead.outcome, lead.next_at, hold, lead.started, call)
+    standing = Standing(state, why, lead.outcome, lead.next_at, hold, lead.started, call)
     return LeadStory(
         id=lead.id,
         api=lead.api,
@@ -123,9 +124,8 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
     )
 
 
-def _kind_of_others(label: str) -> str:
-    kind = label.partition(":")[0]
-    return label if kind == ActorKind.PARTNER else kind
+def _for_partner(entry: Entry) -> Entry:
+    return replace(entry, by=journal.actor_for_partner(entry.by), why=journal.for_partner(entry.why))
 
 
 _JOURNAL = text("""

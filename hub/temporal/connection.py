@@ -32,18 +32,18 @@ class Unconnected(Interceptor):
 
 
 class _Outbound(OutboundInterceptor):
-    async def start_workflow(self, input: StartWorkflowInput) -> Any:  # noqa: A002 - the SDK's name, as below
+    async def start_workflow(self, input: StartWorkflowInput) -> Any:  # noqa: A002 - the SDK's name
         async with connection_failures():
             return await super().start_workflow(input)
 
-    async def signal_workflow(self, input: SignalWorkflowInput) -> None:  # noqa: A002
+    async def signal_workflow(self, input: SignalWorkflowInput) -> None:  # noqa: A002 - the SDK's name
         async with connection_failures():
             await super().signal_workflow(input)
 
-    async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> Any:  # noqa: A002
+    async def start_workflow_update(self, input: StartWorkflowUpdateInput) -> Any:  # noqa: A002 - the SDK's name
         async with connection_failures():
             return await super().start_workflow_update(input)
 
-    async def start_update_with_start_workflow(self, input: StartWorkflowUpdateWithStartInput) -> Any:  # noqa: A002
+    async def start_update_with_start_workflow(self, input: StartWorkflowUpdateWithStartInput) -> Any:  # noqa: A002 - the SDK's name
         async with connection_failures():
             return await super().start_update_with_start_workflow(input)

@@ -127,3 +127,22 @@ def test_what_was_stored_once_is_read_however_it_is_nested(hub: Hub, sender: Sen
     [lead_id] = processed(hub, sender, 1)
     store_responses(hub, lead_id, {"a": nested})
     assert [lead["lead_responses"] for lead in sender.results()] == [{"a": nested}]
+
+
+def test_a_lease_of_large_leads_holds_up_nobody(hub: Hub, sender: Sender) -> None:
+    dialer, large = Dialer(hub, sender.partner), [{} for _ in range(16_000)]
+    for first in range(0, 105, 15):
+        sender.create(*map(str, range(first, first + 15)), notes=large)
+    ready = "SELECT count(*) FROM call WHERE partner_id = $1 AND state = 'ready'"
+    eventually(lambda: hub.query(ready, sender.partner["id"]) == [(105,)])
+
+    def lease() -> requests.Response:
+        """All of them, each time."""
+        hub.query("DELETE FROM lease WHERE partner_id = $1", sender.partner["id"])
+        hub.query("UPDATE call SET state = 'ready' WHERE partner_id = $1", sender.partner["id"])
+        wanted = {"max": 105, "lease_seconds": 600, "wait_seconds": 0}
+        answer = requests.post(f"{hub.url}/v1/dialer/calls:lease", json=wanted, headers=dialer.headers, timeout=60)
+        assert [len(call["person"]["given"]["notes"]) for call in answer.json()["calls"]] == [16_000] * 105
+        return answer
+
+    assert_others_go_on(hub, lease)

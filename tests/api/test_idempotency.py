@@ -4,8 +4,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.support.dialing import eventually
+from tests.support.kept_requests import shown
 from tests.support.servers import running_temporal
 from tests.support.stack import Hub, environment, running_api, running_worker
 
@@ -62,14 +64,18 @@ def test_after_a_503_the_repeat_gets_the_answer_of_the_first_once(database: str,
         late = hub.post(PATH, partner["key"], body)
         assert (late.status_code, "Retry-After" in late.headers) == (503, True)
         stack.enter_context(running_worker(env, tmp_path))
-        answers: list[int] = []
+        answers: list[requests.Response] = []
 
         def twice() -> bool:
             answer = hub.post(PATH, partner["key"], body)
             assert answer.status_code in {200, 503}
-            answers.extend([answer.json()["created"]] if answer.status_code == 200 else [])
+            answers.extend([answer] if answer.status_code == 200 else [])
             return len(answers) == 2
 
         eventually(twice)
-        assert answers == [3, 0]
-        assert hub.query("SELECT count(*) FROM submission WHERE partner_id = $1", partner["id"]) == [(2,)]
+        assert [answer.json()["created"] for answer in answers] == [3, 0]
+        accepted = "SELECT count(*) FROM submission WHERE partner_id = $1 AND weight > 0"
+        assert hub.query(accepted, partner["id"]) == [(2,)]
+        first, joined = shown(hub, late), shown(hub, answers[0])
+        assert (first["was_late"], first["status"], first["created"]) == (True, 200, 3)
+        assert (joined["state"], joined["replay_of"]) == ("replayed", first["request_id"])

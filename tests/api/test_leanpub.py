@@ -29,10 +29,10 @@ def ask(hub: Hub, partner: dict[str, Any], *, key: str | None = None, **changes:
 
 
 def kept(hub: Hub, partner: dict[str, Any]) -> tuple[int, int]:
-    """How many requests and submissions of the partner are stored."""
+    """How many discount requests and accepted submissions of the partner are stored."""
     [found] = hub.query(
         "SELECT (SELECT count(*) FROM discount WHERE partner_id = $1), (SELECT count(*) FROM submission"
-        " WHERE partner_id = $1)",
+        " WHERE partner_id = $1 AND weight > 0)",
         partner["id"],
     )
     return found[0], found[1]

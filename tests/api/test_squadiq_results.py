@@ -95,7 +95,7 @@ def test_results_come_in_pages_that_lead_to_each_other(hub: Hub, sender: Sender,
     sender.create(*"abcde")
     process(dialer, 5)
     whole = [lead["lead_id"] for lead in sender.results()]
-    first = sender.responses(page_size=2, processed_after=1).json()
+    first = sender.responses(page_size=2, processed_after=946684800).json()
     assert (first["count"], first["previous"], first["results"][0]["lead_id"]) == (5, None, whole[0])
     headers = {"Authorization": f"Bearer {sender.partner['token']}"}
     seen, url = [], first["next"]
@@ -136,17 +136,18 @@ def test_results_are_filtered_by_when_they_were_processed(hub: Hub, sender: Send
     process(dialer, 2)
     hub.query(
         "WITH ranked AS (SELECT id, row_number() OVER (ORDER BY id) AS rank FROM lead WHERE partner_id = $1)"
-        " UPDATE lead SET processed_at = to_timestamp(1000 * rank) FROM ranked WHERE ranked.id = lead.id",
+        " UPDATE lead SET processed_at = to_timestamp(1700000000 + 1000 * rank) FROM ranked WHERE ranked.id = lead.id",
         sender.partner["id"],
     )
 
     def found(**query: Any) -> list[str]:
         return [lead["lead_id"] for lead in sender.results(**query)]
 
-    assert found(processed_after=1500) == ["b"]
-    assert found(processed_before="1500.5") == ["a"]
-    assert found(processed_after=1000, processed_before=2000) == []
-    assert found(lead_id="a", processed_after=1500) == []
+    assert found(processed_after=1700001500) == ["b"]
+    assert found(processed_before="1700001500.5") == ["a"]
+    assert found(processed_after=1700001000, processed_before=1700002000) == []
+    assert found(processed_after=0, processed_before="0.0") == ["a", "b"]
+    assert found(lead_id="a", processed_after=1700001500) == []
     assert found(lead_id="nobody") == []
 
 
@@ -162,6 +163,9 @@ def test_results_are_filtered_by_when_they_were_processed(hub: Hub, sender: Send
         ("page_size", "١"),
         ("processed_after", "yesterday"),
         ("processed_before", "1e9"),
+        ("processed_after", "946684799.9"),
+        ("processed_before", "4133980800"),
+        ("processed_after", "1700000000000"),
         ("lead_id", ""),
         ("cursor", "after.1"),
         ("cursor", "after.9999999999999999.1"),

@@ -16,14 +16,22 @@ from tests.support.dialing import eventually
 from tests.support.stack import MASTER_KEY, PEPPER, Hub
 
 ROWS = 2 * BATCH + 1
-TABLES = ("submission", "event", "delivery", "delivery_attempt")
+TABLES = ("submission", "event", "delivery", "delivery_attempt", "lease")
 
-# One lead, closed, and one still open; each with a request, an event, a delivery and two attempts, `$1` days ago.
+# Leads of partner $1 by requests of $2 ago, each with a call, its lease, an event, a delivery and an attempt; each $4th
+# of $3 is still open.
 SEED = """
     WITH lead_row AS (
         INSERT INTO lead (partner_id, api, submission_id, state, dial_at)
         SELECT $1::bigint, 'partner_api', n, CASE WHEN n % $4::int = 0 THEN 'scheduled' ELSE 'done' END, now()
-        FROM generate_series(1, $3::int) AS n
+        FROM generate_series(1, $3::int) AS n RETURNING id
+    ), call_row AS (
+        INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, due_at, closes_at, ended_at)
+        SELECT id, $1::bigint, (SELECT min(id) FROM dialer), 1, 'ended', now(), now(), now() FROM lead_row RETURNING id
+    ), lease_row AS (
+        INSERT INTO lease (call_id, token, dialer_id, partner_id, confirm_start, leased_at, lease_until, ended_at)
+        SELECT id, 1, (SELECT min(id) FROM dialer), $1::bigint, false, now() - $2::interval, now(), now() - $2::interval
+        FROM call_row
     ), request AS (
         INSERT INTO submission (partner_id, key_id, api, route, request_id, fingerprint, weight, held_until,
                                 wrapped_key, created_at)
@@ -78,7 +86,7 @@ async def run_until(hub: Hub, done: object, **ages: timedelta) -> None:
 
 async def test_all_that_is_old_goes_in_batches_and_what_is_open_stays(hub: Hub) -> None:
     seed(hub, timedelta(days=100), ROWS, open_every=ROWS)
-    left = {"submission": 1, "event": 1, "delivery": 1, "delivery_attempt": 0}
+    left = {"submission": 1, "event": 1, "delivery": 1, "delivery_attempt": 0, "lease": 1}
     await run_until(hub, lambda: counts(hub) == left)
     assert hub.query("SELECT wrapped_key FROM submission") == [(None,)]
     assert hub.query("SELECT state FROM delivery") == [("pending",)]
@@ -87,11 +95,20 @@ async def test_all_that_is_old_goes_in_batches_and_what_is_open_stays(hub: Hub) 
 async def test_each_kind_has_an_age_of_its_own(hub: Hub) -> None:
     seed(hub, timedelta(days=5), 2, open_every=10)
     await run_until(hub, lambda: counts(hub)["submission"] == 0, keep_submissions=timedelta(days=4))
-    assert counts(hub) == {"submission": 0, "event": 2, "delivery": 2, "delivery_attempt": 2}
+    await run_until(hub, lambda: counts(hub)["lease"] == 0, keep_submissions=timedelta(days=4))
+    assert counts(hub) == {"submission": 0, "event": 2, "delivery": 2, "delivery_attempt": 2, "lease": 0}
     await run_until(hub, lambda: counts(hub)["delivery_attempt"] == 0, keep_attempts=timedelta(days=4))
-    assert counts(hub) == {"submission": 0, "event": 2, "delivery": 2, "delivery_attempt": 0}
+    assert counts(hub) == {"submission": 0, "event": 2, "delivery": 2, "delivery_attempt": 0, "lease": 0}
     await run_until(hub, lambda: counts(hub)["event"] == 0, keep_events=timedelta(days=4))
     assert counts(hub)["delivery"] == 0
+
+
+async def test_a_lease_counts_for_a_day_from_its_end(hub: Hub) -> None:
+    seed(hub, timedelta(days=5), 2, open_every=10)
+    hub.query("UPDATE lease SET ended_at = now() - interval '1 hour' WHERE id = (SELECT max(id) FROM lease)")
+    await run_until(hub, lambda: counts(hub)["lease"] == 1, keep_submissions=timedelta(days=1))
+    await run_until(hub, lambda: counts(hub)["delivery_attempt"] == 0, keep_attempts=timedelta(days=4))
+    assert hub.query("SELECT ended_at > now() - interval '1 day' FROM lease") == [(True,)]
 
 
 @pytest.mark.parametrize("name", ["keep_submissions", "keep_events", "keep_attempts"])

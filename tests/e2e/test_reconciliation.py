@@ -63,6 +63,15 @@ def terminate(hub: Hub, *workflow_ids: str) -> None:
     asyncio.run(run())
 
 
+def workflow_status(hub: Hub, workflow_id: str) -> str:
+    async def ask() -> str:
+        client = await Client.connect(hub.temporal)
+        status = (await client.get_workflow_handle(workflow_id).describe()).status
+        return status.name if status else ""
+
+    return asyncio.run(ask())
+
+
 def state_of(hub: Hub, lead: int) -> tuple[Any, ...]:
     [row] = hub.query("SELECT state, outcome FROM lead WHERE id = $1", lead)
     return row
@@ -155,6 +164,27 @@ def test_a_request_that_got_503_can_be_joined_when_its_workflow_is_lost(whole: M
     with Recorder(hub.url, hub.dialer_key()) as dialer:
         eventually(lambda: hub.query("SELECT state FROM lead") == [("done",)])
     assert list(dialer.dialled.values()) == [1]
+
+
+def test_a_repeat_is_answered_anew_when_only_temporal_knows_that_it_was_answered(hub: Hub) -> None:
+    """As after a backup is restored that was made between a request's admission and its registration."""
+    partner = hub.partner()
+    dialer = Dialer(hub, partner)
+    body, key = {"leads": [{"name": "Ann Lee", "phone": hub.number()}]}, {"Idempotency-Key": "once"}
+    assert hub.post(PATH, partner["key"], body, **key).json()["created"] == 1
+    [call] = dialer.lease(wait=20)
+    assert dialer.report(call, "interested").ok
+    eventually(lambda: workflow_status(hub, hub.lead_workflow(call["lead_id"])) == "COMPLETED")
+    hub.query("DELETE FROM lease WHERE call_id = $1", call["id"])
+    hub.query("DELETE FROM call WHERE id = $1", call["id"])
+    hub.query("DELETE FROM contact WHERE lead_id = $1", call["lead_id"])
+    hub.query("DELETE FROM lead WHERE id = $1", call["lead_id"])
+    unanswered = "UPDATE submission SET status = NULL, answer = NULL, held_until = now() WHERE partner_id = $1"
+    hub.query(unanswered, partner["id"])
+    again = hub.post(PATH, partner["key"], body, **key)
+    assert (again.status_code, again.json()["created"]) == (200, 1)
+    eventually(lambda: state_of(hub, call["lead_id"]) == ("done", "interested"), 90)
+    assert dialer.lease(wait=0) == []
 
 
 def test_waiting_leads_go_on_when_all_of_temporal_was_deleted(whole: Machine) -> None:

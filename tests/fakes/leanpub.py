@@ -111,7 +111,7 @@ def _create(coupons: dict[str, dict[str, Any]], wanted: dict[str, Any]) -> web.R
 
 async def _serve(port: int, books: list[str]) -> None:
     async with LeanpubStub(*books, port=port) as leanpub:
-        print(json.dumps({"url": leanpub.url}), flush=True)  # noqa: T201
+        print(json.dumps({"url": leanpub.url}), flush=True)  # noqa: T201 - whoever started it reads this
         await asyncio.Event().wait()
 
 

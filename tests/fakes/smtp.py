@@ -17,20 +17,20 @@ class Mailbag:
         self.options: list[list[str]] = []
         self._mail, self._rcpt, self._data = mail, rcpt, data
 
-    async def handle_MAIL(  # noqa: N802 - aiosmtpd's names
+    async def handle_MAIL(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         envelope.mail_from = address
         self.options.append(options)
         return self._mail or "250 2.1.0 ok"
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         envelope.rcpt_tos.append(address)
         return self._rcpt or "250 2.1.5 ok"
 
-    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         if self._data is None:
             self.taken.append(envelope)
         return self._data or "250 2.0.0 queued as 4711"

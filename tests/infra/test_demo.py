@@ -50,6 +50,33 @@ async def test_the_demo_margav_tenant_is_tied_to_the_demo_dialer(database: str) 
     assert asked.query(tied) == [(True,)]
 
 
+async def test_the_demo_dialer_is_one_of_its_own_and_calls_for_the_demo_tenants(database: str) -> None:
+    tenants = await create_demo_tenants(settings(database), {})
+    hub = Hub("", database, "", {}, Path())
+    called_by = "SELECT DISTINCT dialer.name FROM campaign JOIN dialer ON dialer.id = dialer_id"
+    assert hub.query(called_by) == [("demo",)]
+    hub.partner("comunik8")
+    await create_demo_tenants(settings(database), tenants)
+    assert sorted(hub.query(called_by)) == [("default",), ("demo",)]
+
+
+async def test_data_of_a_demo_dialer_that_was_the_default_one_goes_on_with_its_own(database: str) -> None:
+    tenants = await create_demo_tenants(settings(database), {})
+    hub = Hub("", database, "", {}, Path())
+    hub.partner("comunik8")  # for which it called, too
+    for table in ("api_key", "campaign", "partner"):
+        default = "(SELECT id FROM dialer WHERE name = 'default')"
+        hub.query(f"UPDATE {table} SET dialer_id = {default} WHERE dialer_id IS NOT NULL")  # noqa: S608 - constants
+    hub.query("DELETE FROM dialer WHERE name = 'demo'")
+    upgraded = await create_demo_tenants(settings(database), tenants)
+    assert {name for name in upgraded if upgraded[name] != tenants[name]} == {"dialer"}
+    of_demo = "dialer_id = (SELECT id FROM dialer WHERE name = 'demo')"
+    for table in ("campaign", "partner"):
+        found = f"SELECT bool_and({of_demo}) FROM {table} WHERE dialer_id IS NOT NULL"  # noqa: S608 - constants
+        assert hub.query(found) == [(True,)]
+    assert await create_demo_tenants(settings(database), upgraded) == upgraded
+
+
 async def test_a_second_start_makes_nothing_new(database: str) -> None:
     first = await create_demo_tenants(settings(database), {})
     assert await create_demo_tenants(settings(database), first) == first

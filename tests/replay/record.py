@@ -16,9 +16,9 @@ FOLDER = Path(__file__).parent
 
 
 def without_machine(node: Any) -> Any:
-    """The history without the names of the machines that made it."""
+    """The history without the names and paths of the machines that made it."""
     if isinstance(node, dict):
-        return {key: without_machine(value) for key, value in node.items()}
+        return {key: without_machine(value) for key, value in node.items() if key != "stackTrace"}
     if isinstance(node, str):
         return re.sub(r"\b\d+@[\w.-]+", "1@test", node)
     return [without_machine(item) for item in node] if isinstance(node, list) else node

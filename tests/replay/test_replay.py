@@ -11,9 +11,10 @@ from worker import RUNNER
 from workflows.discount import DiscountWorkflow
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
+from workflows.replay import ReplayWorkflow
 from workflows.webhook import WebhookWorkflow
 
-WORKFLOWS = [DiscountWorkflow, IntakeWorkflow, LeadWorkflow, WebhookWorkflow]
+WORKFLOWS = [DiscountWorkflow, IntakeWorkflow, LeadWorkflow, ReplayWorkflow, WebhookWorkflow]
 FILES = sorted(Path(__file__).parent.glob("*/*.json"))
 SAVED = [WorkflowHistory.from_json(path.stem, path.read_text()) for path in FILES]
 PASSED = SandboxRestrictions.default.with_passthrough_modules("activities", "hub", "workflows.steps", "sqlalchemy")

@@ -34,7 +34,7 @@ class Postman:
     def to(self, address: str) -> list[EmailMessage]:
         return [message for to, message in self.taken if to == address]
 
-    async def handle_RCPT(  # noqa: N802 - aiosmtpd's names
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         said = self.on_recipient.popleft() if self.on_recipient else ""
@@ -45,7 +45,7 @@ class Postman:
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 ok"
 
-    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
         said = self.on_message.popleft() if self.on_message else "250 2.0.0 taken"
         if said in {DROP, HANG} or said.startswith("2"):
             message: Any = message_from_bytes(bytes(envelope.content or b""), policy=default)

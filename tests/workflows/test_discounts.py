@@ -1,98 +1,23 @@
 """A discount request ends in one coupon and one mail, whatever fails at Leanpub or the mail server."""
 
 import asyncio
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from html import unescape
 from typing import Any
 
 import pytest
-import requests
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
 from temporalio.client import Client
 
 from hub.discounts import OPERATORS_REASON
-from tests.fakes.leanpub import API_KEY, Fault
+from tests.fakes.leanpub import Fault
 from tests.support.dialing import eventually
 from tests.support.operators import admin_key, command, document, post
-from tests.support.outside import DROP, Outside, running_outside
-from tests.support.servers import Databases, running_temporal
-from tests.support.stack import Hub, running_hub
+from tests.support.outside import DROP
+from tests.support.shop import SANDBOX, Shop
+from tests.support.stack import Hub
 from tests.support.webhook_models import assert_documented
-
-PATH = "/api/v2/PartnerDiscountRequest"
-SANDBOX = "sandbox@example.org"
-
-
-@dataclass
-class Shop:
-    """A production-ready partner, with the hub, Leanpub and the mail server."""
-
-    hub: Hub
-    outside: Outside
-    partner: dict[str, Any]
-
-    def ask(self, email: str, **more: Any) -> str:
-        """Ask for a discount; the request's id."""
-        answer = self.send(email, **more).json()
-        assert answer["code"] == 0, answer
-        return str(answer["requestId"])
-
-    def send(self, email: str, key: str | None = None, headers: dict[str, str] | None = None, **more: Any) -> Any:
-        person = {"firstName": "Zoë", "lastName": "Smith", "email": email}
-        facts = {"partnerId": "partner_id", "origin": "origin", "productId": "product_id"}
-        body = {name: self.partner[own] for name, own in facts.items()} | {"sandboxMode": False, "recipient": person}
-        headers = {"x-api-key": key or self.partner["key"], **(headers or {})}
-        return requests.post(
-            self.hub.url + PATH,
-            json={name: value for name, value in (body | more).items() if value is not ...},
-            headers=headers,
-            timeout=30,
-        )
-
-    def state(self, request_id: str) -> tuple[Any, ...]:
-        [row] = self.hub.query("SELECT state, why FROM discount WHERE public_id = $1", request_id)
-        return row
-
-    def becomes(self, request_id: str, state: str) -> None:
-        eventually(lambda: self.state(request_id)[0] == state)
-
-    def code(self, request_id: str) -> str:
-        sql = "SELECT code FROM coupon JOIN discount ON discount.id = discount_id WHERE public_id = $1"
-        return str(self.hub.query(sql, request_id)[0][0])
-
-
-@pytest.fixture(scope="module")
-def outside() -> Iterator[Outside]:
-    with running_outside() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
-def own_hub(outside: Outside, databases: Databases, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
-    """A hub that mails and makes coupons there; with a Temporal of its own, as queues' names are every hub's."""
-    folder = tmp_path_factory.mktemp("discounts")
-    world = {
-        "HUB_SMTP_PORT": str(outside.smtp_port),
-        "HUB_LEANPUB_URL": outside.leanpub.url,
-        "HUB_LEANPUB_API_KEY": API_KEY,
-        "HUB_SANDBOX_MAIL": SANDBOX,
-        "HUB_MAIL_FROM": "Acme Discounts <discounts@acme.example.com>",
-        "HUB_MAIL_REPLY_TO": "help@acme.example.com",
-    }
-    with (
-        running_temporal(folder) as temporal,
-        running_hub(databases.fresh(), temporal.address, folder, **world) as hub,
-    ):
-        yield hub
-
-
-@pytest.fixture
-def shop(own_hub: Hub, outside: Outside) -> Shop:
-    outside.leanpub.faults.clear()
-    return Shop(own_hub, outside, own_hub.partner("leanpub", production_ready=True))
 
 
 def test_the_buyer_gets_one_mail_with_a_coupon_that_leanpub_knows(shop: Shop) -> None:

@@ -1,13 +1,17 @@
 """After an outage: what failed is sent again, one by one or as a range, with the same ids and once."""
 
 import asyncio
+import json
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client
+from temporalio.client import Client, WorkflowHandle
 
+from tests.support.command import run_command
 from tests.support.dialing import eventually
 from tests.support.stack import Hub
 from tests.support.webhooks import Receiver, Sender, command, receiving, refusal
@@ -35,14 +39,18 @@ def standing(sender: Sender, replay: int) -> tuple[str, int, int]:
     return row["state"], row["replayed"], row["undelivered"]
 
 
-def details(hub: Hub, replay: int) -> str:
-    """What Temporal shows of the replay's workflow."""
+async def workflow(hub: Hub, replay: int) -> WorkflowHandle[Any, Any]:
+    """The replay's, in Temporal."""
     ids = "SELECT concat_ws('-', 'replay', replay.id, workflow_token, deployment.id) FROM replay, deployment"
     [(workflow_id,)] = hub.query(f"{ids} WHERE replay.id = $1", replay)
+    return (await Client.connect(hub.temporal)).get_workflow_handle(workflow_id)
+
+
+def details(hub: Hub, replay: int) -> str:
+    """What Temporal shows of the replay's workflow."""
 
     async def ask() -> str:
-        client = await Client.connect(hub.temporal)
-        handle = client.get_workflow_handle(workflow_id)
+        handle = await workflow(hub, replay)
         found = await handle.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
         return found.current_details
 
@@ -112,6 +120,21 @@ def test_a_paused_replay_stops_and_goes_on(sender: Sender, receiver: Receiver) -
     assert sorted(receiver.taken.values()) == [2] * 6
 
 
+def test_a_replay_whose_workflow_was_terminated_goes_on(sender: Sender, receiver: Receiver) -> None:
+    sender.submit(6)
+    eventually(lambda: sender.states() == {"delivered": 6})
+    replay = create(sender, "--pace", 1)
+    eventually(lambda: standing(sender, replay)[1] >= 1)
+
+    async def terminate() -> None:
+        await (await workflow(sender.hub, replay)).terminate()
+
+    asyncio.run(terminate())
+    sender.hub.query("UPDATE replay SET moved_at = now() - interval '2 minutes' WHERE id = $1", replay)
+    eventually(lambda: standing(sender, replay) == ("done", 6, 0))
+    assert sorted(receiver.taken.values()) == [2] * 6
+
+
 def test_a_cancelled_replay_is_over_and_another_may_begin(sender: Sender) -> None:
     sender.submit(3)
     eventually(lambda: sender.states() == {"delivered": 3})
@@ -139,8 +162,8 @@ def test_a_deleted_endpoint_ends_its_replay(sender: Sender) -> None:
     [
         (("--since", "yesterday"), "--since: 'yesterday' is not a time."),
         (("--since", "2026-01-31T18:00"), "--since: '2026-01-31T18:00' has no zone."),
-        (("--since", "1h", "--until", "2h"), "--since: must be before --until"),
-        (("--since", "2999-01-01T00:00Z"), "--since: must be before --until, and in the past."),
+        (("--since", "1h", "--until", "2h"), "--since: must be before until"),
+        (("--since", "2999-01-01T00:00Z"), "--since: must be before until, and in the past."),
         (("--since", "1h", "--pace", "501"), "--pace"),
         (("--since", "1h", "--type", "lead.lost"), "--type: lead.lost is unknown"),
     ],
@@ -184,6 +207,14 @@ def test_a_failed_delivery_is_retried_now_and_a_delivered_one_replayed(sender: S
         "SELECT action FROM audit WHERE subject_id = $1 AND action LIKE 'delivery.%'", str(row["id"])
     )
     assert actions == [("delivery.retry",), ("delivery.replay",)]
+
+
+def test_a_test_that_fails_is_not_tried_again(sender: Sender, receiver: Receiver) -> None:
+    receiver.status = 503
+    done = run_command("endpoint", "test", str(sender.endpoint), "--json", env={**os.environ, **sender.hub.env})
+    result = json.loads(done.stdout)
+    assert (done.returncode, result["state"], result["status"]) == (1, "failed", 503)
+    assert result["answer"] == "out of order"
 
 
 def test_a_test_event_goes_to_one_endpoint_whatever_its_types(sender: Sender, receiver: Receiver) -> None:

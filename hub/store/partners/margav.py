@@ -1,5 +1,6 @@
 """What a Margav dialer reports becomes a lead or adds to one; a call of the hub that it was about has its outcome."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import func, select, text, update
@@ -62,7 +63,18 @@ async def load(tx: Tx, vault: Vault, partner_id: int, lead_id: int) -> StoredLea
     return StoredLead(lead_id, person, row.name, row.username, row.created_at, row.updated_at)
 
 
-async def _known(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) -> Any:
+@dataclass(frozen=True, slots=True)
+class _KnownLead:
+    """A lead that is reported again, locked; its person still sealed."""
+
+    id: int
+    dedupe_key: bytes | None
+    agent_id: int | None
+    wrapped_key: bytes
+    sealed: bytes
+
+
+async def _known(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) -> _KnownLead | None:
     """The lead of the dialer's id; else the latest of the phone, unless the dialer has another id for that one."""
     columns = (
         select(Lead.id, Lead.dedupe_key, Lead.agent_id, Contact.wrapped_key, Contact.sealed)
@@ -71,15 +83,16 @@ async def _known(tx: Tx, vault: Vault, tenant: Tenant, report: ParsedReport) -> 
         .with_for_update(of=Lead)
     )
     if key := _key(vault, tenant, report):
-        found = (await tx.execute(columns.where(Lead.dedupe_key == key))).first()
+        found = (await tx.execute(columns.where(Lead.dedupe_key == key))).mappings().first()
         if found:
-            return found
+            return _KnownLead(**found)
     if report.phone is None:
         return None
     same = columns.where(Lead.phone_hash == vault.index("phone", report.phone.e164))
     if key:
         same = same.where(Lead.dedupe_key.is_(None))
-    return (await tx.execute(same.order_by(Lead.id.desc()).limit(1))).first()
+    found = (await tx.execute(same.order_by(Lead.id.desc()).limit(1))).mappings().first()
+    return None if found is None else _KnownLead(**found)
 
 
 def _key(vault: Vault, tenant: Tenant, report: ParsedReport) -> bytes | None:
@@ -131,7 +144,7 @@ async def _create(
     return lead_id
 
 
-async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: Any, agent: Agent, report: ParsedReport) -> bool:
+async def _update(tx: Tx, vault: Vault, tenant: Tenant, known: _KnownLead, agent: Agent, report: ParsedReport) -> bool:
     """Add what is reported; returns whether that changed anything.
 
     Blank fields are not among those reported, so that they overwrite nothing.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, LargeBinary, any_, func, literal, literal_column, select, update
+from sqlalchemy import ColumnElement, func, literal_column, update
 
 from hub.contracts import squadiq
 from hub.contracts.squadiq_bodies import UNKNOWN, InvalidRequest, LeadReference, ParsedUpdate, phone_of
@@ -20,10 +20,11 @@ from hub.seal import Vault
 from hub.store import contacts, erasure, events, journal, results, withdrawals
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
+from hub.store.lead_rows import LeadRow, lock_identities
 from hub.store.leads import identity_key, reach
+from hub.store.responses import LEAD_NOT_FOUND
 from hub.store.results import ResultsPage
 from hub.store.stops import stop_leads
-from hub.store.submissions import LEAD_NOT_FOUND
 from hub.store.tables import Lead
 from hub.store.tenants import load_tenant
 
@@ -72,12 +73,12 @@ async def update_lead(tx: Tx, vault: Vault, scope: CampaignScope, sent: ParsedUp
     if phone is not None:
         location = locate(phone, given)
         changed |= reach(vault, phone, location.zones, location.states)
-        if LeadState(lead.state).open and any(changed[name] != getattr(lead, name) for name in _DECIDES_WHEN):
+        if lead.state.open and any(changed[name] != getattr(lead, name) for name in _DECIDES_WHEN):
             if not await withdrawals.stop_all(tx, [lead.id]):
                 changed |= {"state": LeadState.SCHEDULED, "why": "its number or location was changed"}
             await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead.id])
     await tx.execute(update(Lead).where(Lead.id == lead.id).values(changed))
-    return int(lead.id)
+    return lead.id
 
 
 _DECIDES_WHEN = ("phone_hash", "zones", "states")
@@ -93,7 +94,7 @@ async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, deta
         data = {"lead_id": lead.id, "api": lead.api, "campaign": scope.campaign.public_id, "detail": detail}
         await events.record(tx, vault, lead.partner_id, [events.NewEvent("lead.converted", data, lead_id=lead.id)])
     await stop_leads(tx, vault, [lead], "converted by its sender", campaign=scope.campaign.public_id)
-    return int(lead.id)
+    return lead.id
 
 
 async def delete(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> None:
@@ -116,15 +117,14 @@ async def responses(tx: Tx, vault: Vault, scope: CampaignScope, query: Responses
     return await results.page_of(tx, where, query)
 
 
-async def _locked(tx: Tx, vault: Vault, scope: CampaignScope, lead_ids: Sequence[str]) -> dict[str, Any]:
+async def _locked(tx: Tx, vault: Vault, scope: CampaignScope, lead_ids: Sequence[str]) -> dict[str, LeadRow]:
     """The campaign's leads of these ids, locked in one order so that two requests never wait in a circle."""
     keys = {scope.key(vault, lead_id): lead_id for lead_id in lead_ids}
-    wanted = any_(literal(list(keys), ARRAY(LargeBinary)))
-    rows = select(Lead).where(Lead.dedupe_key == wanted).order_by(Lead.id).with_for_update()
-    return {keys[row.dedupe_key]: row for row in await tx.execute(rows)}
+    leads = await lock_identities(tx, list(keys))
+    return {keys[lead.dedupe_key]: lead for lead in leads if lead.dedupe_key is not None}
 
 
-async def _one(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> Any:
+async def _one(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str) -> LeadRow:
     found = await _locked(tx, vault, scope, [lead_id])
     if lead_id not in found:
         raise NotFound(LEAD_NOT_FOUND)

@@ -24,7 +24,7 @@ class Audit(Base):
 
 
 class Journal(Base):
-    """One change of a lead or a discount request, written by the database's triggers (docs/decisions/0015).
+    """One change of a lead or a discount request, written by the database's triggers (docs/decisions/0016).
 
     `what` is SUBJECT.CHANGE, such as `call.leased`; `why` the changed row's own words, of a delivery its event's type;
     `actor` as hub.actors.Actor.label, or `hub`. `submission_id`: the request by which it was changed. `until`: when the

@@ -142,6 +142,7 @@ class Lease(Base):
         UniqueConstraint("call_id", "token"),
         Index("ix_lease_number", "phone_hash", "started_at"),
         Index("ix_lease_budget", "partner_id", "started_at"),
+        Index("ix_lease_age", "leased_at"),  # not the end: an index of that would make each outcome's update dearer
     )
     id: Mapped[Id]
     call_id: Mapped[int] = mapped_column(ForeignKey("call.id"))

@@ -1,0 +1,85 @@
+"""`hub request`: what partners sent and what became of it, refused requests too."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import typer
+
+from commands.common import DATA, Data, Json, fail, note, run, show
+from hub.settings import Settings
+from hub.store import requests
+from hub.store.db.engine import Tx
+from hub.store.paging import DEFAULT, MOST, Page, PageWanted
+from hub.store.requests import RequestFilter, RequestSummary
+
+app = typer.Typer(no_args_is_help=True)
+RequestId = Annotated[str, typer.Argument(help="The `X-Request-Id` of its answer.")]
+AGES = {"m": "minutes", "h": "hours", "d": "days"}
+
+
+@app.command("list")
+def list_(
+    partner: Annotated[int | None, typer.Option(help="Of this partner.")] = None,
+    api: Annotated[str | None, typer.Option(help="Of partners of this API.")] = None,
+    status: Annotated[int | None, typer.Option(min=100, max=599, help="Answered with this HTTP status.")] = None,
+    *,
+    refused: Annotated[bool, typer.Option("--refused", help="Of which nothing came.")] = False,
+    since: Annotated[
+        str | None, typer.Option(help="From this time (UTC) or age on: 2026-11-21T09:30, 30m, 24h.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many at once.")] = DEFAULT,
+    cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
+    data: Data = DATA,
+    as_json: Json = False,
+) -> None:
+    """Requests, newest first."""
+    wanted = RequestFilter(partner, api, status, refused, None if since is None else _moment(since))
+
+    async def work(tx: Tx, _: Settings) -> Page[RequestSummary]:
+        return await requests.list_requests(tx, wanted, PageWanted.of(limit, cursor))
+
+    page: Page[RequestSummary] = run(data, work)
+    if as_json:
+        show({"requests": [request.as_json() for request in page.items], "next": page.next}, as_json=True)
+        return
+    show([_line(request) for request in page.items], as_json=False)
+    if page.next:
+        note(f"There are more: --cursor {page.next}")
+
+
+@app.command("show")
+def show_(request_id: RequestId, data: Data = DATA, *, as_json: Json = False) -> None:
+    """One request: what became of its rows, and its body and answer while they are kept."""
+
+    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+        return (await requests.show_request(tx, settings.vault(), request_id)).as_json()
+
+    show(run(data, work), as_json=as_json)
+
+
+def _moment(text: str) -> datetime:
+    """A time in ISO 8601, UTC unless it says otherwise, or how long ago. Exits for what is neither."""
+    if text[:-1].isdecimal() and len(text) < 6 and text[-1:] in AGES:  # noqa: PLR2004 - up to 9999 days
+        return datetime.now(UTC) - timedelta(**{AGES[text[-1]]: int(text[:-1])})
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise fail("--since: must be a time such as 2026-11-21T09:30, or an age such as 30m, 24h or 7d.") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _line(request: RequestSummary) -> dict[str, Any]:
+    """What fits 80 columns comes first, the whole id among it."""
+    counts = (request.created, request.known, request.refused)
+    rows = "" if None in counts else "{}/{}/{}".format(*counts)
+    return {
+        "status": request.status,
+        "request_id": request.request_id,
+        "when": f"{request.created_at.astimezone():%m-%d %H:%M}",
+        "partner": request.partner_id,
+        "rows": rows,
+        "result": request.state,
+        "route": request.route,
+        "ms": request.duration_ms,
+        "requests": request.requests if request.requests > 1 else None,
+    }
