@@ -194,4 +194,5 @@ def test_a_sample_that_nobody_would_get_is_refused(hub: Hub, receiver: HTTPServe
         done = trigger(hub, *words)
         assert (done.returncode, said in done.stderr) == (2, True), done.stderr
     assert hub.query("SELECT count(*) FROM event WHERE partner_id = $1", partner["id"]) == [(0,)]
-    assert hub.query("SELECT count(*) FROM audit WHERE partner_id = $1", partner["id"]) == [(0,)]
+    triggered = "SELECT count(*) FROM audit WHERE partner_id = $1 AND action = 'event.trigger'"
+    assert hub.query(triggered, partner["id"]) == [(0,)]
