@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import monotonic
@@ -16,6 +17,7 @@ from commands.sending.files import SourceRow
 from hub.contracts.partner_api import EXISTS
 
 PATH: Final = "/api/leads/partner-transfer"
+OWN_IDENTITY: Final = "/v1/partner"
 FIRST_ANSWER_SECONDS: Final = 10.0
 _LONGEST_PAUSE: Final = 30.0
 _SPLIT: Final = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE}
@@ -95,7 +97,7 @@ class Transfer:
         waiting: Callable[[float, str], None],
         moved: Callable[[], None],
     ) -> None:
-        self._session, self._url = session, url.rstrip("/") + PATH
+        self._session, self._hub, self._url = session, url.rstrip("/"), url.rstrip("/") + PATH
         self._most, self._size = size, size
         self._patience, self._since, self._answered = patience, monotonic(), False
         self._waiting, self._moved = waiting, moved
@@ -132,6 +134,8 @@ class Transfer:
         key, pauses = uuid4().hex, _pauses()
         while True:
             reply = await self._post([row.lead for row in batch], key)
+            if reply.status == HTTPStatus.UNAUTHORIZED:
+                raise Stopped(f"The hub refuses the key ({reply.reason}): {await self._whose_key()}.")
             if reply.limit and reply.limit < self._most:
                 self._most = self._size = reply.limit
             if reply.status in _SPLIT or self._is_answer(reply):
@@ -144,16 +148,23 @@ class Transfer:
             if limited and len(batch) > self._size:
                 return _Reply(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, reply.body)
 
+    async def _whose_key(self) -> str:
+        """Why a key is refused that may be good for something else."""
+        headers = {"Authorization": f"Bearer {self._session.headers['X-API-Key']}"}
+        title = None
+        with suppress(ClientError, TimeoutError, ValueError):
+            async with self._session.get(self._hub + OWN_IDENTITY, headers=headers) as response:
+                found = await response.json(content_type=None)
+                title = found.get("title") if response.ok and isinstance(found, dict) else None
+        if title is None:
+            return "it is wrong, expired or revoked"
+        return f"it is of another API, {title}; files are for the Partner API"
+
     def _is_answer(self, reply: _Reply) -> bool:
         if reply.status == HTTPStatus.OK:
             if not (isinstance(reply.body, dict) and {"created", "errors"} <= reply.body.keys()):
                 raise Stopped(f"What answers at {self._url} is no hub.")
             return True
-        if reply.status == HTTPStatus.UNAUTHORIZED:
-            raise Stopped(
-                f"The hub refuses the key ({reply.reason}): it is wrong, expired or revoked, or of another API than the"
-                " Partner API, which alone takes files."
-            )
         again = {0, HTTPStatus.CONFLICT, _LIMITED}
         if reply.status not in again and reply.status < HTTPStatus.INTERNAL_SERVER_ERROR:
             raise Stopped(f"The hub answered {reply.status}: {reply.reason}")

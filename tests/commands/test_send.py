@@ -394,7 +394,9 @@ def test_the_hubs_refusal_of_too_large_a_request_tells_the_limit(hub: Hub) -> No
 def test_another_apis_key_and_another_kind_of_key_are_told_apart(hub: Hub, tmp_path: Path) -> None:
     file = written(tmp_path, f"name,phone\nAnn,{hub.number()}\n")
     other = to_hub(hub, file, hub.partner("margav")["key"])
-    assert (other.returncode, "of another API" in other.stderr) == (2, True)
+    assert (other.returncode, "of another API, Margav dialer;" in other.stderr) == (2, True)
+    wrong = to_hub(hub, file, hub.partner()["key"][:-1] + "x")
+    assert (wrong.returncode, "it is wrong, expired or revoked" in wrong.stderr) == (2, True)
     dialer = to_hub(hub, file, hub.dialer_key())
     assert (dialer.returncode, "--key: is the key of a dialer" in dialer.stderr) == (2, True)
     none = run_command("send", str(file), "--url", hub.url, env={"PATH": os.environ["PATH"]})
