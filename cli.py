@@ -45,6 +45,7 @@ PARTS: Mapping[str, Part] = {
     "origin": Part("commands.origin", "app", "Leanpub's origins: create, delete, list."),
     "product": Part("commands.product", "app", "Leanpub's products: create, set, list."),
     "dialer": Part("commands.dialer", "app", "Dialers: create, set, list."),
+    "account": Part("commands.account", "app", "People who sign in to console and portal: invite, link, set, disable."),
     "request": Part("commands.request", "app", "Partners' requests, refused ones too: list, show."),
     "lead": Part("commands.lead", "app", "Leads: find, show, stop, call-now, erase."),
     "discount": Part("commands.discount", "app", "Discount requests: show, retry, erase."),
