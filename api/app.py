@@ -7,7 +7,7 @@ from importlib import import_module
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors, management, openapi, site
+from api import errors, management, openapi, site, webhook_docs
 from api.agents import dashboard
 from api.cpu import tune_garbage_collection
 from api.exchange import RecordExchanges
@@ -40,6 +40,7 @@ def create_app() -> FastAPI:
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
     management.install(app)
+    webhook_docs.install(app)
     site.install(app)
     errors.install(app)
     describe = app.openapi
