@@ -11,7 +11,7 @@ from typing import Any, Self
 import structlog
 from temporalio.client import Client
 from temporalio.common import MetricMeter
-from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
+from temporalio.runtime import Runtime
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from activities.failures import FailureTranslator
@@ -19,10 +19,12 @@ from activities.intake import IntakeActivities, LeadStarter
 from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadActivities
 from activities.replays import ReplayActivities
+from activities.step_log import StepLog
 from activities.webhooks import WebhookActivities
 from background.announcement import run_announcement
 from background.call_upkeep import run_call_upkeep
 from background.endpoint_upkeep import EndpointUpkeep
+from background.health import Health
 from background.outbox_relay import OutboxRelay
 from background.reconciliation import Reconciler
 from background.retention import run_retention
@@ -42,6 +44,7 @@ from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
 from hub.temporal.roles import Role
 from hub.temporal.starts import WorkflowStarter
+from hub.temporal.telemetry import open_runtime
 from workflows.intake import IntakeWorkflow
 from workflows.lead import LeadWorkflow
 from workflows.replay import ReplayWorkflow
@@ -81,7 +84,7 @@ def build_worker(
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the roles of one process share."""
+    """What the roles of one process share. What `meter` counts is shown at the worker's own port for metrics."""
 
     settings: Settings
     client: Client
@@ -89,6 +92,8 @@ class Shared:
     vault: Vault
     ids: WorkflowIds
     starter: WorkflowStarter
+    meter: MetricMeter
+    steps: StepLog
     lead_workflows: LeadWorkflows
 
     @classmethod
@@ -99,21 +104,19 @@ class Shared:
             ids = WorkflowIds(await deployment_id(tx))
         starter = WorkflowStarter(client, ids)
         limit = AdaptiveLimit(STARTS_TARGET_SECONDS, most=STARTS_AT_ONCE)
-        workflows = LeadWorkflows(starter, database, vault, limit, always_open=settings.always_open)
-        return cls(settings, client, database, vault, ids, starter, workflows)
-
-    @property
-    def meter(self) -> MetricMeter:
-        """For what the worker's own port for metrics shows."""
-        return (self.client.service_client.config.runtime or Runtime.default()).metric_meter
+        meter = (client.service_client.config.runtime or Runtime.default()).metric_meter
+        steps = StepLog(meter)
+        workflows = LeadWorkflows(starter, database, vault, limit, steps, always_open=settings.always_open)
+        return cls(settings, client, database, vault, ids, starter, meter, steps, workflows)
 
 
 @asynccontextmanager
 async def intake_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """Requests whose clients wait; leads that came alone stay here, so that their requests pass no other queue."""
     always_open = shared.settings.always_open
-    intake = IntakeActivities(shared.database, shared.vault, shared.settings.dedupe_scope, always_open=always_open)
-    leads = LeadActivities(shared.database, shared.vault, always_open=always_open)
+    stores = shared.database, shared.vault
+    intake = IntakeActivities(*stores, shared.settings.dedupe_scope, shared.steps, always_open=always_open)
+    leads = LeadActivities(*stores, shared.steps, always_open=always_open)
     yield [
         build_worker(
             shared.client,
@@ -129,7 +132,7 @@ async def intake_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
 async def lead_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """Leads that came in batches: their starts, and their workflows."""
     always_open = shared.settings.always_open
-    leads = LeadActivities(shared.database, shared.vault, always_open=always_open)
+    leads = LeadActivities(shared.database, shared.vault, shared.steps, always_open=always_open)
     starter = LeadStarter(shared.database, shared.lead_workflows)
     yield [
         build_worker(
@@ -147,9 +150,9 @@ async def lead_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
 async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
     """First attempts, by the dispatcher; workflows of what has failed, and their attempts on a queue of their own."""
     async with Egress(shared.settings.egress_rules()) as egress:
-        webhooks = WebhookActivities(shared.database, shared.vault, egress)
+        webhooks = WebhookActivities(shared.database, shared.vault, egress, shared.steps)
         replays = ReplayActivities(shared.database)
-        dispatcher = WebhookDispatcher(shared.database, shared.vault, egress)
+        dispatcher = WebhookDispatcher(shared.database, shared.vault, egress, shared.steps)
         first, retries = shared.ids.queue(vocabulary.WEBHOOKS), shared.ids.queue(vocabulary.WEBHOOK_RETRIES)
         async with _background(dispatcher.run(), "webhook dispatcher"):
             yield [
@@ -195,8 +198,10 @@ BUILDERS = {
 
 
 @asynccontextmanager
-async def running(roles: Collection[Role], settings: Settings, client: Client) -> AsyncIterator[None]:
-    """The roles' workers and loops, at work until the block ends."""
+async def running(
+    roles: Collection[Role], settings: Settings, client: Client, health: Health | None = None
+) -> AsyncIterator[None]:
+    """The roles' workers and loops, at work until the block ends; `health` watches them."""
     wanted = set(BUILDERS) if Role.ALL in roles else set(roles)
     async with AsyncExitStack() as stack:
         database = Database.of(settings)
@@ -204,18 +209,21 @@ async def running(roles: Collection[Role], settings: Settings, client: Client) -
         shared = await Shared.of(settings, client, database)
         if wanted & {Role.INTAKE, Role.LEADS} and not settings.always_open:
             await asyncio.to_thread(decision.load_calendars)
-        for role in wanted:
-            for worker in await stack.enter_async_context(BUILDERS[role](shared)):
-                await stack.enter_async_context(worker)
+        workers = [worker for role in wanted for worker in await stack.enter_async_context(BUILDERS[role](shared))]
+        for worker in workers:
+            await stack.enter_async_context(worker)
         for work, name in _background_work(wanted, shared):
             await stack.enter_async_context(_background(work, name))
+        if health:
+            health.watch(client, database, workers)
+            stack.callback(health.forget)
         yield
 
 
 def _background_work(wanted: set[Role], shared: Shared) -> Iterator[tuple[Coroutine[None, None, None], str]]:
     yield run_announcement(shared.database, wanted), "announcement"
     if kinds := [kind for kind, role in RELAYED_BY.items() if role in wanted]:
-        relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows)
+        relay = OutboxRelay(shared.starter, shared.database, kinds, shared.lead_workflows, shared.steps)
         yield relay.run(), "outbox relay"
     if Role.LEADS in wanted:
         yield run_call_upkeep(shared.database, shared.vault), "call upkeep"
@@ -239,20 +247,23 @@ async def _background(work: Coroutine[None, None, None], name: str) -> AsyncIter
             await task
 
 
-async def main(roles: Collection[Role], metrics: str | None = None) -> None:
-    """Work until SIGTERM or SIGINT, then finish what is under way. `metrics`: `host:port` for Prometheus.
+async def main(
+    roles: Collection[Role], host: str = "127.0.0.1", *, metrics_port: int | None = None, health_port: int | None = None
+) -> None:
+    """Work until SIGTERM or SIGINT, then finish what is under way. The ports are for Prometheus, and for `/readyz`.
 
     Raises Misconfigured.
     """
     configure()
     settings = load_settings()
-    telemetry = TelemetryConfig(metrics=PrometheusConfig(bind_address=metrics)) if metrics else TelemetryConfig()
-    client = await vocabulary.connect(Runtime(telemetry=telemetry))
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    async with running(roles, settings, client):
-        log.info("working", roles=sorted(roles))
-        await stop.wait()
+    health = Health()
+    async with health.serving(host, health_port):
+        client = await vocabulary.connect(open_runtime(f"{host}:{metrics_port}" if metrics_port else None))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        async with running(roles, settings, client, health):
+            log.info("working", roles=sorted(roles))
+            await stop.wait()
     log.info("stopped", roles=sorted(roles))
     await asyncio.sleep(0)

@@ -7,24 +7,31 @@ from temporalio import activity
 from activities.heartbeat import heartbeating
 from activities.lead_starts import LeadWorkflows
 from activities.leads import LeadStep
+from activities.step_log import StepLog
 from hub.leads import Registered
 from hub.seal import Vault
 from hub.settings import DedupeScope
 from hub.store import calls, lead_rows, registration
+from hub.store.calls import Position
 from hub.store.db.engine import Database
 
 CHUNK = 100  # leads that are started, then placed together: the first are with their dialer while the others start
 
 
 class IntakeActivities:
-    def __init__(self, database: Database, vault: Vault, scope: DedupeScope, *, always_open: bool) -> None:
+    def __init__(
+        self, database: Database, vault: Vault, scope: DedupeScope, steps: StepLog, *, always_open: bool
+    ) -> None:
         self._database, self._vault, self._scope, self._always_open = database, vault, scope, always_open
+        self._steps = steps
 
     @activity.defn
     async def register(self, submission_id: int) -> Registered:
         """Store the submission's leads and its response, once."""
         async with self._database.begin() as tx:
-            return await registration.register(tx, self._vault, submission_id, self._scope)
+            registered = await registration.register(tx, self._vault, submission_id, self._scope)
+        self._steps.registered(submission_id, registered)
+        return registered
 
     @activity.defn
     async def register_one(self, submission_id: int, lead_id: int) -> LeadStep:
@@ -34,10 +41,14 @@ class IntakeActivities:
         """
         async with self._database.begin() as tx:
             registered = await registration.register(tx, self._vault, submission_id, self._scope)
+            positions: dict[int, Position] = {}
             if registered.created:
                 positions = await calls.advance(tx, self._vault, [lead_id], always_open=self._always_open)
-                return replace(LeadStep.at(positions[lead_id]), campaign=registered.campaign)
-        return LeadStep.without_lead(registered)
+        self._steps.registered(submission_id, registered)
+        if lead_id not in positions:
+            return LeadStep.without_lead(registered)
+        self._steps.lead(lead_id, positions[lead_id])
+        return replace(LeadStep.at(positions[lead_id]), campaign=registered.campaign)
 
 
 class LeadStarter:

@@ -12,6 +12,7 @@ import structlog
 from temporalio.service import RPCError
 
 from activities.leads import LeadStep
+from activities.step_log import StepLog
 from hub.adaptive_limit import AdaptiveLimit
 from hub.errors import DatabaseUnavailable
 from hub.seal import Vault
@@ -40,10 +41,17 @@ class LeadWorkflows:
     """Starts them, within a limit of its own."""
 
     def __init__(
-        self, starter: WorkflowStarter, database: Database, vault: Vault, limit: AdaptiveLimit, *, always_open: bool
+        self,
+        starter: WorkflowStarter,
+        database: Database,
+        vault: Vault,
+        limit: AdaptiveLimit,
+        steps: StepLog,
+        *,
+        always_open: bool,
     ) -> None:
         self._starter, self._database, self._vault, self._limit = starter, database, vault, limit
-        self._always_open = always_open
+        self._steps, self._always_open = steps, always_open
 
     async def start(self, lead_ids: Sequence[int]) -> LeadStarts:
         """See to it that each of these leads goes on. One that can't be read holds up no other."""
@@ -153,6 +161,8 @@ class LeadWorkflows:
             await registration.mark_started(tx, lead_ids)
             surprised = [start.lead_id for start in started if _looks_too_late(start, positions[start.lead_id])]
             await outbox.put(tx, Kind.WAKE_LEAD, surprised)
+        for lead_id, position in positions.items():
+            self._steps.lead(lead_id, position)
 
 
 def _plan(judged: calls.Judged) -> LeadStart:

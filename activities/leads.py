@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from temporalio import activity
 
+from activities.step_log import StepLog
 from hub.dialing.decision import Allowed, Decision, Never, NotYet
 from hub.errors import DatabaseUnavailable
 from hub.leads import Registered
@@ -67,8 +68,8 @@ class LeadStep:
 
 
 class LeadActivities:
-    def __init__(self, database: Database, vault: Vault, *, always_open: bool) -> None:
-        self._database, self._vault, self._always_open = database, vault, always_open
+    def __init__(self, database: Database, vault: Vault, steps: StepLog, *, always_open: bool) -> None:
+        self._database, self._vault, self._steps, self._always_open = database, vault, steps, always_open
 
     @activity.defn
     async def advance(self, lead_id: int) -> LeadStep:
@@ -85,6 +86,7 @@ class LeadActivities:
             async with self._database.begin() as tx:
                 await lead_rows.record_failure(tx, [lead_id], f"cannot be judged: {type(error).__name__}")
             raise
+        self._steps.lead(lead_id, positions[lead_id])
         return LeadStep.at(positions[lead_id])
 
 

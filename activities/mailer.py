@@ -12,7 +12,8 @@ Errors hold the server's status codes, never its texts: they quote addresses.
 import asyncio
 import re
 import ssl
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from email.headerregistry import AddressHeader
 from email.message import EmailMessage
@@ -91,10 +92,20 @@ class Mailer:
 
     async def send(self, message: EmailMessage) -> str:
         """Send the message once; returns the server's status codes, like `250 2.0.0`. Raises MailError."""
+        async with self._session() as session:
+            return await session.send(message)
+
+    async def check(self) -> None:
+        """Connect, encrypt and log in as for a message, and send none. Raises MailUnreachable."""
+        async with self._session() as session:
+            await session.open()
+
+    @asynccontextmanager
+    async def _session(self) -> AsyncIterator["_Session"]:
         session = _Session(self._server)
         try:
             async with asyncio.timeout(self._limit):
-                return await session.send(message)
+                yield session
         except TimeoutError:
             raise session.lost("timeout") from None
         except aiosmtplib.SMTPResponseException as refused:
@@ -121,7 +132,7 @@ class _Session:
         )
 
     async def send(self, message: EmailMessage) -> str:
-        await self._open()
+        await self.open()
         utf8 = needs_smtputf8(message)
         if utf8 and not self._smtp.supports_extension("smtputf8"):
             raise MailRefused(Phase.SENDER, "the address needs SMTPUTF8, which the server does not offer")
@@ -156,7 +167,7 @@ class _Session:
         kind = MailDoubtful if self._phase is Phase.MESSAGE else MailUnreachable
         return kind(self._phase, reason)
 
-    async def _open(self) -> None:
+    async def open(self) -> None:
         await self._smtp.connect()
         username, password = self._login
         if username is not None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 from temporalio import activity
 
+from activities.step_log import StepLog
 from hub.egress import Egress, EgressFailure
 from hub.seal import Vault
 from hub.store import deliveries, delivery_claims
@@ -34,8 +35,8 @@ class AttemptSummary:
 
 
 class WebhookActivities:
-    def __init__(self, database: Database, vault: Vault, egress: Egress) -> None:
-        self._database, self._vault, self._egress = database, vault, egress
+    def __init__(self, database: Database, vault: Vault, egress: Egress, steps: StepLog) -> None:
+        self._database, self._vault, self._egress, self._steps = database, vault, egress, steps
 
     @activity.defn
     async def deliver(self, delivery_id: int) -> AttemptSummary:
@@ -52,6 +53,7 @@ class WebhookActivities:
             recorded = await deliveries.record_attempts(tx, self._vault, [(webhook, result)])
         if not recorded:
             return AttemptSummary(webhook.attempt, "another attempt was recorded before", LOOK_AGAIN_SECONDS)
+        self._steps.attempt(webhook, result)
         return AttemptSummary(webhook.attempt, f"{result.verdict}: {result.outcome}", _seconds(result.next_in))
 
 

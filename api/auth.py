@@ -49,6 +49,8 @@ async def identify(
     if holder.disabled:
         raise Forbidden("This account is disabled. Please contact support.")
     request.state.caller = holder.key_id
+    if holder.partner_id is not None:
+        request.state.partner = holder.api, holder.partner_id
     services.key_use.note(holder.key_id)
     return holder
 

@@ -11,12 +11,15 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from api import problems
 from api.cpu import off_loop
 from api.envelopes import envelope, wrong_method
 from api.exchange import exchange_of
 from api.faults import worded
+from api.web import errors as web
+from api.web.areas import area_of
 from hub.errors import DatabaseUnavailable, HubError
 from hub.reasons import Reason
 from hub.strictjson import BadJson
@@ -55,9 +58,11 @@ def _answer(
     return JSONResponse({**body, **(facts or {})}, status, {**(headers or {}), **challenge}, problems.MEDIA_TYPE)
 
 
-async def _hub_error(request: Request, error: Exception) -> JSONResponse:
+async def _hub_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HubError)  # noqa: S101 - Starlette types handlers by the root exception
     exchange_of(request).reasons = error.reasons
+    if area := area_of(request.url.path):
+        return await web.answer(request, area, error)
     # What is wrong with a thousand rows takes a while to write down.
     return render(request, error) if not error.facts else await off_loop(partial(render, request, error))
 
@@ -68,22 +73,28 @@ async def _bad_json(request: Request, error: Exception) -> JSONResponse:
     return _answer(request, HTTPStatus.BAD_REQUEST, f"The body is refused: {error}.")
 
 
-async def _http_error(request: Request, error: Exception) -> JSONResponse:
+async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette types handlers by the root exception
+    if area := area_of(request.url.path):
+        return await web.problem_page(request, area, error.status_code, "There is no such page.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (answer := wrong_method(request.url.path)):
         return _answer(request, *answer)
     return _answer(request, error.status_code, str(error.detail), headers=error.headers)
 
 
-async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette types handlers by the root exception
+    if area := area_of(request.url.path):
+        return await web.problem_page(request, area, HTTPStatus.NOT_FOUND, "There is no such page.")
     return render(request, worded([{**each, "loc": each["loc"][1:]} for each in error.errors()]))
 
 
-async def _database_unavailable(request: Request, error: Exception) -> JSONResponse:
+async def _database_unavailable(request: Request, error: Exception) -> Response:
     assert isinstance(error, DatabaseUnavailable)  # noqa: S101 - Starlette types handlers by the root exception
     log.error("database", failure=error.failure, path=request.url.path)
     exchange_of(request).reasons = error.reasons
+    if area := area_of(request.url.path):
+        return await web.answer(request, area, error)
     return render(request, error)
 
 

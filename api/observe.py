@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 log = structlog.get_logger()
 REQUESTS = Counter("hub_http_requests_total", "Requests by route and status", ["route", "status"])
+PARTNERS = Counter("hub_partner_requests_total", "Requests of known partners by status", ["api", "partner", "status"])
 SECONDS = Histogram(
     "hub_http_request_seconds",
     "Time from the request's head to the answer's end",
@@ -72,6 +73,8 @@ class Observe:
         route = getattr(scope.get("route"), "path", "unknown")
         REQUESTS.labels(route, status).inc()
         SECONDS.labels(route).observe(seconds)
+        if partner := scope["state"].get("partner"):
+            PARTNERS.labels(*partner, status).inc()
         caller = scope["state"].get("caller")
         log.info(
             "request", method=scope["method"], route=route, status=status, caller=caller, ms=round(seconds * 1000, 1)

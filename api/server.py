@@ -1,10 +1,8 @@
-"""The HTTP server around the app, and logs that tell of a fault without quoting its text."""
+"""The HTTP server around the app."""
 
 import asyncio
-import logging
 import socket
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -23,18 +21,15 @@ CONNECTIONS = 2000
 """Of one process; requests on more are answered 503 before they reach the app."""
 
 
-def serve(host: str, port: int, sockets: Sequence[socket.socket] = ()) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way. `sockets`: instead of a port, listening already.
+def serve(sockets: Sequence[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way. `sockets` are listening already.
 
     Raises Misconfigured, and SystemExit when it could not start.
     """
     _check_keys()
-    logging.getLogger("uvicorn.error").addFilter(_without_values)
     config = uvicorn.Config(
         "api.app:create_app",
         factory=True,
-        host=host,
-        port=port,
         http=PromptProtocol,
         ws="none",
         access_log=False,
@@ -47,7 +42,7 @@ def serve(host: str, port: int, sockets: Sequence[socket.socket] = ()) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
-    server.run(list(sockets) or None)
+    server.run(list(sockets))
     if not server.started:
         sys.exit(EXIT_NOT_STARTED)
 
@@ -57,12 +52,3 @@ def _check_keys() -> None:
     settings = load_settings()
     with suppress(DatabaseUnavailable):
         asyncio.run(canary.check_database(settings))
-
-
-def _without_values(record: logging.LogRecord) -> bool:
-    """Put an exception's kind and place in the place of its text, which may quote a person's data."""
-    if record.exc_info and record.exc_info[0] is not None:
-        kind, _, trace = record.exc_info
-        places = " < ".join(f"{at.filename}:{at.lineno}" for at in reversed(traceback.extract_tb(trace)))
-        record.msg, record.args, record.exc_info = "%s at %s", (kind.__name__, places), None
-    return True

@@ -15,6 +15,7 @@ from fastapi import Request
 from temporalio.client import Client
 
 from api.agents.login import LoginCheck
+from api.hub_status import StatusCache
 from api.key_use import KeyUse
 from api.long_polls import CallNotifier
 from api.partner_turns import PartnerTurns
@@ -31,6 +32,7 @@ from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
 from hub.temporal.starts import WorkflowStarter
+from hub.temporal.telemetry import open_runtime
 
 log = structlog.get_logger()
 FIRST_LOOK_SECONDS = 2.0  # how long the start waits for the database
@@ -46,6 +48,7 @@ class Services:
     call_notifier: CallNotifier
     turns: PartnerTurns
     key_use: KeyUse
+    status: StatusCache
     request_log: RequestLog
     proxies: tuple[IPv4Network | IPv6Network, ...]
     ids: WorkflowIds | None = None
@@ -91,10 +94,11 @@ async def open_services(settings: Settings) -> Services:
         settings=settings,
         database=database,
         vault=vault,
-        temporal=await vocabulary.connect(lazy=True),
+        temporal=await vocabulary.connect(open_runtime(), lazy=True),
         call_notifier=CallNotifier(database.direct_url),
         turns=PartnerTurns(database, settings.database_pool),
         key_use=KeyUse(database),
+        status=StatusCache(database),
         request_log=RequestLog(database, vault),
         proxies=networks(settings.trusted_proxies),
     )

@@ -9,6 +9,7 @@ from temporalio.client import WorkflowUpdateFailedError, WorkflowUpdateRPCTimeou
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.lead_starts import LeadWorkflows
+from activities.step_log import StepLog
 from hub.adaptive_limit import AdaptiveLimit
 from hub.errors import DatabaseUnavailable
 from hub.store.db import outbox
@@ -35,10 +36,15 @@ class OutboxRelay:
     """
 
     def __init__(
-        self, starter: WorkflowStarter, database: Database, kinds: Sequence[Kind], lead_workflows: LeadWorkflows
+        self,
+        starter: WorkflowStarter,
+        database: Database,
+        kinds: Sequence[Kind],
+        lead_workflows: LeadWorkflows,
+        steps: StepLog,
     ) -> None:
         self._starter, self._database, self._kinds = starter, database, kinds
-        self._lead_workflows = lead_workflows
+        self._lead_workflows, self._steps = lead_workflows, steps
         self._limits = {
             Kind.WAKE_LEAD: AdaptiveLimit(WAKE_TARGET_SECONDS, most=40, least=2),
             Kind.DELIVER: AdaptiveLimit(START_TARGET_SECONDS, most=20),
@@ -121,6 +127,7 @@ class OutboxRelay:
             await self._starter.look_again(entry.ref, entry.token)
         else:
             await self._starter.close_lead(entry.ref, entry.token, entry.lead_state, entry.lead_why or "")
+            self._steps.ended(entry.ref, entry.lead_state, entry.request_id)
 
     async def _start_again(self, entry: Entry) -> bool:
         """The lead's workflow is gone. One that is still open gets another."""

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import structlog
 
+from activities.step_log import StepLog
 from activities.webhooks import attempt
 from hub.egress import Egress
 from hub.errors import DatabaseUnavailable
@@ -31,8 +32,8 @@ GRACE_SECONDS = 5.0
 class WebhookDispatcher:
     """One round is one transaction: it records what came of earlier attempts and claims the next."""
 
-    def __init__(self, database: Database, vault: Vault, egress: Egress) -> None:
-        self._database, self._vault, self._egress = database, vault, egress
+    def __init__(self, database: Database, vault: Vault, egress: Egress, steps: StepLog) -> None:
+        self._database, self._vault, self._egress, self._steps = database, vault, egress, steps
         self._under_way: dict[asyncio.Task[None], int] = {}
         self._finished: list[tuple[float, Attempt]] = []
         self._look = asyncio.Event()
@@ -65,7 +66,7 @@ class WebhookDispatcher:
         until = now + delivery_claims.CLAIMED_FOR.total_seconds()
         try:
             async with self._database.begin() as tx:
-                await self._record(tx, [each for _, each in finished])
+                recorded = await self._record(tx, [each for _, each in finished])
                 claimed = await delivery_claims.claim(tx, self._vault, free) if free else None
         except asyncio.CancelledError:
             self._finished += finished
@@ -74,20 +75,27 @@ class WebhookDispatcher:
             log.warning("webhooks", failure=getattr(error, "failure", type(error).__name__))
             self._finished += finished
             return SWEEP_SECONDS
+        self._log(recorded)
         for webhook in claimed.webhooks if claimed else ():
             task = asyncio.create_task(self._attempt(webhook, until))
             self._under_way[task] = webhook.delivery_id
             task.add_done_callback(self._under_way.pop)
         return AGAIN_SECONDS if claimed and claimed.more else SWEEP_SECONDS
 
-    async def _record(self, tx: Tx, finished: list[Attempt]) -> None:
+    async def _record(self, tx: Tx, finished: list[Attempt]) -> list[Attempt]:
+        """Returns those that counted: a late one does not."""
         recorded = await deliveries.record_attempts(tx, self._vault, finished)
         failed = [webhook.delivery_id for webhook, result in finished if result.state is DeliveryState.PENDING]
         await outbox.put(tx, outbox.Kind.DELIVER, [each for each in failed if each in recorded])
+        return [each for each in finished if each[0].delivery_id in recorded]
+
+    def _log(self, recorded: list[Attempt]) -> None:
+        for webhook, result in recorded:
+            self._steps.attempt(webhook, result)
 
     async def _attempt(self, webhook: OutgoingWebhook, until: float) -> None:
         result = await attempt(self._egress, webhook)
-        self._finished.append((until, (webhook, result)))  # a round may have begun another list meanwhile
+        self._finished.append((until, (webhook, result)))
         self._look.set()
 
     async def _end(self) -> None:
@@ -99,7 +107,8 @@ class WebhookDispatcher:
             task.cancel()
         try:
             async with self._database.begin() as tx:
-                await self._record(tx, [each for _, each in self._finished])
+                recorded = await self._record(tx, [each for _, each in self._finished])
                 await delivery_claims.release(tx, broken_off)
+            self._log(recorded)
         except DatabaseUnavailable as error:
             log.warning("webhooks", failure=error.failure)

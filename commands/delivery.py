@@ -40,10 +40,25 @@ def list_(
         return await delivery_lists.list_deliveries(tx, wanted, PageWanted.of(limit, cursor))
 
     page = run(data, work)
-    rows = [each.as_json() for each in page.items]
-    show({"deliveries": rows, "next": page.next} if as_json else rows, as_json=as_json)
-    if page.next and not as_json:
+    if as_json:
+        show({"deliveries": [each.as_json() for each in page.items], "next": page.next}, as_json=True)
+        return
+    show([_row(each) for each in page.items], as_json=False)
+    if page.next:
         note(f"There are more: --cursor {page.next}")
+
+
+def _row(found: DeliverySummary) -> dict[str, Any]:
+    """What there is room for in 80 columns, most telling first."""
+    return {
+        "id": found.id,
+        "state": found.state,
+        "status": found.status or found.failure,
+        "type": found.type,
+        "created_at": found.created_at,
+        "endpoint": found.endpoint_id,
+        "attempts": found.attempts,
+    }
 
 
 @app.command("show")

@@ -135,6 +135,8 @@ def _rows(running: Running, directory: DataDirectory) -> list[tuple[str, str]]:
     rows = [
         ("API", running.api),
         ("Docs", f"{running.api}/docs"),
+        ("Console", f"{running.console} (works once)"),
+        ("Portal", f"{running.portal} (of the demo Partner API tenant; works once)"),
         ("Temporal UI", running.temporal_ui or f"of your own server at {running.temporal}"),
         ("Mail", running.mail_ui),
         ("Database", f"{_without_password(running.database_url)} (password: dev.json)"),

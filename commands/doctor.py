@@ -1,12 +1,13 @@
 """`hub doctor`: what this machine has of what the hub needs, and how to get the rest."""
 
+import asyncio
 import json
 import os
 import platform
 import shutil
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -14,48 +15,48 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from infra import postgres, temporal_binary
 from infra.cache import cache_folder
+from infra.findings import Finding
 
 OLDEST_PYTHON = (3, 11)
+STYLES = {"ok": "green", "warn": "yellow", "fail": "red"}
 DISK_NEEDED = 4 * 1024**3  # bytes, for building Temporal where it can't be downloaded
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at; `remedy` is empty when all is well, `needed` false for what only adds comfort."""
-
-    what: str
-    found: str
-    remedy: str = ""
-    needed: bool = True
-
-    @property
-    def missing(self) -> bool:
-        """Whether the hub can't run like this."""
-        return self.needed and bool(self.remedy)
-
-
-def doctor(json_output: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False) -> None:
+def doctor(
+    production: Annotated[
+        bool, typer.Option("--production", help="Look at a production installation: its settings, servers and dialers.")
+    ] = False,
+    json_output: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
+) -> None:
     """Say what is missing on this machine, and how to get it. Fails when something needed is missing."""
-    findings = [check() for check in CHECKS]
+    findings = _of_installation() if production else [check() for check in CHECKS]
     well = not any(finding.missing for finding in findings)
     if json_output:
-        print(json.dumps({"ok": well, "checks": [asdict(finding) for finding in findings]}, indent=2))
+        checks = [{**asdict(finding), "level": finding.level} for finding in findings]
+        print(json.dumps({"ok": well, "checks": checks}, indent=2))
     else:
         _show(findings)
     raise typer.Exit(0 if well else 1)
 
 
+def _of_installation() -> list[Finding]:
+    from infra.production import examine  # noqa: PLC0415 - the other doctor needs none of it
+
+    return asyncio.run(examine())
+
+
 def _show(findings: list[Finding]) -> None:
-    table = Table(show_header=False)
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True)
-    table.add_column(overflow="fold")
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
     for finding in findings:
-        mark = "[red]missing[/]" if finding.missing else "[yellow]could be[/]" if finding.remedy else "[green]ok[/]"
-        table.add_row(mark, finding.what, "\n".join(filter(None, (finding.found, finding.remedy))))
+        # As Text, because a dialer's name may look like rich's markup.
+        words = Text("\n".join(filter(None, (finding.found, finding.remedy))))
+        table.add_row(Text(finding.level, STYLES[finding.level]), Text(finding.what), words)
     Console().print(table)
 
 

@@ -42,7 +42,7 @@ async def _look(settings: Settings, data: Path) -> tuple[HubStatus | None, list[
     temporal, found = await asyncio.gather(_temporal(temporal_address(data)), _database(settings))
     if isinstance(found, Check):
         return None, [found, temporal]
-    return found, [Check("database", Level.OK, "answers"), temporal, *found.checks]
+    return found, [Check("database", "database", Level.OK, "answers"), temporal, *found.checks]
 
 
 async def _database(settings: Settings) -> HubStatus | Check:
@@ -52,9 +52,9 @@ async def _database(settings: Settings) -> HubStatus | Check:
             return await store.load(tx)
     except DatabaseUnavailable as error:
         if error.failure in LACKS_TABLES:
-            return Check("database", Level.WRONG, "lacks tables of this version", "Run `hub migrate`.")
+            return Check("database", "database", Level.WRONG, "lacks tables of this version", "Run `hub migrate`.")
         advice = "Start it, or correct DATABASE_URL. What is below it is not known until then."
-        return Check("database", Level.WRONG, f"does not answer ({error.failure})", advice)
+        return Check("database", "database", Level.WRONG, f"does not answer ({error.failure})", advice)
     finally:
         await database.close()
 
@@ -66,10 +66,10 @@ async def _temporal(address: str | None) -> Check:
             healthy = await client.service_client.check_health(timeout=PATIENCE)
     except (RPCError, RuntimeError, TimeoutError) as error:
         advice = "Start it, or correct TEMPORAL_ADDRESS. Until then requests are answered 503, and no lead goes on."
-        return Check("Temporal", Level.WRONG, f"does not answer ({type(error).__name__})", advice)
+        return Check("temporal", "Temporal", Level.WRONG, f"does not answer ({type(error).__name__})", advice)
     if not healthy:
-        return Check("Temporal", Level.WRONG, "says that it is not serving", "See Temporal's own logs.")
-    return Check("Temporal", Level.OK, "answers")
+        return Check("temporal", "Temporal", Level.WRONG, "says that it is not serving", "See Temporal's own logs.")
+    return Check("temporal", "Temporal", Level.OK, "answers")
 
 
 def _print(checks: list[Check]) -> None:

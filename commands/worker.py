@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -20,7 +20,10 @@ def worker(
     metrics_port: Annotated[
         int | None, typer.Option(help="Prometheus at this port, the next for the second, ...")
     ] = None,
-    metrics_host: Annotated[str, typer.Option(help="The metrics' address.")] = "127.0.0.1",
+    metrics_host: Annotated[str, typer.Option(help="The address of these ports.")] = "127.0.0.1",
+    health_port: Annotated[
+        int | None, typer.Option(help="/healthz and /readyz at this port, the next for the second, ...")
+    ] = None,
 ) -> None:
     """Work on Temporal's queues."""
     roles = role or [Role.ALL]
@@ -28,10 +31,10 @@ def worker(
         from worker import main  # noqa: PLC0415 - the parent of several needs none of it
 
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-            runner.run(main(roles, f"{metrics_host}:{metrics_port}" if metrics_port else None))
+            runner.run(main(roles, metrics_host, metrics_port=metrics_port, health_port=health_port))
         return
-    ports = [metrics_port + n if metrics_port else None for n in range(processes)]
-    Copies([_words(roles, metrics_host, port) for port in ports], typer.echo).run()
+    ports = {"--metrics-port": metrics_port, "--health-port": health_port}
+    Copies([_words(roles, metrics_host, ports, number) for number in range(processes)], typer.echo).run()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -44,7 +47,8 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _words(roles: Sequence[str], host: str, port: int | None) -> tuple[str, ...]:
-    metrics = ("--metrics-host", host, "--metrics-port", str(port)) if port else ()
+def _words(roles: Sequence[str], host: str, ports: Mapping[str, int | None], number: int) -> tuple[str, ...]:
+    """The command of one process, at its own ports."""
     named = [word for role in roles for word in ("--role", role)]
-    return ("worker", *named, *metrics)
+    own = [word for option, port in ports.items() if port for word in (option, str(port + number))]
+    return ("worker", *named, "--metrics-host", host, *own)

@@ -204,7 +204,7 @@ class Registered:
     """How many rows of a submission became leads, were known already, or were turned down.
 
     `reported`: leads that were called before they came, so that they need no workflow. `campaign`: the public id of the
-    campaign of a submission's only lead.
+    campaign of a submission's only lead. `partner_id` and `api`: whose submission; None: it was registered before.
     """
 
     created: int
@@ -212,6 +212,8 @@ class Registered:
     refused: int
     reported: int = 0
     campaign: str | None = None
+    partner_id: int | None = None
+    api: str | None = None
 
     @property
     def stage(self) -> str:

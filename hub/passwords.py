@@ -1,28 +1,36 @@
-"""Passwords of people: stored as salted scrypt digests, slow on purpose (some 60 ms and 32 MiB each)."""
+"""Passwords of people: stored as Argon2id digests, slow on purpose (some 50 ms and 64 MiB each)."""
 
 import hmac
-import os
 from hashlib import scrypt
 from typing import Final
 
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
 SHORTEST: Final = 10
-_FORMAT: Final = b"\x01"
+LONGEST: Final = 1000
+_HASHER: Final = PasswordHasher()
+_NONE: Final = _HASHER.hash("")
+"""Compared with where there is no digest, so that this takes as long."""
+
+_SCRYPT: Final = b"\x01"
+"""How digests of the first releases begin."""
 _SALT_BYTES: Final = 16
 _COST: Final = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}
 
 
 def digest(password: str) -> bytes:
-    """What is stored in the password's place: 49 bytes, different each time."""
-    salt = os.urandom(_SALT_BYTES)
-    return _FORMAT + salt + _hash(password, salt)
+    """What is stored in the password's place: different each time."""
+    return _HASHER.hash(password).encode()
 
 
 def matches(password: str, stored: bytes | None) -> bool:
     """Whether it is the password; without a stored digest it never is, and says so no sooner."""
-    salt = stored[1 : 1 + _SALT_BYTES] if stored else bytes(_SALT_BYTES)
-    expected = stored[1 + _SALT_BYTES :] if stored else b""
-    return hmac.compare_digest(_hash(password, salt), expected)
-
-
-def _hash(password: str, salt: bytes) -> bytes:
-    return scrypt(password.encode(), salt=salt, **_COST)
+    if stored and stored.startswith(_SCRYPT):
+        salt = stored[1 : 1 + _SALT_BYTES]
+        return hmac.compare_digest(scrypt(password.encode(), salt=salt, **_COST), stored[1 + _SALT_BYTES :])
+    try:
+        found = _HASHER.verify(stored.decode() if stored else _NONE, password)
+    except (VerificationError, InvalidHashError, UnicodeDecodeError):
+        return False
+    return found and stored is not None

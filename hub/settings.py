@@ -60,8 +60,11 @@ class Settings(BaseSettings):
     master_key: SecretStr
     pepper: SecretStr
     public_url: str = "http://127.0.0.1:8000"
+    console_url: str | None = None
+    console_port: int | None = Field(None, ge=1, le=65_535)
     operator_token: SecretStr | None = None
     public_docs: bool = False
+    temporal_ui: str | None = None
     trusted_proxies: Annotated[list[str], NoDecode] = []
 
     dedupe_scope: DedupeScope = DedupeScope.HUB
@@ -89,6 +92,10 @@ class Settings(BaseSettings):
     leanpub_url: str = "https://leanpub.com"
     leanpub_api_key: SecretStr | None = None
 
+    oidc_issuer: str | None = None
+    oidc_client_id: str | None = Field(None, validate_default=True)
+    oidc_client_secret: SecretStr | None = None
+
     @field_validator("trusted_proxies", "egress_ports", "egress_cidrs", mode="before")
     @classmethod
     def _comma_separated(cls, value: object) -> object:
@@ -108,6 +115,20 @@ class Settings(BaseSettings):
             raise ValueError(f"must have at least {SHORTEST_TOKEN} characters")
         return value
 
+    @field_validator("oidc_client_id")
+    @classmethod
+    def _client(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("oidc_issuer"):
+            raise ValueError("must be set together with HUB_OIDC_ISSUER")
+        return value
+
+    @field_validator("oidc_issuer")
+    @classmethod
+    def _provider(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value and info.data.get("env") is Environment.PRODUCTION and not value.startswith("https://"):
+            raise ValueError("must be an https URL in production")
+        return value
+
     @field_validator("database_url", "database_direct_url")
     @classmethod
     def _database(cls, value: str | None) -> str | None:
@@ -121,9 +142,11 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", "leanpub_url")
+    @field_validator("public_url", "console_url", "leanpub_url", "oidc_issuer", "temporal_ui")
     @classmethod
-    def _http(cls, value: str) -> str:
+    def _http(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
         try:
             parts = urlsplit(value)
             valid = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
@@ -165,6 +188,11 @@ class Settings(BaseSettings):
         if value and "@" not in parseaddr(value)[1]:
             raise ValueError("is not a mailbox: ADDRESS, or NAME <ADDRESS>")
         return value
+
+    def sign_in_link(self, token: str, *, portal: bool) -> str:
+        """Where the link with this random text leads: to the portal, or to the console, wherever that is reached."""
+        base = self.public_url if portal else self.console_url or self.public_url
+        return f"{base.rstrip('/')}/{'portal' if portal else 'console'}/sign-in/link?token={token}"
 
     def vault(self) -> Vault:
         """The vault over the settings' keys."""

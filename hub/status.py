@@ -38,8 +38,12 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One thing looked at: its level, what was found, and, unless it is OK, what to do."""
+    """One thing looked at: its level, what was found, and, unless it is OK, what to do.
 
+    `area` is one word, the same for all of a kind: `workers`, `dialers`, ...; `subject` says which.
+    """
+
+    area: str
     subject: str
     level: Level
     found: str
@@ -100,7 +104,7 @@ class DeliveriesStatus:
 
 @dataclass(frozen=True, slots=True)
 class RefusedRequests:
-    """One partner's requests that were refused within the last hour, up to a maximum over all."""
+    """One partner's requests of which nothing came, within the last hour, up to a maximum over all."""
 
     partner_id: int
     api: str
@@ -112,8 +116,9 @@ class HubStatus:
     """What one look at the database found at `at`, by the database's clock.
 
     `leads_late_since`: when the longest waiting lead was due; `comparison_since`: since when open calls are compared
-    with Temporal after a restart or a restored backup; `oldest_body_at`: of a request whose body is still there. Each
-    None when there is none.
+    with Temporal after a restart or a restored backup; `oldest_body_at`: of a request whose body is still there;
+    `journal_at`: of the latest entry. Each None when there is none. `endpoints`: the latest to fail, of those that are
+    counted beside them.
     """
 
     at: datetime
@@ -121,11 +126,14 @@ class HubStatus:
     outbox: Sequence[OutboxStatus]
     dialers: Sequence[DialerStatus]
     endpoints: Sequence[EndpointStatus]
+    endpoints_failing: int
+    endpoints_disabled: int
     deliveries: DeliveriesStatus
     refused: Sequence[RefusedRequests]
     leads_late_since: datetime | None
     comparison_since: datetime | None
     oldest_body_at: datetime | None
+    journal_at: datetime | None
     checks: Sequence[Check] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -178,9 +186,9 @@ def _judge(status: HubStatus) -> Iterator[Check]:
 def _worker(status: HubStatus, role: RoleStatus) -> Check:
     subject = f"workers: {role.role}"
     if role.processes:
-        return Check(subject, Level.OK, f"{role.processes} at work")
+        return Check("workers", subject, Level.OK, f"{role.processes} at work")
     age = words(status.age(role.last_seen_at)) if role.last_seen_at else "a day"
-    return Check(subject, Level.WRONG, f"none was seen for {age}", f"Start `hub worker --role {role.role}`.")
+    return Check("workers", subject, Level.WRONG, f"none was seen for {age}", f"Start `hub worker --role {role.role}`.")
 
 
 def _outbox(status: HubStatus, kind: OutboxStatus) -> Check:
@@ -190,24 +198,24 @@ def _outbox(status: HubStatus, kind: OutboxStatus) -> Check:
     if level is Level.OK and kind.most_tries >= OUTBOX_TRIES:
         level, advice = Level.LATE, "Temporal does not take them: see the workers' log lines `outbox`."
     found = f"{kind.rows} to send" + (f", the oldest {words(age)} late" if age >= OUTBOX_LATE else "")
-    return Check(f"outbox: {kind.kind}", level, found, advice if level is not Level.OK else "")
+    return Check("outbox", f"outbox: {kind.kind}", level, found, advice if level is not Level.OK else "")
 
 
 def _leads(status: HubStatus) -> Check:
     age = status.age(status.leads_late_since)
     if (level := _level(age, LEAD_LATE, LEAD_WRONG)) is Level.OK:
-        return Check("leads", Level.OK, "none is late")
+        return Check("leads", "leads", Level.OK, "none is late")
     advice = "Is a worker of role leads at work, and Temporal reachable from it?"
-    return Check("leads", level, f"one was due {words(age)} ago, and nothing has become of it", advice)
+    return Check("leads", "leads", level, f"one was due {words(age)} ago, and nothing has become of it", advice)
 
 
 def _comparison(status: HubStatus) -> Check:
     if status.comparison_since is None:
-        return Check("calls after a restart", Level.OK, "compared with Temporal")
+        return Check("comparison", "calls after a restart", Level.OK, "compared with Temporal")
     age = status.age(status.comparison_since)
     level = Level.WRONG if age >= COMPARISON_WRONG else Level.LATE
     advice = "Dialers get them when it is done: it takes Temporal, and a worker of role leads."
-    return Check("calls after a restart", level, f"being compared with Temporal for {words(age)}", advice)
+    return Check("comparison", "calls after a restart", level, f"being compared with Temporal for {words(age)}", advice)
 
 
 def _dialer(status: HubStatus, dialer: DialerStatus) -> Check:
@@ -216,13 +224,13 @@ def _dialer(status: HubStatus, dialer: DialerStatus) -> Check:
     seen = f"seen {words(status.age(dialer.last_seen_at))} ago" if dialer.last_seen_at else "never seen"
     found = f"{dialer.ready} calls ready, {seen}"
     if waited < CALL_LATE:
-        return Check(subject, Level.OK, found)
+        return Check("dialers", subject, Level.OK, found)
     found = f"{dialer.ready} calls ready, the first for {words(waited)}; {seen}"
     if not dialer.live_keys:
-        return Check(subject, Level.WRONG, found, f"It has no key: `hub key create --dialer {dialer.id}`.")
+        return Check("dialers", subject, Level.WRONG, found, f"It has no key: `hub key create --dialer {dialer.id}`.")
     if silent:
-        return Check(subject, Level.WRONG, found, "Start it, or let another one have its campaigns.")
-    return Check(subject, Level.LATE, found, "It leases fewer calls than there are.")
+        return Check("dialers", subject, Level.WRONG, found, "Start it, or let another one have its campaigns.")
+    return Check("dialers", subject, Level.LATE, found, "It leases fewer calls than there are.")
 
 
 def _deliveries(status: HubStatus) -> Check:
@@ -231,9 +239,9 @@ def _deliveries(status: HubStatus) -> Check:
     level = _level(age, DELIVERY_LATE, DELIVERY_WRONG)
     found = f"{open_ones.pending} pending, {open_ones.waiting} waiting for an endpoint"
     if level is Level.OK:
-        return Check("deliveries", level, found)
+        return Check("deliveries", "deliveries", level, found)
     advice = "Is a worker of role webhooks at work, and Temporal reachable from it?"
-    return Check("deliveries", level, f"{found}; an attempt is {words(age)} late", advice)
+    return Check("deliveries", "deliveries", level, f"{found}; an attempt is {words(age)} late", advice)
 
 
 def _endpoint(status: HubStatus, endpoint: EndpointStatus) -> Check:
@@ -241,23 +249,24 @@ def _endpoint(status: HubStatus, endpoint: EndpointStatus) -> Check:
     if endpoint.disabled_at is not None:
         found = f"disabled for {words(status.age(endpoint.disabled_at))}"
         found += f": {endpoint.disabled_why}" if endpoint.disabled_why else ""
-        return Check(subject, Level.LATE, found, f"Once it is mended: `hub endpoint enable {endpoint.id}`.")
+        advice = f"Once it is mended: `hub endpoint enable {endpoint.id}`."
+        return Check("endpoints", subject, Level.LATE, found, advice)
     age = status.age(endpoint.failing_since)
     level = Level.LATE if age >= ENDPOINT_FAILING else Level.OK
     advice = f"See `hub delivery list --endpoint {endpoint.id}`, and tell its partner." if level is Level.LATE else ""
-    return Check(subject, level, f"failing for {words(age)}", advice)
+    return Check("endpoints", subject, level, f"failing for {words(age)}", advice)
 
 
 def _refused(refused: RefusedRequests) -> Check:
     found = f"{refused.requests} refused within the hour"
-    return Check(f"requests of partner {refused.partner_id}", Level.OK, found)
+    return Check("requests", f"requests of partner {refused.partner_id}", Level.OK, found)
 
 
 def _bodies(status: HubStatus) -> Check:
     if status.age(status.oldest_body_at) < BODIES_LATE:
-        return Check("retention", Level.OK, "up to date")
+        return Check("retention", "retention", Level.OK, "up to date")
     found = f"a request's body is {words(status.age(status.oldest_body_at))} old"
-    return Check("retention", Level.LATE, found, "Start `hub worker --role intake`, which removes them.")
+    return Check("retention", "retention", Level.LATE, found, "Start `hub worker --role intake`, which removes them.")
 
 
 def _level(age: timedelta, late: timedelta, wrong: timedelta) -> Level:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from infra import postgres, temporal, temporal_indexes
 from infra.data_directory import DataDirectory
@@ -32,13 +33,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """What `dev.json` says: addresses, and the demo tenants with their keys."""
+    """What `dev.json` says: addresses, links to sign in by, and the demo tenants with their keys."""
 
     api: str
     temporal: str
     temporal_ui: str | None
     database_url: str
     mail_ui: str
+    console: str
+    portal: str
     tenants: Mapping[str, object]
 
     def as_json(self) -> dict[str, object]:
@@ -73,13 +76,16 @@ class Stack:
         port = self._ports.port("api", API_PORT) if self._options.port is None else exactly(self._options.port)
         ui = self._start_databases(say)
         say("Bringing the database up to date")
+        api, prepared = f"http://{HOST}:{port}", self._prepare_database()
         running = Running(
-            api=f"http://{HOST}:{port}",
+            api=api,
             temporal=self._env["TEMPORAL_ADDRESS"],
             temporal_ui=ui,
             database_url=self._env["DATABASE_URL"],
             mail_ui=f"http://{HOST}:{self._ports.port('mail', MAIL_PORT)}",
-            tenants=self._prepare_database(),
+            console=api + prepared["links"]["console"],
+            portal=api + prepared["links"]["portal"],
+            tenants=prepared["tenants"],
         )
         say("Starting the mail catcher, workers and API")
         self._start_hub(running, port)
@@ -100,6 +106,7 @@ class Stack:
             server, binary = self._temporal_server(), find_or_get()
             ui, afterwards = server.ui, partial(_tune_temporal, server, binary, say)
             self._env["TEMPORAL_ADDRESS"] = server.address
+            self._env["HUB_TEMPORAL_UI"] = server.ui
             services.append(temporal.service(server, binary))
         say("Starting " + (" and ".join(service.name for service in services) or "with servers of your own"))
         self._supervisor.start(*([service] for service in services))
@@ -120,12 +127,12 @@ class Stack:
         port, metrics = self._ports.port("temporal"), self._ports.port("temporal-metrics")
         return temporal.DevServer(port, self._ports.port("temporal-ui", UI_PORT), metrics, self._directory.temporal)
 
-    def _prepare_database(self) -> dict[str, object]:
-        """Migrations and demo tenants."""
+    def _prepare_database(self) -> dict[str, Any]:
+        """Migrations, demo tenants, and links to sign in by: what infra.prepare prints."""
         known = json.dumps(self._directory.tenants(self._database))
-        tenants: dict[str, object] = json.loads(self._run("infra.prepare", known))
-        self._directory.write_tenants(self._database, tenants)
-        return tenants
+        prepared: dict[str, Any] = json.loads(self._run("infra.prepare", known))
+        self._directory.write_tenants(self._database, prepared["tenants"])
+        return prepared
 
     def _run(self, module: str, given: str = "") -> bytes:
         """Run a step to its end, in a process of its own: the supervisor stays small. Its stdout."""

@@ -19,7 +19,7 @@ class LoginCheck:
     """One per process: it bounds how many passwords are looked at at once."""
 
     def __init__(self) -> None:
-        self._checks = asyncio.Semaphore(CONCURRENT_CHECKS)
+        self.checks = asyncio.Semaphore(CONCURRENT_CHECKS)
 
     async def log_in(
         self,
@@ -39,10 +39,10 @@ class LoginCheck:
         async with database.begin() as tx:
             owner = await agents.owner_of_lead(tx, lead_id or 0) or 0
             name = login_tries.name_hash(vault, owner, username)
-            admitted = await login_tries.admit(tx, vault, name, _site(address))
+            admitted = await login_tries.admit(tx, vault, name, site_of(address))
             agent = await agents.agent_for_login(tx, owner, username if known_text else "")
         stored = agent.password_digest if agent and admitted else None
-        async with self._checks:
+        async with self.checks:
             matches = await asyncio.to_thread(passwords.matches, password, stored)
         if agent is None or not matches:
             return None
@@ -51,7 +51,8 @@ class LoginCheck:
         return agent
 
 
-def _site(address: IPv4Address | IPv6Address | None) -> str:
+def site_of(address: IPv4Address | IPv6Address | None) -> str:
+    """What tries from an address are counted by."""
     if isinstance(address, IPv6Address):
         return str(ip_network((address, IPV6_SITE), strict=False))
     return str(address)

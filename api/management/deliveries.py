@@ -56,6 +56,7 @@ class DeliveryOut(BaseModel):
     attempts: int
     status: int | None
     failure: str | None
+    why: str | None
     next_at: datetime | None
     created_at: datetime
     url: str

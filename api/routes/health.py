@@ -12,7 +12,9 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from temporalio.service import RPCError, RPCStatusCode
 
 from api.services import Services, services
+from api.status_metrics import status_metrics
 from hub.errors import DatabaseUnavailable
+from hub.status import Level
 from hub.temporal import search_attributes
 
 router = APIRouter(tags=["Health"])
@@ -28,9 +30,20 @@ async def alive() -> dict[str, str]:
 
 @router.get("/readyz", responses={503: {"description": "Says which of them does not answer"}})
 async def ready(hub: Annotated[Services, Depends(services)]) -> JSONResponse:
-    """The database and Temporal answer too, and Temporal has the hub's search attributes."""
+    """The database and Temporal answer too, and Temporal has the hub's search attributes.
+
+    `late` names what is not as it should be (`hub status` says more); requests are answered all the same.
+    """
     found = {"database": await _database(hub), "temporal": await _temporal(hub)}
-    return JSONResponse(found, 200 if set(found.values()) == {"ok"} else 503)
+    if set(found.values()) != {"ok"}:
+        return JSONResponse(found, 503)
+    return JSONResponse({**found, "late": await _late(hub)})
+
+
+async def _late(hub: Services) -> list[str]:
+    """Areas only: everybody may ask."""
+    found = await hub.status.get()
+    return sorted({check.area for check in found.checks if check.level is not Level.OK}) if found else []
 
 
 async def _database(hub: Services) -> str:
@@ -68,10 +81,11 @@ async def _lacking(hub: Services) -> list[str]:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics() -> Response:
-    """Prometheus' text format: this process, or all that share its port."""
+async def metrics(hub: Annotated[Services, Depends(services)]) -> Response:
+    """Prometheus' text format: this process, or all that share its port; and what the database tells of the hub."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library has types but here
-    return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+    text = generate_latest(registry) + status_metrics(await hub.status.get())
+    return Response(text, media_type=CONTENT_TYPE_LATEST)

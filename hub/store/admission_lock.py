@@ -1,11 +1,14 @@
 """The lock by which one partner's admissions take turns over all API processes. No request waits for it connected."""
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from hub.errors import Unavailable
 from hub.store.db.engine import Tx
 
 LOCK_CLASS = 0x485542  # advisory locks of this kind: one per partner
+
+
+_TRY_LOCK = text("SELECT pg_try_advisory_xact_lock(:class, CAST(:partner_id AS integer))")
 
 
 class AdmissionsBusy(Unavailable):
@@ -21,8 +24,7 @@ async def lock_admissions(tx: Tx, partner_id: int) -> None:
     Raises AdmissionsBusy instead of waiting: the requests of one partner would wait with a connection each, and leave
     none for the others.
     """
-    lock = select(func.pg_try_advisory_xact_lock(LOCK_CLASS, partner_id))
-    if not (await tx.execute(lock)).scalar_one():
+    if not (await tx.execute(_TRY_LOCK, {"class": LOCK_CLASS, "partner_id": partner_id})).scalar_one():
         raise AdmissionsBusy
 
 

@@ -31,10 +31,11 @@ NO_SUCH_LEAD = "there is no such lead: the database was restored from a backup t
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A call is with its dialer, who may start it until `until`."""
+    """A call is with its dialer, who may start it until `until`. `request_id`, here and below: see LeadRow."""
 
     call_id: int
     until: datetime
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Waiting:
     at: datetime
     why: str
     held: bool = False
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,7 @@ class Closed:
 
     state: LeadState
     why: str
+    request_id: str | None = None
 
 
 Position = Placed | Waiting | Closed
@@ -86,7 +89,9 @@ async def advance(tx: Tx, vault: Vault, lead_ids: Sequence[int], *, always_open:
         if isinstance(each.decision, decision.Allowed) and (call := waiting.get(each.lead.id)) and not call.outdated
     }
     await withdraw_waiting(tx, [lead_id for lead_id in waiting if lead_id not in stay])
-    return positions | stay | await _carry_out(tx, vault, [each for each in judged if each.lead.id not in stay])
+    positions |= stay | await _carry_out(tx, vault, [each for each in judged if each.lead.id not in stay])
+    requests = {lead.id: lead.request_id for lead in leads}
+    return {lead_id: replace(at, request_id=requests.get(lead_id)) for lead_id, at in positions.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from hub.seal import DataKey, SealError, Vault
 from hub.store import endpoint_failures
 from hub.store.db.engine import Tx
 from hub.store.events import BODY
-from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event
+from hub.store.tables import Contact, Delivery, Discount, Endpoint, Event, Lead, Submission
 from hub.webhooks import MAX_BODY_BYTES, DeliveryState, FailureKind, PayloadFormat, Verdict
 
 ANSWER = "delivery_attempt.answer"
@@ -24,6 +24,7 @@ class OutgoingWebhook:
     """One delivery, ready to be posted. `key` is its subject's, and seals the endpoint's response.
 
     `attempt` counts all attempts, `earlier_attempts` those before it was renewed. `once`: no further one follows.
+    `lead_id`: whom it is about, `request_id`: by which that came; None where there is none.
     """
 
     delivery_id: int
@@ -37,6 +38,8 @@ class OutgoingWebhook:
     key: DataKey
     earlier_attempts: int = 0
     once: bool = False
+    lead_id: int | None = None
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ def _outgoing(vault: Vault, row: Any) -> OutgoingWebhook:
         key=key,
         earlier_attempts=row.earlier_attempts,
         once=row.type == "endpoint.test",
+        lead_id=row.lead_id,
+        request_id=row.request_id,
     )
 
 
@@ -124,6 +129,8 @@ _OUTGOING = (
         Event.public_id,
         Event.type,
         Event.body,
+        Event.lead_id,
+        Submission.request_id,
         Endpoint.campaign_id,
         Endpoint.url,
         Endpoint.secret,
@@ -136,6 +143,8 @@ _OUTGOING = (
     .join(Endpoint, Endpoint.id == Delivery.endpoint_id)
     .outerjoin(Contact, Contact.lead_id == Event.lead_id)
     .outerjoin(Discount, Discount.id == Event.discount_id)
+    .outerjoin(Lead, Lead.id == Event.lead_id)
+    .outerjoin(Submission, Submission.id == func.coalesce(Lead.submission_id, Discount.submission_id))
 )
 
 Attempt = tuple[OutgoingWebhook, AttemptResult]
@@ -164,12 +173,13 @@ _RECORD = text("""
 
 
 async def record_attempts(tx: Tx, vault: Vault, attempts: Collection[Attempt]) -> set[int]:
-    """Store attempts of different deliveries, and what follows for deliveries and endpoints; returns which were stored.
+    """Store attempts, and what follows for their deliveries and endpoints; returns whose were stored.
 
     Not stored is one that another was faster than: its delivery is left as it is.
     """
     if not attempts:
         return set()
+    attempts = {webhook.delivery_id: (webhook, result) for webhook, result in attempts}.values()
     await endpoint_failures.take_results(tx, [(webhook.endpoint_id, result.verdict) for webhook, result in attempts])
     columns = zip(*(_told(webhook, result) for webhook, result in attempts), strict=True)
     recorded = set((await tx.execute(_RECORD, dict(zip(_TOLD, map(list, columns), strict=True)))).scalars())

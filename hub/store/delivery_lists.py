@@ -233,7 +233,7 @@ async def show_delivery(tx: Tx, vault: Vault, delivery_id: int, partner_id: int 
         endpoint_disabled=row.disabled,
         request_id=row.request_id,
         discount_request_id=row.discount_request_id,
-        history=await _history(tx, delivery_id, key),
+        history=await _history(tx, row, key),
         payload=payload,
     )
 
@@ -260,8 +260,10 @@ _DETAILS = (
 )
 
 
-async def _history(tx: Tx, delivery_id: int, key: DataKey | None) -> list[AttemptDetails]:
-    mine = select(DeliveryAttempt).where(DeliveryAttempt.delivery_id == delivery_id).order_by(DeliveryAttempt.number)
+async def _history(tx: Tx, delivery: Any, key: DataKey | None) -> list[AttemptDetails]:
+    # Up to the last one that the delivery knew of: a later one would not fit its state.
+    mine = DeliveryAttempt.delivery_id == delivery.id, DeliveryAttempt.number <= delivery.attempts
+    attempts = select(DeliveryAttempt).where(*mine).order_by(DeliveryAttempt.number)
     return [
         AttemptDetails(
             number=row.number,
@@ -273,7 +275,7 @@ async def _history(tx: Tx, delivery_id: int, key: DataKey | None) -> list[Attemp
             answer=_answer(row, key),
             next_at=row.next_at,
         )
-        for row in await tx.execute(mine)
+        for row in await tx.execute(attempts)
     ]
 
 

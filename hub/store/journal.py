@@ -4,29 +4,15 @@ The triggers are in infra/migrations/versions/0011_journal.py, the reason in doc
 """
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import ColumnElement, SQLColumnExpression, String, cast, func, literal, text
+from sqlalchemy import text
 
 from hub.store.db.engine import Tx
 
 ACTING: Final = """set_config('hub.actor', coalesce(nullif(current_setting('hub.actor', true), ''), :actor), true)
     AS acting"""
 """A column of a statement: what the transaction changes is by the parameter `actor`, unless somebody acts already."""
-
-
-def acting(
-    actor: SQLColumnExpression[str] | str, submission_id: SQLColumnExpression[int] | str
-) -> Sequence[ColumnElement[Any]]:
-    """Columns of a statement: what the transaction changes from it on is by this actor, for this submission.
-
-    Empty texts end that: it is by the hub then.
-    """
-    values = {"hub.actor": actor, "hub.submission": submission_id}
-    return [
-        func.set_config(name, cast(literal(value) if isinstance(value, str) else value, String), True)
-        for name, value in values.items()
-    ]
 
 
 _NOTE = text("""

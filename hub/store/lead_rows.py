@@ -17,7 +17,8 @@ class LeadRow:
 
     `grade` is hub.phones' Grade or DialRefusal; `policy` the campaign's settings, not validated, `policy_hash` what
     they are recognised by; `daily_calls` the partner's limit per 24 h, None for none; `has_endpoints`: somebody may
-    want its events; `workflow_token`: of its workflow's id; `dedupe_key`: the keyed hash of its identity or None.
+    want its events; `workflow_token`: of its workflow's id; `dedupe_key`: the keyed hash of its identity or None;
+    `request_id`: by which it came, None once that is deleted.
     """
 
     id: int
@@ -46,6 +47,7 @@ class LeadRow:
     workflow_token: str | None
     submission_id: int
     dedupe_key: bytes | None
+    request_id: str | None
     updated_at: datetime
     now: datetime
 
@@ -61,8 +63,11 @@ LEAD_COLUMNS = """
     coalesce(md5(campaign.policy::text), '') AS policy_hash, lead.state, lead.why, lead.outcome,
     lead.attempts, lead.dial_at, lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
     partner.disabled_at IS NOT NULL AS partner_disabled, partner.daily_calls,
-    EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS has_endpoints,
-    lead.workflow_token, lead.submission_id, lead.dedupe_key, lead.updated_at, clock_timestamp() AS now
+    coalesce(partner.listening_until > clock_timestamp(), false)
+    OR EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL)
+    AS has_endpoints,
+    lead.workflow_token, lead.submission_id, lead.dedupe_key, lead.updated_at, clock_timestamp() AS now,
+    (SELECT request_id FROM submission WHERE submission.id = lead.submission_id) AS request_id
 """
 LEAD_TABLES = """
     lead JOIN partner ON partner.id = lead.partner_id LEFT JOIN campaign ON campaign.id = lead.campaign_id

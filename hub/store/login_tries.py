@@ -21,12 +21,12 @@ _COUNT = text("""
            count(*) FILTER (WHERE name_hash = :name) AS name,
            count(*) FILTER (WHERE address_hash = :address) AS address
     FROM login_try
-    WHERE (name_hash = :name OR address_hash = :address) AND created_at > clock_timestamp() - interval '15 minutes'
+    WHERE (name_hash = :name OR address_hash = :address) AND created_at > statement_timestamp() - interval '15 minutes'
 """)
 _ADD = text("INSERT INTO login_try (name_hash, address_hash) VALUES (:name, :address)")
 _FORGET_OLD = text("""
     DELETE FROM login_try WHERE id IN (
-        SELECT id FROM login_try WHERE created_at < clock_timestamp() - interval '15 minutes'
+        SELECT id FROM login_try WHERE created_at < statement_timestamp() - interval '15 minutes'
         ORDER BY created_at LIMIT 100 FOR UPDATE SKIP LOCKED
     )
 """)

@@ -47,7 +47,7 @@ async def register(tx: Tx, vault: Vault, submission_id: int, scope: DedupeScope)
     await submissions.store_response(
         tx, vault, submission, outcome.response, lead_id=outcome.lead_id, known_lead_ids=known
     )
-    return outcome.registered
+    return replace(outcome.registered, partner_id=submission.partner_id, api=submission.api)
 
 
 async def _register(tx: Tx, vault: Vault, submission: OpenSubmission, scope: DedupeScope) -> _Outcome:

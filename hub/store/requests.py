@@ -14,8 +14,9 @@ from hub.errors import NotFound
 from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.paging import Page, PageWanted, page_of
-from hub.store.submissions import ERASED, KEPT, NO_BODY, WINDOW
-from hub.store.tables import Discount, Lead, Partner, Submission
+from hub.store.rate_limits import WINDOW
+from hub.store.submissions import ERASED, KEPT, NO_BODY
+from hub.store.tables import Discount, Lead, Partner, RequestsCounted, Submission
 
 MOST_LEADS: Final = 100
 
@@ -248,7 +249,7 @@ _DAYS = text("""
         UNION ALL
         SELECT created_at, coalesce(status, 0) / 100, requests,
                coalesce(created_rows, 0), coalesce(known_rows, 0), coalesce(refused_rows, 0)
-        FROM submission WHERE partner_id = :partner_id AND created_at >= (SELECT until FROM requests_counted)
+        FROM submission WHERE partner_id = :partner_id AND created_at >= :counted_until
     )
     SELECT (hour AT TIME ZONE 'UTC')::date AS day, status_class, sum(requests)::bigint AS requests,
            sum(created_rows)::bigint AS created, sum(known_rows)::bigint AS known, sum(refused_rows)::bigint AS refused
@@ -258,19 +259,21 @@ _DAYS = text("""
 
 async def usage(tx: Tx, partner_id: int) -> Usage:
     """How much a partner sends. Raises NotFound. Hours that are over were counted before: see request_counts."""
-    limit = (await tx.execute(select(Partner.rate_limit).where(Partner.id == partner_id))).scalar()
-    if limit is None:
+    until = select(RequestsCounted.until).scalar_subquery().label("until")
+    partner = (await tx.execute(select(Partner.rate_limit, until).where(Partner.id == partner_id))).first()
+    if partner is None:
         raise NotFound("there is no partner of this id.", field="partner_id")
     counted = [
         Submission.partner_id == partner_id,
-        Submission.created_at > func.clock_timestamp() - WINDOW,
+        Submission.created_at > func.statement_timestamp() - WINDOW,  # as hub.store.rate_limits does
         Submission.weight > 0,
     ]
     window = select(func.coalesce(func.sum(Submission.weight), 0), func.min(Submission.created_at)).where(*counted)
     used, oldest = (await tx.execute(window)).one()
-    rows = (await tx.execute(_DAYS, {"partner_id": partner_id})).all()
+    # As a parameter: the planner sees how few rows come after it.
+    rows = (await tx.execute(_DAYS, {"partner_id": partner_id, "counted_until": partner.until})).all()
     days = [_day(day, list(classes)) for day, classes in groupby(rows, key=lambda row: row.day)]
-    return Usage(limit, int(used), oldest and oldest + WINDOW, days)
+    return Usage(partner.rate_limit, int(used), oldest and oldest + WINDOW, days)
 
 
 def _day(day: date, classes: Sequence[Any]) -> DayUsage:

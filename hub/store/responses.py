@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import RowMapping
+from sqlalchemy import RowMapping, text
 
 from hub.errors import NotFound
 from hub.seal import Vault
@@ -60,3 +60,5 @@ SEALED_RESPONSE = (
     Submission.fingerprint,
     Submission.discount_id,
 )
+RESPONSE = text("SELECT id, status, answer, wrapped_key, fingerprint, discount_id FROM submission WHERE id = :id")
+"""The same of one submission, written once."""

@@ -28,7 +28,8 @@ _MOMENTS = text(f"""
               (SELECT min(closes_at) FROM call WHERE ended_at IS NULL
                    AND (lease_until IS NULL OR lease_until < statement_timestamp()))) AS leads_late_since,
         {COMPARING_SINCE} AS comparison_since,
-        (SELECT min(created_at) FROM submission WHERE wrapped_key IS NOT NULL) AS oldest_body_at
+        (SELECT min(created_at) FROM submission WHERE wrapped_key IS NOT NULL) AS oldest_body_at,
+        (SELECT created_at FROM journal ORDER BY id DESC LIMIT 1) AS journal_at
 """)  # noqa: S608 - constants
 _WORKERS = text("""
     SELECT role, count(*) FILTER (WHERE seen_at > statement_timestamp() - CAST(:gone AS interval)) AS processes,
@@ -66,20 +67,43 @@ _DIALERS = text("""
     ORDER BY dialer.id
 """)
 _ENDPOINTS = text("""
-    SELECT id, partner_id, failing_since, disabled_at, disabled_why FROM endpoint
+    SELECT id, partner_id, failing_since, disabled_at, disabled_why,
+           count(*) FILTER (WHERE disabled_at IS NULL) OVER () AS all_failing,
+           count(disabled_at) OVER () AS all_disabled
+    FROM endpoint
     WHERE deleted_at IS NULL AND (failing_since IS NOT NULL OR disabled_at IS NOT NULL)
     ORDER BY coalesce(disabled_at, failing_since) DESC LIMIT :most
 """)
+# An endpoint that is paused, or at an attempt just now, is why its deliveries wait: they are not late.
 _DELIVERIES = text("""
-    SELECT (SELECT count(*) FROM (SELECT FROM delivery WHERE state = 'pending' LIMIT :most) AS found) AS pending,
-           (SELECT count(*) FROM (SELECT FROM delivery WHERE state = 'waiting' LIMIT :most) AS found) AS waiting,
-           (SELECT min(coalesce(next_at, created_at)) FROM delivery WHERE state = 'pending') AS oldest_due_at
+    WITH live AS (
+        SELECT id, paused_until > statement_timestamp() OR EXISTS (
+            SELECT FROM delivery WHERE endpoint_id = endpoint.id AND claimed_until > statement_timestamp()) AS busy
+        FROM endpoint WHERE deleted_at IS NULL
+    ), unqueued AS (
+        SELECT endpoint_id, coalesce(next_at, created_at) AS due_at FROM delivery
+        WHERE state = 'pending' AND queued_at IS NULL ORDER BY coalesce(next_at, created_at) LIMIT :most
+    ), queued AS (
+        SELECT 1 FROM delivery WHERE state = 'pending' AND queued_at IS NOT NULL LIMIT :most
+    ), first_queued AS (
+        SELECT queued_at AS due_at FROM live CROSS JOIN LATERAL (
+            SELECT queued_at FROM delivery WHERE endpoint_id = live.id AND state = 'pending' AND queued_at IS NOT NULL
+            ORDER BY queued_at LIMIT 1
+        ) AS first WHERE busy IS NOT true
+    ), waiting AS (
+        SELECT 1 FROM live CROSS JOIN LATERAL (
+            SELECT FROM delivery WHERE endpoint_id = live.id AND state = 'waiting' AND queued_at IS NULL LIMIT :most
+        ) AS found LIMIT :most
+    )
+    SELECT (SELECT count(*) FROM unqueued) + (SELECT count(*) FROM queued) AS pending,
+           (SELECT count(*) FROM waiting) AS waiting,
+           least((SELECT min(due_at) FROM unqueued JOIN live ON live.id = endpoint_id WHERE busy IS NOT true),
+                 (SELECT min(due_at) FROM first_queued)) AS oldest_due_at
 """)
 _REFUSED = text("""
-    SELECT partner_id, api, count(*) AS requests FROM (
-        SELECT partner_id, api FROM submission
-        WHERE status >= 400 AND created_at > statement_timestamp() - interval '1 hour'
-        ORDER BY created_at DESC LIMIT :most
+    SELECT partner_id, api, sum(requests)::bigint AS requests FROM (
+        SELECT partner_id, api, requests FROM submission
+        WHERE refused AND created_at > statement_timestamp() - interval '1 hour' ORDER BY created_at DESC LIMIT :most
     ) AS latest GROUP BY partner_id, api ORDER BY requests DESC
 """)
 
@@ -87,22 +111,26 @@ _REFUSED = text("""
 async def load(tx: Tx) -> HubStatus:
     """How the hub is doing now. Seven statements, some milliseconds whatever the number of leads."""
     moments = (await tx.execute(_MOMENTS)).one()
+    endpoints = (await tx.execute(_ENDPOINTS, {"most": MOST_ENDPOINTS})).all()
     return HubStatus(
         at=moments.at,
         workers=await _workers(tx),
         outbox=await _outbox(tx),
-        dialers=[DialerStatus(**row) for row in await _rows(tx, _DIALERS, MOST_COUNTED)],
-        endpoints=[EndpointStatus(**row) for row in await _rows(tx, _ENDPOINTS, MOST_ENDPOINTS)],
-        deliveries=next(DeliveriesStatus(**row) for row in await _rows(tx, _DELIVERIES, MOST_COUNTED)),
-        refused=[RefusedRequests(**row) for row in await _rows(tx, _REFUSED, MOST_COUNTED)],
+        dialers=[DialerStatus(**row) for row in await _rows(tx, _DIALERS)],
+        endpoints=[EndpointStatus(*row[:5]) for row in endpoints],
+        endpoints_failing=endpoints[0].all_failing if endpoints else 0,
+        endpoints_disabled=endpoints[0].all_disabled if endpoints else 0,
+        deliveries=next(DeliveriesStatus(**row) for row in await _rows(tx, _DELIVERIES)),
+        refused=[RefusedRequests(**row) for row in await _rows(tx, _REFUSED)],
         leads_late_since=moments.leads_late_since,
         comparison_since=moments.comparison_since,
         oldest_body_at=moments.oldest_body_at,
+        journal_at=moments.journal_at,
     )
 
 
-async def _rows(tx: Tx, statement: Any, most: int) -> list[Any]:
-    return list((await tx.execute(statement, {"most": most})).mappings())
+async def _rows(tx: Tx, statement: Any) -> list[Any]:
+    return list((await tx.execute(statement, {"most": MOST_COUNTED})).mappings())
 
 
 async def _workers(tx: Tx) -> list[RoleStatus]:

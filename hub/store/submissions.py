@@ -9,24 +9,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from http import HTTPStatus
-from math import ceil
 from typing import Any
 
-from sqlalchemy import case, delete, func, select, text, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import delete, func, select, text, update
 
 from hub import reasons, strictjson
-from hub.errors import Conflict, KeyReused, RateLimited, TooLarge
+from hub.errors import Conflict, KeyReused
 from hub.leads import ApiResponse
 from hub.seal import Vault
-from hub.store import journal
 from hub.store.admission_lock import lock_admissions
 from hub.store.db.engine import Tx
-from hub.store.responses import ANSWER, SEALED_RESPONSE, SealedResponse, StoredResponse
+from hub.store.rate_limits import check_rate
+from hub.store.responses import ANSWER, RESPONSE, SEALED_RESPONSE, SealedResponse, StoredResponse
 from hub.store.tables import Submission
+from hub.store.tables.base import new_workflow_token
 
 KEPT = timedelta(hours=24)
-WINDOW = timedelta(seconds=60)
 ERASED, NO_BODY = b"", b"none"
 """In the place of the fingerprint of a body that was erased, and of one that never was."""
 
@@ -68,7 +66,7 @@ class Admitted:
 async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | StoredResponse:
     """Write the submission, unless it is a repeat.
 
-    Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
+    Raises KeyReused, Conflict (the same key's first is under way), NeverFits (more than a whole window allows),
     RateLimited, NotFound (what the key stands for was erased), and AdmissionsBusy before anything is written.
     """
     await lock_admissions(tx, request.partner_id)
@@ -78,19 +76,19 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
         return earlier
     if earlier is not None:
         return await _join(tx, request, earlier)
-    await _check_limit(tx, request)
+    await check_rate(tx, request.partner_id, request.weight, request.limit)
     return await _insert(tx, vault, request, fingerprint)
 
 
 async def count(tx: Tx, request: NewSubmission) -> int:
     """Note a request that only reads and will be answered 200; returns the row's id. It has neither body nor answer.
 
-    Raises TooLarge, RateLimited, AdmissionsBusy.
+    Raises NeverFits, RateLimited, AdmissionsBusy.
     """
     await lock_admissions(tx, request.partner_id)
-    await _check_limit(tx, request)
-    row = insert(Submission).values(**_metadata(request), fingerprint=NO_BODY, state="done", status=HTTPStatus.OK)
-    return int((await tx.execute(row.returning(Submission.id))).scalar_one())
+    await check_rate(tx, request.partner_id, request.weight, request.limit)
+    row = {**_metadata(request), "fingerprint": NO_BODY, "status": HTTPStatus.OK}
+    return int((await tx.execute(_INSERT_ANSWERED, row)).scalar_one())
 
 
 def fingerprint_of(vault: Vault, route: str, body: bytes) -> bytes:
@@ -103,14 +101,18 @@ def _key_hash(vault: Vault, request: NewSubmission) -> bytes | None:
     return None if key is None else vault.index("idempotency", f"{request.partner_id} {key}")
 
 
+_LATE = text("""
+    SELECT id FROM submission WHERE partner_id = :partner_id AND fingerprint = :fingerprint AND late
+    AND created_at > clock_timestamp() - CAST(:kept AS interval) ORDER BY id LIMIT 1
+""")
+
+
 async def _earlier(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> int | StoredResponse | None:
     """The id of an unanswered submission that `request` may join, its stored answer, or nothing."""
-    recent = (Submission.created_at > func.clock_timestamp() - KEPT).label("recent")
     if (key_hash := _key_hash(vault, request)) is None:
-        late = select(Submission.id).where(
-            Submission.partner_id == request.partner_id, Submission.fingerprint == fingerprint, Submission.late, recent
-        )
-        return (await tx.execute(late.order_by(Submission.id).limit(1))).scalar()
+        same = {"partner_id": request.partner_id, "fingerprint": fingerprint, "kept": KEPT}
+        return (await tx.execute(_LATE, same)).scalar()
+    recent = (Submission.created_at > func.clock_timestamp() - KEPT).label("recent")
     keyed = (Submission.partner_id == request.partner_id) & (Submission.idempotency_hash == key_hash)
     waiting = Submission.held_until > func.clock_timestamp()
     row = (await tx.execute(select(*SEALED_RESPONSE, waiting.label("waiting"), recent).where(keyed))).mappings().first()
@@ -138,38 +140,34 @@ async def _join(tx: Tx, request: NewSubmission, submission_id: int) -> Admitted:
     return Admitted(submission_id, joined=True, lead_id=row.lead_id, token=row.workflow_token)
 
 
-async def _check_limit(tx: Tx, request: NewSubmission) -> None:
-    """The weights of the last 60 s, newest first, show how much fits and when the rest will."""
-    if request.weight > request.limit:
-        raise TooLarge(f"{request.weight} in one request can never pass a limit of {request.limit} per 60 seconds.")
-    age = func.extract("epoch", func.clock_timestamp() - Submission.created_at)
-    log = select(Submission.weight, age).where(
-        Submission.partner_id == request.partner_id,
-        Submission.created_at > func.clock_timestamp() - WINDOW,
-        Submission.weight > 0,
-    )
-    used, wait = 0, 0.0
-    for weight, seconds in await tx.execute(log.order_by(Submission.created_at.desc())):
-        used += weight
-        if wait == 0 and used + request.weight > request.limit:
-            wait = WINDOW.total_seconds() - float(seconds)
-    if used + request.weight > request.limit:
-        raise RateLimited(request.limit, used, max(1, ceil(wait)))
-
-
 async def _insert(tx: Tx, vault: Vault, request: NewSubmission, fingerprint: bytes) -> Admitted:
     key, wrapped = vault.new_key()
-    row = insert(Submission).values(
+    token = new_workflow_token()
+    row = {
         **_metadata(request),
-        idempotency_hash=_key_hash(vault, request),
-        fingerprint=fingerprint,
-        wrapped_key=wrapped,
-        body=key.seal(request.body, row=fingerprint.hex(), column="submission.body"),
-        lead_id=text("nextval('lead_id_seq')") if request.one_row else None,
-    )
-    stored = row.returning(Submission.id, Submission.lead_id, Submission.workflow_token)
-    submission_id, lead_id, token = (await tx.execute(stored)).one()
+        "idempotency_hash": _key_hash(vault, request),
+        "fingerprint": fingerprint,
+        "wrapped_key": wrapped,
+        "body": key.seal(request.body, row=fingerprint.hex(), column="submission.body"),
+        "one_row": request.one_row,
+        "token": token,
+    }
+    submission_id, lead_id = (await tx.execute(_INSERT, row)).one()
     return Admitted(submission_id, joined=False, lead_id=lead_id, token=token)
+
+
+_COLUMNS = "partner_id, key_id, api, route, campaign_id, request_id, weight, held_until, fingerprint"
+_VALUES = """:partner_id, :key_id, :api, :route, :campaign_id, :request_id, :weight,
+    clock_timestamp() + CAST(:hold AS interval), :fingerprint"""
+_INSERT = text(f"""
+    INSERT INTO submission ({_COLUMNS}, idempotency_hash, wrapped_key, body, workflow_token, lead_id)
+    VALUES ({_VALUES}, :idempotency_hash, :wrapped_key, :body, :token,
+            CASE WHEN :one_row THEN nextval('lead_id_seq') END)
+    RETURNING id, lead_id
+""")  # noqa: S608 - constants
+_INSERT_ANSWERED = text(f"""
+    INSERT INTO submission ({_COLUMNS}, state, status) VALUES ({_VALUES}, 'done', :status) RETURNING id
+""")  # noqa: S608 - constants
 
 
 def _metadata(request: NewSubmission) -> dict[str, Any]:
@@ -182,13 +180,13 @@ def _metadata(request: NewSubmission) -> dict[str, Any]:
         "campaign_id": request.campaign_id,
         "request_id": request.request_id,
         "weight": request.weight,
-        "held_until": func.clock_timestamp() + request.hold,
+        "hold": request.hold,
     }
 
 
 async def stored_response(tx: Tx, vault: Vault, submission_id: int) -> StoredResponse | None:
     """The stored answer, or None while there is none. Raises NotFound when it was erased with its lead."""
-    row = (await tx.execute(select(*SEALED_RESPONSE).where(Submission.id == submission_id))).mappings().one()
+    row = (await tx.execute(RESPONSE, {"id": submission_id})).mappings().one()
     return SealedResponse.of(row).open(vault)
 
 
@@ -218,21 +216,43 @@ class OpenSubmission:
     keyed: bool
 
 
+_LOCK = text("""
+    SELECT id, partner_id, api, route, campaign_id, lead_id, workflow_token, status, wrapped_key, body, fingerprint,
+           idempotency_hash, set_config('hub.submission', CAST(id AS text), true),
+           set_config('hub.actor', CASE WHEN status IS NULL AND wrapped_key IS NOT NULL THEN 'partner:' || key_id
+                                   ELSE '' END, true)
+    FROM submission WHERE id = :id FOR UPDATE
+""")
+
+
 async def lock_open(tx: Tx, vault: Vault, submission_id: int) -> OpenSubmission | None:
     """Lock a submission that has no answer yet and open its body; None when it has been answered, or is no more.
 
     What the transaction changes from here to `store_response` is by the submission's key, in the journal too.
     """
-    is_open = Submission.status.is_(None) & Submission.wrapped_key.is_not(None)
-    acting = journal.acting(case((is_open, "partner:" + Submission.key_id), else_=""), Submission.id)
-    mine = select(Submission, *acting).where(Submission.id == submission_id)
-    row = (await tx.execute(mine.with_for_update())).first()
+    row = (await tx.execute(_LOCK, {"id": submission_id})).first()
     if row is None or row.status is not None or row.wrapped_key is None:
         return None
     body = vault.unwrap(row.wrapped_key).open(row.body, row=row.fingerprint.hex(), column="submission.body")
     keyed = row.idempotency_hash is not None
     facts = (row.id, row.partner_id, row.api, row.route, row.campaign_id, row.lead_id, row.workflow_token)
     return OpenSubmission(*facts, body, row.fingerprint, row.wrapped_key, keyed)
+
+
+# Columns that an index names are not changed, unless it is a rejection: the update then writes to no index.
+_STORE = text("""
+    UPDATE submission
+    SET status = :status, lead_id = :lead_id, known_lead_ids = CAST(:known_lead_ids AS bigint[]),
+        discount_id = :discount_id,
+        state = CASE WHEN :rejected THEN 'rejected' ELSE 'done' END, refused = refused OR :rejected,
+        idempotency_hash = CASE WHEN :rejected THEN NULL ELSE idempotency_hash END,
+        weight = CASE WHEN :rejected THEN 0 ELSE weight END,
+        body = CASE WHEN :body_kept THEN body END, wrapped_key = CASE WHEN :kept THEN wrapped_key END,
+        answer = CASE WHEN :kept THEN CAST(:answer AS bytea) END,
+        created_rows = :created, known_rows = :known, refused_rows = :refused, reasons = CAST(:reasons AS jsonb),
+        duration_ms = 1000 * extract(epoch FROM clock_timestamp() - created_at)
+    WHERE id = :id RETURNING set_config('hub.actor', '', true), set_config('hub.submission', '', true)
+""")
 
 
 async def store_response(
@@ -250,28 +270,25 @@ async def store_response(
     `lead_id`: the one lead that it is about, `known_lead_ids`: those that it did not create. Bodies are kept where the
     erasure of their leads finds them (`erasable`), else only a response that may be asked for.
     """
-    rows = answer.rows
+    rows, found = answer.rows, reasons.as_json(answer.rows.reasons)
     text_ = strictjson.dumps(answer.body)
     sealed = vault.unwrap(submission.wrapped_key).seal(text_, row=submission.fingerprint.hex(), column=ANSWER)
-    values: dict[str, Any] = {
+    stored = {
+        "id": submission.id,
         "status": answer.status,
         "answer": sealed,
-        "state": "rejected" if answer.rejected else "done",
+        "rejected": answer.rejected,
         "lead_id": lead_id,
         "known_lead_ids": list(known_lead_ids) or None,
         "discount_id": answer.discount_id,
-        "created_rows": rows.created,
-        "known_rows": rows.known,
-        "refused_rows": rows.refused,
-        "reasons": reasons.as_json(rows.reasons),
-        "duration_ms": 1000 * func.extract("epoch", func.clock_timestamp() - Submission.created_at),
+        "created": rows.created,
+        "known": rows.known,
+        "refused": rows.refused,
+        "reasons": found and strictjson.dumps(found).decode(),
+        "body_kept": answer.rejected or erasable,
+        "kept": answer.rejected or erasable or submission.keyed,
     }
-    if answer.rejected:
-        values |= {"idempotency_hash": None, "weight": 0, "refused": True}
-    elif not erasable:
-        values |= {"body": None} | ({} if submission.keyed else {"answer": None, "wrapped_key": None})
-    mine = update(Submission).where(Submission.id == submission.id).values(values)
-    await tx.execute(mine.returning(*journal.acting("", "")))
+    await tx.execute(_STORE, stored)
     return StoredResponse(submission.id, answer.status, text_)
 
 

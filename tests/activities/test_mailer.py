@@ -258,5 +258,16 @@ async def test_a_server_that_requires_a_login_refuses_the_hub_not_the_recipient(
         assert isinstance(await failure(port), MailUnreachable)
 
 
+async def test_a_check_logs_in_and_sends_nothing(theirs: ssl.SSLContext, ours: ssl.SSLContext) -> None:
+    bag = Mailbag()
+    async with mail_server(
+        bag, tls_context=theirs, require_starttls=True, auth_required=True, authenticator=only("hub", "secret")
+    ) as port:
+        await Mailer(SmtpServer("127.0.0.1", port, Tls.STARTTLS, "hub", "secret", ours)).check()
+        with pytest.raises(MailUnreachable, match="535"):
+            await Mailer(SmtpServer("127.0.0.1", port, Tls.STARTTLS, "hub", "old", ours)).check()
+    assert (bag.options, bag.taken) == ([], [])
+
+
 def test_passwords_are_not_in_reprs() -> None:
     assert "secret" not in repr(SmtpServer("127.0.0.1", 25, username="hub", password="secret"))

@@ -101,7 +101,8 @@ def test_a_list_of_one_partner_leaves_out_others(hub: Hub, cli: Cli) -> None:
     assert len(document(cli("endpoint", "list", "--json"))) == 2
 
 
-def test_every_change_leaves_who_did_it_and_no_secret(hub: Hub, cli: Cli) -> None:
+def test_every_change_leaves_who_did_it_and_no_secret(hub: Hub, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("commands.endpoint.TEST_SECONDS", 0.0)
     partner = hub.partner()
     url = f"{URL}?token=s3cret"
     endpoint = document(cli("endpoint", "create", "--partner", partner["id"], "--url", url, "--json"))["id"]

@@ -1,17 +1,16 @@
 """`hub status`: what it says of a hub that works, of one where something is late, and of one whose servers are away."""
 
-import asyncio
 import json
 import subprocess
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 
 from infra.ports import HOST, free_port
 from tests.support.command import run_command
 from tests.support.dialing import eventually
+from tests.support.servers import execute
 from tests.support.stack import MASTER_KEY, PEPPER, Hub, environment
 
 TENANTS = """
@@ -40,12 +39,12 @@ ENDPOINT = """
         OVERRIDING SYSTEM VALUE VALUES (3, 1, 'https://example.com', '', clock_timestamp() - interval '{failing}',
                                         {disabled}, 'it answered 410 Gone');
 """
-PENDING = """
+OPEN = """
     INSERT INTO event (id, public_id, partner_id, type) OVERRIDING SYSTEM VALUE VALUES (1, 'e', 1, 'endpoint.test');
-    INSERT INTO delivery (event_id, endpoint_id, state, created_at)
-        VALUES (1, 3, 'pending', clock_timestamp() - interval '5 minutes');
+    INSERT INTO delivery (event_id, endpoint_id, state, created_at, queued_at)
+        VALUES (1, 3, '{state}', clock_timestamp() - interval '5 minutes', {queued});
 """
-DELIVERY = ENDPOINT.format(failing="1 minute", disabled="null") + PENDING
+DELIVERY = ENDPOINT.format(failing="1 minute", disabled="null") + OPEN
 BODY = """
     INSERT INTO submission (partner_id, key_id, api, route, request_id, fingerprint, weight, held_until, wrapped_key,
                             created_at)
@@ -64,7 +63,14 @@ LATE = {
     "a call whose dialer has no key": (CALL, ("wrong", "dialer 7", "never seen", "hub key create --dialer 7")),
     "a call that a busy dialer leaves": (CALL + KEY.format(seen="1 minute"), ("late", "dialer 7", "fewer calls")),
     "a lead": (LEAD.format(state="scheduled"), ("late", "leads", "due 5 min ago", "role leads")),
-    "an attempt": (DELIVERY, ("late", "deliveries", "5 min late", "role webhooks")),
+    "a first attempt": (
+        DELIVERY.format(state="pending", queued="clock_timestamp() - interval '5 minutes'"),
+        ("late", "deliveries", "1 pending", "5 min late", "role webhooks"),
+    ),
+    "a repeated attempt": (
+        DELIVERY.format(state="pending", queued="null"),
+        ("late", "deliveries", "1 pending", "5 min late", "role webhooks"),
+    ),
     "an endpoint that fails": (
         ENDPOINT.format(failing="3 hours", disabled="null"),
         ("late", "endpoint 3", "failing for 3 h", "hub delivery list --endpoint 3"),
@@ -95,15 +101,6 @@ LATE = {
         ("wrong", "workers: intake", "for 50 s", "hub worker --role intake"),
     ),
 }
-
-
-def execute(url: str, sql: str) -> None:
-    async def work() -> None:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        await connection.execute(sql)
-        await connection.close()
-
-    asyncio.run(work())
 
 
 def status(env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
@@ -139,6 +136,20 @@ def test_what_is_late_is_said_with_what_to_do(env: dict[str, str], late: str) ->
         assert word in text
     assert done.returncode == (1 if "wrong" in text else 0)
     assert all(len(line) <= 80 for line in done.stdout.splitlines())
+
+
+def test_deliveries_that_wait_for_their_endpoint_are_not_late(env: dict[str, str]) -> None:
+    execute(env["DATABASE_URL"], DELIVERY.format(state="waiting", queued="null"))
+    _, found, checks = report(env)
+    assert (checks["deliveries"]["level"], found["deliveries"]["waiting"]) == ("ok", 1)
+
+
+def test_deliveries_of_an_endpoint_that_is_paused_are_not_late(env: dict[str, str]) -> None:
+    paused = "UPDATE endpoint SET paused_until = clock_timestamp() + interval '1 minute'"
+    execute(env["DATABASE_URL"], DELIVERY.format(state="pending", queued="clock_timestamp() - interval '1 hour'"))
+    execute(env["DATABASE_URL"], paused)
+    _, found, checks = report(env)
+    assert (checks["deliveries"]["level"], found["deliveries"]["pending"]) == ("ok", 1)
 
 
 def test_workers_that_run_are_seen(hub: Hub) -> None:

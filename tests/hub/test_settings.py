@@ -80,7 +80,10 @@ def test_everything_that_is_wrong_is_said_at_once(monkeypatch: pytest.MonkeyPatc
     ]
 
 
-ANY_TEXT = {"smtp_host", "smtp_user", "smtp_password", "mail_imprint", "mail_templates", "leanpub_api_key"}
+ANY_TEXT = {
+    *("smtp_host", "smtp_user", "smtp_password", "mail_imprint", "mail_templates", "leanpub_api_key"),
+    *("oidc_client_id", "oidc_client_secret"),
+}
 
 
 @pytest.mark.parametrize("field", sorted(Settings.model_fields.keys() - ANY_TEXT))

@@ -183,6 +183,13 @@ def test_compose_shows_the_metrics_of_every_process(services: dict[str, Any]) ->
         assert (int(inside[0]), int(inside[-1])) == (port, port + processes - 1)
 
 
+def test_compose_asks_every_process_whether_it_can_work(services: dict[str, Any]) -> None:
+    for name, port in (("api", "8000"), ("intake", "9200"), ("leads", "9200"), ("webhooks", "9200")):
+        words = services[name]["command"]
+        assert f"127.0.0.1:{port}/readyz" in services[name]["healthcheck"]["test"][-1]
+        assert name == "api" or words[words.index("--health-port") + 1] == port
+
+
 def test_composes_images_have_versions_and_the_hubs_is_this_one(services: dict[str, Any]) -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     images = {service["image"] for service in services.values()}

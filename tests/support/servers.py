@@ -71,6 +71,11 @@ class Databases:
             thread.submit(asyncio.run, _execute(self.cluster.url(database), statement)).result()
 
 
+def execute(url: str, statements: str) -> None:
+    """Run statements without parameters on a test's own database. For tests without a running event loop."""
+    asyncio.run(_execute(url, statements))
+
+
 async def _execute(url: str, statement: str) -> None:
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:

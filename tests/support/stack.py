@@ -35,13 +35,17 @@ SMALL = {"HUB_DATABASE_POOL": "5"}
 
 @dataclass(slots=True)
 class Hub:
-    """A running hub. Tests make their own tenants, and numbers that no other test has."""
+    """A running hub. Tests make their own tenants, and numbers that no other test has.
+
+    `worker_metrics`: the URL of its worker's metrics, where it has one worker.
+    """
 
     url: str
     database_url: str
     temporal: str
     env: dict[str, str]
     logs: Path
+    worker_metrics: str = ""
     _numbers: Iterator[int] = field(default_factory=partial(itertools.count, 100_000))
 
     @property
@@ -166,8 +170,8 @@ def worker_service(env: dict[str, str], role: str = "all") -> Service:
 def running_hub(database_url: str, temporal: str, folder: Path, **more: str) -> Iterator[Hub]:
     """One API process and one worker of all roles, until the block ends."""
     env = environment(database_url, temporal, **more)
-    with running_worker(env, folder), running_api(env, folder) as url:
-        yield Hub(url, database_url, temporal, env, folder)
+    with running_worker(env, folder) as metrics, running_api(env, folder) as url:
+        yield Hub(url, database_url, temporal, env, folder, metrics)
 
 
 @contextmanager
@@ -195,11 +199,11 @@ def alive_api(database_url: str, temporal: str, folder: Path) -> Iterator[Hub]:
 
 
 @contextmanager
-def running_worker(env: dict[str, str], folder: Path, role: str = "all") -> Iterator[None]:
-    """`hub worker` of a role with this environment."""
+def running_worker(env: dict[str, str], folder: Path, role: str = "all") -> Iterator[str]:
+    """The URL of the metrics of `hub worker` of a role with this environment."""
 
     def worker() -> Service:
         return worker_service(env, role)
 
-    with running(worker, folder):
-        yield
+    with running(worker, folder) as service:
+        yield f"http://{HOST}:{service.ports[0]}/metrics"

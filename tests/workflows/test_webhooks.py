@@ -1,6 +1,9 @@
 """Events reach their endpoint: signed, complete, and again when it was away."""
 
+import asyncio
 import json
+import socket
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -8,8 +11,11 @@ import pytest
 import requests
 from pytest_httpserver import HTTPServer
 from standardwebhooks import Webhook
+from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 from werkzeug import Request, Response
 
+from hub.webhooks import MOST_PLACES, PAUSED_AFTER
 from tests.support.dialing import Dialer, Recorder, eventually
 from tests.support.squadiq import Sender
 from tests.support.stack import Hub
@@ -124,10 +130,147 @@ def test_a_failed_attempt_is_made_again_with_the_same_id(hub: Hub, receiver: HTT
     assert json.loads(seen[0][1])["type"] == "lead.created"
 
 
-def test_an_endpoint_that_is_gone_is_disabled(hub: Hub, receiver: HTTPServer) -> None:
-    receiver.expect_request("/hook").respond_with_data("", status=410)
+def transfer(hub: Hub, partner: dict[str, Any], leads: int = 1) -> None:
+    """Leads that nobody else's dialer gets."""
+    Dialer(hub, partner)
+    rows = [{"name": "Ann Lee", "phone": hub.number()} for _ in range(leads)]
+    for start in range(0, leads, 100):
+        assert hub.post(PATH, partner["key"], {"leads": rows[start : start + 100]}).status_code == 200
+
+
+def test_an_endpoint_that_is_gone_is_disabled_and_its_partners_others_are_told(hub: Hub, receiver: HTTPServer) -> None:
+    receiver.expect_request("/gone").respond_with_data("", status=410)
+    receiver.expect_request("/other").respond_with_data("ok")
+    partner = hub.partner()
+    gone = hub.endpoint(partner["id"], receiver.url_for("/gone"), "lead.created", "endpoint.disabled")
+    hub.endpoint(partner["id"], receiver.url_for("/other"), "endpoint.disabled")
+    transfer(hub, partner)
+    eventually(lambda: "endpoint.disabled" in data_of_path(receiver, "/other"))
+    told = data_of_path(receiver, "/other")["endpoint.disabled"]
+    assert (told["endpoint_id"], told["why"]) == (gone["id"], "it answered 410 Gone")
+    assert told["url"] == receiver.url_for("/gone")
+    assert [state for (state,) in hub.query(STATES, gone["id"])] == ["waiting"]
+
+
+STATES = "SELECT state FROM delivery WHERE endpoint_id = $1"
+
+
+def data_of_path(receiver: HTTPServer, path: str) -> dict[str, dict[str, Any]]:
+    bodies = [json.loads(request.get_data()) for request, _ in receiver.log if request.path == path]
+    return {body["type"]: body["data"] for body in bodies}
+
+
+def workflow_of(hub: Hub, endpoint_id: int) -> str | None:
+    """The status of the workflow of the endpoint's only delivery, None without one."""
+    ids = "SELECT concat_ws('-', 'webhook', delivery.id, workflow_token, deployment.id) FROM delivery, deployment"
+    [(workflow_id,)] = hub.query(f"{ids} WHERE endpoint_id = $1", endpoint_id)
+
+    async def describe() -> str | None:
+        client = await Client.connect(hub.temporal)
+        try:
+            found = await client.get_workflow_handle(workflow_id).describe()
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:
+                return None
+            raise
+        return found.status.name if found.status else None
+
+    return asyncio.run(describe())
+
+
+def test_only_a_delivery_that_failed_has_a_workflow(hub: Hub, receiver: HTTPServer) -> None:
+    receiver.expect_request("/well").respond_with_data("ok")
+    receiver.expect_request("/ill").respond_with_data("", status=500)
+    partner = hub.partner()
+    well = hub.endpoint(partner["id"], receiver.url_for("/well"), "lead.created")
+    ill = hub.endpoint(partner["id"], receiver.url_for("/ill"), "lead.created")
+    transfer(hub, partner)
+    eventually(lambda: hub.query(STATES, well["id"]) == [("delivered",)])
+    eventually(lambda: workflow_of(hub, ill["id"]) == "RUNNING")
+    assert workflow_of(hub, well["id"]) is None
+
+
+HUNG = 300
+
+
+def test_an_endpoint_that_hangs_keeps_nobody_waiting(hub: Hub, receiver: HTTPServer) -> None:
+    receiver.expect_request("/hook").respond_with_data("ok")
+    sick, healthy = hub.partner(rate_limit=100_000), hub.partner()
+    with socket.create_server(("127.0.0.1", 0), backlog=HUNG) as silent:  # it takes connections and answers none
+        hangs = hub.endpoint(sick["id"], f"http://127.0.0.1:{silent.getsockname()[1]}/", "lead.created")
+        neighbour = hub.endpoint(sick["id"], receiver.url_for("/hook"), "lead.created")
+        other = hub.endpoint(healthy["id"], receiver.url_for("/hook"), "lead.created")
+        transfer(hub, sick, HUNG)
+        claimed = "SELECT count(*) FROM delivery WHERE endpoint_id = $1 AND claimed_until > now()"
+        eventually(lambda: hub.query(claimed, hangs["id"])[0][0] > 0)
+        transfer(hub, healthy)
+        eventually(lambda: hub.query(STATES, other["id"]) == [("delivered",)])
+        eventually(lambda: set(hub.query(STATES, neighbour["id"])) == {("delivered",)})
+        untouched = "SELECT count(*) FROM delivery WHERE endpoint_id = $1 AND attempts = 0"
+        assert hub.query(untouched, hangs["id"])[0][0] > HUNG / 2, "all was delivered while the hung ones still waited"
+        assert hub.query(claimed, hangs["id"])[0][0] <= MOST_PLACES
+
+
+def test_an_outage_burns_no_attempts_of_what_waits_and_ends_with_the_first_success(
+    hub: Hub, receiver: HTTPServer
+) -> None:
+    away = threading.Event()
+    away.set()
+    receiver.expect_request("/hook").respond_with_handler(lambda _: Response(status=503 if away.is_set() else 200))
+    partner = hub.partner(rate_limit=100_000)
+    endpoint = hub.endpoint(partner["id"], receiver.url_for("/hook"), "lead.created")
+    transfer(hub, partner, 50)
+    paused = "SELECT paused_until > now() FROM endpoint WHERE id = $1"
+    eventually(lambda: hub.query(paused, endpoint["id"]) == [(True,)])
+    tried = "SELECT count(*) FROM delivery WHERE endpoint_id = $1 AND attempts > 0"
+    assert hub.query(tried, endpoint["id"])[0][0] <= MOST_PLACES + PAUSED_AFTER
+    away.clear()
+    hub.query("UPDATE endpoint SET paused_until = now() WHERE id = $1", endpoint["id"])  # as if the pause had passed
+    eventually(lambda: set(hub.query(STATES, endpoint["id"])) == {("delivered",)})
+    health = "SELECT failing_since, failures, paused_until, places FROM endpoint WHERE id = $1"
+    assert hub.query(health, endpoint["id"]) == [(None, 0, None, MOST_PLACES)]
+
+
+def test_what_a_disabled_endpoint_missed_arrives_when_it_is_enabled(hub: Hub, receiver: HTTPServer) -> None:
+    receiver.expect_request("/hook").respond_with_data("ok")
     partner = hub.partner()
     endpoint = hub.endpoint(partner["id"], receiver.url_for("/hook"), "lead.created")
-    hub.post(PATH, partner["key"], {"leads": [{"name": "Ann Lee", "phone": hub.number()}]})
-    why = "SELECT disabled_why FROM endpoint WHERE id = $1 AND disabled_at IS NOT NULL"
-    eventually(lambda: hub.query(why, endpoint["id"]) == [("it answered 410 Gone",)])
+    hub.query("UPDATE endpoint SET disabled_at = now() WHERE id = $1", endpoint["id"])
+    transfer(hub, partner, 3)
+    assert hub.query(STATES, endpoint["id"]) == [("waiting",)] * 3
+    hub.query("UPDATE endpoint SET disabled_at = NULL WHERE id = $1", endpoint["id"])
+    eventually(lambda: hub.query(STATES, endpoint["id"]) == [("delivered",)] * 3)
+
+
+def test_a_retry_whose_endpoint_is_paused_leaves_its_workflow_and_is_sent_after_it(
+    hub: Hub, receiver: HTTPServer
+) -> None:
+    answers = iter([500, *[200] * 10])
+    receiver.expect_request("/hook").respond_with_handler(lambda _: Response(status=next(answers)))
+    partner = hub.partner()
+    endpoint = hub.endpoint(partner["id"], receiver.url_for("/hook"), "lead.created")
+    transfer(hub, partner)
+    tried = "SELECT attempts, queued_at IS NULL FROM delivery WHERE endpoint_id = $1"
+    eventually(lambda: hub.query(tried, endpoint["id"]) == [(1, True)])
+    hub.query("UPDATE endpoint SET paused_until = now() + interval '1 hour' WHERE id = $1", endpoint["id"])
+    eventually(lambda: hub.query(tried, endpoint["id"]) == [(1, False)])
+    assert workflow_of(hub, endpoint["id"]) is None  # a later failure gives it another
+    hub.query("UPDATE endpoint SET paused_until = NULL WHERE id = $1", endpoint["id"])
+    eventually(lambda: hub.query(STATES, endpoint["id"]) == [("delivered",)])
+
+
+def test_a_delivery_of_the_version_before_is_made_by_its_workflow(hub: Hub, receiver: HTTPServer) -> None:
+    receiver.expect_request("/hook").respond_with_data("ok")
+    partner = hub.partner()
+    endpoint = hub.endpoint(partner["id"], receiver.url_for("/hook"), "lead.created")
+    hub.query("UPDATE endpoint SET disabled_at = now() WHERE id = $1", endpoint["id"])
+    transfer(hub, partner)
+    former = "UPDATE delivery SET state = 'pending', workflow_token = NULL WHERE endpoint_id = $1"
+    # As it was written then: with a row in the outbox that starts its workflow, and not in the queue.
+    hub.query(
+        f"WITH enabled AS (UPDATE endpoint SET disabled_at = NULL WHERE id = $1), former AS ({former} RETURNING id)"  # noqa: S608 - constants
+        " INSERT INTO outbox (kind, ref) SELECT 'deliver', id FROM former",
+        endpoint["id"],
+    )
+    eventually(lambda: hub.query(STATES, endpoint["id"]) == [("delivered",)])
+    eventually(lambda: workflow_of(hub, endpoint["id"]) == "COMPLETED")

@@ -42,7 +42,7 @@ RELAYED_BY: Final[Mapping[Kind, Role]] = {
 class Entry:
     """A claimed row. `tries`: how often it was sent before, in vain; `token`: of the id of its row's workflow.
 
-    Of a lead: its state, and why it is in it. Of a delivery: when its next attempt is due.
+    Of a lead: its state, why it is in it, the request by which it came. Of a delivery: when its next attempt is due.
     """
 
     id: int
@@ -52,6 +52,7 @@ class Entry:
     token: str | None
     lead_state: LeadState | None
     lead_why: str | None
+    request_id: str | None
     next_at: datetime | None
 
 
@@ -84,7 +85,8 @@ _CLAIM = text("""
         FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
     SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token, replay.workflow_token) AS token,
-           lead.state AS lead_state, coalesce(lead.outcome, lead.why) AS lead_why, delivery.next_at
+           lead.state AS lead_state, coalesce(lead.outcome, lead.why) AS lead_why, delivery.next_at,
+           (SELECT request_id FROM submission WHERE submission.id = lead.submission_id) AS request_id
     FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
     LEFT JOIN delivery ON kind = 'deliver' AND delivery.id = ref
     LEFT JOIN replay ON kind = 'replay' AND replay.id = ref
@@ -103,6 +105,7 @@ async def claim_due(tx: Tx, kinds: Sequence[Kind], most: int, seconds: float) ->
             token=row.token,
             lead_state=_known_state(row.lead_state),
             lead_why=row.lead_why,
+            request_id=row.request_id,
             next_at=row.next_at,
         )
         for row in await tx.execute(_CLAIM, wanted)

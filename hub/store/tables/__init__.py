@@ -1,5 +1,6 @@
-"""The tables, by subject: tenants, leads, traffic, replays, discounts, audit, journal, kept answers, workers."""
+"""The tables, by subject."""
 
+from hub.store.tables.accounts import Account, SignInLink, WebSession
 from hub.store.tables.answers import KeptAnswer
 from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
@@ -33,6 +34,7 @@ from hub.store.tables.traffic import (
 from hub.store.tables.workers import WorkerProcess
 
 __all__ = [
+    "Account",
     "Agent",
     "AgentSession",
     "ApiKey",
@@ -63,7 +65,9 @@ __all__ = [
     "Replay",
     "RequestCount",
     "RequestsCounted",
+    "SignInLink",
     "Submission",
     "Suppression",
+    "WebSession",
     "WorkerProcess",
 ]

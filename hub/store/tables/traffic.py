@@ -47,6 +47,7 @@ class Submission(Base):
         # No index may name a column that storing the response changes: that update then writes to no index at all.
         Index("ix_submission_partner", "partner_id", "id"),
         Index("ix_submission_refused", "partner_id", "id", postgresql_where=text("refused")),
+        Index("ix_submission_refused_at", "created_at", postgresql_where=text("refused")),
         Index(
             "ix_submission_refused_sealed",
             "partner_id",

@@ -1,4 +1,4 @@
-"""Worker processes say that they are at work."""
+"""Worker processes say that they are at work; the latest refused requests are found by their time."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,7 +22,9 @@ def upgrade() -> None:
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_worker")),
     )
+    op.create_index("ix_submission_refused_at", "submission", ["created_at"], postgresql_where=sa.text("refused"))
 
 
 def downgrade() -> None:
+    op.drop_index("ix_submission_refused_at", table_name="submission")
     op.drop_table("worker")

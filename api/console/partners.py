@@ -1,0 +1,122 @@
+"""The tenants: what comes from them, their settings, keys, campaigns; made, changed, disabled."""
+
+from typing import Any
+
+import phonenumbers
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.fields import PathId
+from api.services import Services
+from api.web.forms import Form, read_form
+from api.web.keys import keys_of, new_key
+from api.web.pages import page
+from api.web.visitors import Administering, Hub, SignedIn, Visitor
+from hub.accounts import Role
+from hub.contracts import registry
+from hub.errors import Conflict, Invalid
+from hub.store import admin, audit, dialer_ties, partner_lists, provisioning, requests, sign_ins
+from hub.store.paging import PageWanted
+from hub.store.provisioning import NewPartner
+from hub.store.tables import Partner
+
+router = APIRouter(include_in_schema=False)
+MOST_REQUESTS, MOST_CALLS = 1_000_000, 100_000_000
+
+
+@router.get("/partners")
+async def list_partners(hub: Hub, who: SignedIn, cursor: str | None = None) -> Response:
+    return await _list(hub, who, cursor)
+
+
+async def _list(hub: Services, who: Visitor, cursor: str | None = None, status: int = 200, **shown: Any) -> Response:
+    async with hub.turns.begin(0) as tx:
+        found = await partner_lists.list_partners(tx, PageWanted.of(None, cursor))
+    apis = [(api.name, api.title) for api in registry.PARTNER_APIS]
+    return page(who, "partners.html", status, found=found, apis=apis, **{"problem": None, "name": ""} | shown)
+
+
+@router.post("/partners")
+async def create_partner(request: Request, hub: Hub, who: Administering) -> Response:
+    """A tenant with its key, which is shown once, and what its API's tenants start with."""
+    form = await read_form(request, hub, who)
+    try:
+        region = _region(form)
+    except Invalid as error:
+        return await _list(hub, who, None, 400, problem=error.message, name=form["name"])
+    if form["api"] not in registry.names():
+        return await _list(hub, who, None, 400, problem="api: choose one of the list.", name=form["name"])
+    new = NewPartner(form["name"], form["api"], region=region)
+    try:
+        async with hub.turns.begin(0) as tx:
+            made = await provisioning.create_partner(tx, hub.pepper, new, hub.settings.default_rate_limit)
+            await audit.record(tx, who.actor, "partner.create", made["id"], partner_id=made["id"], api=new.api)
+    except Invalid as error:
+        return await _list(hub, who, None, 400, problem=error.message, name=form["name"])
+    return await _show(hub, who, made["id"], secret={name: value for name, value in made.items() if name != "id"})
+
+
+@router.get("/partners/{partner_id}")
+async def show_partner(hub: Hub, who: SignedIn, partner_id: PathId) -> Response:
+    return await _show(hub, who, partner_id)
+
+
+async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200, *, problem: str | None = None,
+                secret: dict[str, Any] | None = None) -> Response:  # fmt: skip
+    async with hub.turns.begin(0) as tx:
+        partner = await admin.change(tx, Partner, partner_id, {})
+        campaigns = [each for each in await dialer_ties.list_campaigns(tx) if each["partner_id"] == partner_id]
+        keys = await keys_of(tx, partner_id)
+        usage = await requests.usage(tx, partner_id)
+    return page(who, "partner.html", status, partner=partner, api=registry.find(partner["api"]), campaigns=campaigns,
+                keys=keys, usage=usage, problem=problem, secret=secret)  # fmt: skip
+
+
+@router.post("/partners/{partner_id}/settings")
+async def set_partner(request: Request, hub: Hub, who: Administering, partner_id: PathId) -> Response:
+    form = await read_form(request, hub, who)
+    try:
+        values = _settings(form)
+        async with hub.turns.begin(0) as tx:
+            await audit.record(tx, who.actor, "partner.set", partner_id, partner_id=partner_id, **values)
+            await admin.change(tx, Partner, partner_id, values)
+    except Invalid as error:
+        return await _show(hub, who, partner_id, 400, problem=error.message)
+    return RedirectResponse(f"{who.area.path}/partners/{partner_id}", 303)
+
+
+@router.post("/partners/{partner_id}/{action}")
+async def act(request: Request, hub: Hub, who: Administering, partner_id: PathId, action: str) -> Response:
+    """`disable`, `enable`, `key` (a new one, shown once), `portal-link`."""
+    await read_form(request, hub, who)
+    async with hub.turns.begin(0) as tx:
+        api = await admin.require_partner(tx, partner_id)
+        match action:
+            case "disable" | "enable":
+                await audit.record(tx, who.actor, f"partner.{action}", partner_id, partner_id=partner_id)
+                await admin.set_disabled(tx, partner_id, disabled=action == "disable")
+                secret = None
+            case "key":
+                secret = {"key": await new_key(tx, hub, who, partner_id, api)}
+            case "portal-link":
+                token = await sign_ins.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
+                secret = {"portal": hub.settings.sign_in_link(token, portal=True)}
+            case _:
+                raise Conflict("There is no such action.")
+    if secret is None:
+        return RedirectResponse(f"{who.area.path}/partners/{partner_id}", 303)
+    return await _show(hub, who, partner_id, secret=secret)
+
+
+def _settings(form: Form) -> dict[str, Any]:
+    limit = form.number("rate_limit", MOST_REQUESTS)
+    if not limit:
+        raise Invalid("must be at least 1.", field="rate_limit")
+    return {"rate_limit": limit, "region": _region(form), "daily_calls": form.number("daily_calls", MOST_CALLS) or None}
+
+
+def _region(form: Form) -> str | None:
+    region = form["region"].upper()
+    if region and region not in phonenumbers.SUPPORTED_REGIONS:
+        raise Invalid("is not a region of the numbering plans; give two letters such as GB.", field="region")
+    return region or None

@@ -1,0 +1,72 @@
+"""Forms as browsers send them: read whole, within limits, and only from the hub's own pages."""
+
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+from starlette.requests import Request
+
+from api.body import read_body
+from api.services import Services
+from api.web.visitors import CSRF_FIELD, Visitor, check_token
+from hub.errors import Forbidden, Invalid
+
+MOST_FIELDS: Final = 200
+
+
+class Form:
+    """A form's fields; `form[name]` is stripped, and `""` for one that is missing."""
+
+    def __init__(self, pairs: list[tuple[str, str]]) -> None:
+        self._pairs = pairs
+        self._values = dict(pairs)
+
+    def __getitem__(self, name: str) -> str:
+        return self._values.get(name, "").strip()
+
+    def exact(self, name: str) -> str:
+        """As it was typed, of a password."""
+        return self._values.get(name, "")
+
+    def many(self, name: str) -> list[str]:
+        """All values of a field that may be given several times, without blank ones."""
+        return [value.strip() for given, value in self._pairs if given == name and value.strip()]
+
+    def number(self, name: str, most: int = 2**31) -> int | None:
+        """None for a blank. Raises Invalid."""
+        text = self[name]
+        if not text:
+            return None
+        if not (text.isascii() and text.isdigit() and int(text[:20]) <= most):
+            raise Invalid(f"must be a whole number up to {most}.", field=name)
+        return int(text)
+
+
+async def read_form(request: Request, hub: Services, visitor: Visitor) -> Form:
+    """Raises Invalid, TooLarge, and Forbidden for a form that is not of this visitor's own pages."""
+    require_own_site(request, hub)
+    try:
+        text = (await read_body(request)).decode()
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+    except (UnicodeDecodeError, ValueError):
+        raise Invalid(f"The form must be UTF-8 text with at most {MOST_FIELDS} fields.") from None
+    if any("\0" in value for _, value in pairs):
+        raise Invalid("The form holds a NUL character.")
+    form = Form(pairs)
+    if visitor.signed_in is not None:
+        check_token(visitor, form[CSRF_FIELD])
+    return form
+
+
+def require_own_site(request: Request, hub: Services) -> None:
+    """Raises Forbidden for a form on another site: browsers say where it was, by Sec-Fetch-Site or by Origin."""
+    site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
+    scheme = request.url.scheme if hub.settings.development else "https"  # behind a proxy it comes by plain HTTP
+    named = {_origin(url) for url in (hub.settings.public_url, hub.settings.console_url) if url}
+    own = named | {f"{scheme}://{request.headers.get('host', '').lower()}"}
+    if site not in {None, "same-origin", "none"} or (origin is not None and origin.lower() not in own):
+        raise Forbidden("Please use the form of the page itself.")
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url.lower())
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,41 @@
+"""How states and times read on pages: one place for their colours and forms."""
+
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Final
+
+_LEVELS: Final = {
+    "good": {
+        "done",
+        "interested",
+        "meeting_booked",
+        "answered",
+        "delivered",
+        "sent",
+        "made",
+        "ok",
+        "active",
+        "finished",
+    },
+    "warn": {"refused", "rejected", "disabled", "waiting", "late", "doubtful", "replayed", "paused", "redial"},
+    "bad": {"failed", "wrong", "erased", "do_not_call", "cancelled_by_hub"},
+}
+
+
+def level(word: object) -> str:
+    """The colour class of a state, an outcome, a level or an HTTP status; "" for a neutral one."""
+    if isinstance(word, int):
+        if word >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return "bad"
+        return "warn" if word >= HTTPStatus.BAD_REQUEST else "good"
+    return next((name for name, words in _LEVELS.items() if str(word) in words), "")
+
+
+def utc(moment: datetime | None) -> str:
+    """`21 Nov 2026 10:02:33 UTC`; `never` for None."""
+    return "never" if moment is None else f"{moment.astimezone(UTC):%d %b %Y %H:%M:%S} UTC"
+
+
+def clock(moment: datetime | None) -> str:
+    """`21 Nov 10:02:33`, in UTC: for tables whose heading says so."""
+    return "" if moment is None else f"{moment.astimezone(UTC):%d %b %H:%M:%S}"

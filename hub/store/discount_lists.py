@@ -1,0 +1,50 @@
+"""Discount requests in a list, without personal data."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from hub.discounts import CouponState, DiscountState, MailState
+from hub.store.db.engine import Tx
+from hub.store.paging import Page, PageWanted, page_of
+from hub.store.tables import Coupon, Discount, Partner
+
+
+@dataclass(frozen=True, slots=True)
+class DiscountLine:
+    """One request. `why` it failed, None unless it did."""
+
+    request_id: str
+    partner_id: int
+    partner: str
+    sandbox: bool
+    state: DiscountState
+    why: str | None
+    coupon: CouponState
+    mail: MailState
+    mails_sent: int
+    created_at: datetime
+
+
+async def list_discounts(
+    tx: Tx, page: PageWanted, *, partner_id: int | None = None, state: DiscountState | None = None
+) -> Page[DiscountLine]:
+    """Newest first; of one partner, in one state."""
+    rows = (
+        select(Discount, Partner.name.label("partner"), Coupon.state.label("coupon"))
+        .join(Partner, Partner.id == Discount.partner_id)
+        .join(Coupon, Coupon.discount_id == Discount.id)
+        .order_by(Discount.id.desc())
+        .limit(page.size + 1)
+    )
+    if page.before is not None:
+        rows = rows.where(Discount.id < page.before)
+    if partner_id is not None:
+        rows = rows.where(Discount.partner_id == partner_id)
+    if state is not None:
+        rows = rows.where(Discount.state == state)
+    return page_of((await tx.execute(rows)).all(), page, lambda row: DiscountLine(
+        row.public_id, row.partner_id, row.partner, row.sandbox, row.state, row.why, row.coupon, row.mail_state,
+        row.mails_sent, row.created_at,
+    ))  # fmt: skip

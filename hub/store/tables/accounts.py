@@ -1,0 +1,56 @@
+"""People who sign in: accounts, their sessions, and one-time links."""
+
+from sqlalchemy import ForeignKey, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from hub.accounts import Role
+from hub.store.tables.base import Base, EnumText, Id, Moment, Now
+
+
+class Account(Base):
+    """See hub.accounts.Account. `email` is in lower case; `oidc_subject`: `issuer subject` of a provider's user."""
+
+    __tablename__ = "account"
+    id: Mapped[Id]
+    email: Mapped[str] = mapped_column(unique=True)
+    name: Mapped[str]
+    partner_id: Mapped[int | None] = mapped_column(ForeignKey("partner.id"), index=True)
+    role: Mapped[Role] = mapped_column(EnumText(Role))
+    password_digest: Mapped[bytes | None]
+    totp_secret: Mapped[bytes | None]
+    totp_step: Mapped[int] = mapped_column(server_default=text("0"))
+    oidc_subject: Mapped[str | None] = mapped_column(unique=True)
+    disabled_at: Mapped[Moment | None]
+    created_at: Mapped[Now]
+    signed_in_at: Mapped[Moment | None]
+
+
+class WebSession(Base):
+    """Somebody who is signed in. `id` is the hash of the cookie's random text; deleting the row ends the session.
+
+    Without an account it was opened by a link for one partner's portal, whose `partner_id` it has.
+    """
+
+    __tablename__ = "web_session"
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    partner_id: Mapped[int | None] = mapped_column(ForeignKey("partner.id"), index=True)
+    role: Mapped[Role] = mapped_column(EnumText(Role))
+    created_at: Mapped[Now]
+    seen_at: Mapped[Now]
+    expires_at: Mapped[Moment] = mapped_column(index=True)
+
+
+class SignInLink(Base):
+    """A link that signs in once. `id` is the hash of its random text.
+
+    With an account it signs that one in, who then may choose a password; without one it opens a partner's portal.
+    """
+
+    __tablename__ = "sign_in_link"
+    id: Mapped[bytes] = mapped_column(primary_key=True)
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("account.id"), index=True)
+    partner_id: Mapped[int | None] = mapped_column(ForeignKey("partner.id"), index=True)
+    role: Mapped[Role] = mapped_column(EnumText(Role))
+    created_at: Mapped[Now]
+    expires_at: Mapped[Moment] = mapped_column(index=True)
