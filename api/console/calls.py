@@ -1,6 +1,6 @@
 """Calls and dialers: what is ready, leased and overdue, and which campaigns have no dialer that works."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Response
 
@@ -11,6 +11,7 @@ from hub.store import call_lists, dialer_ties, status
 from hub.store.paging import PageWanted
 
 router = APIRouter(include_in_schema=False)
+MOST_CAMPAIGNS: Final = 20
 
 
 @router.get("/calls")
@@ -19,9 +20,8 @@ async def list_calls(
 ) -> Response:
     async with hub.turns.begin(0) as tx:
         calls = await call_lists.list_open_calls(tx, PageWanted.of(None, cursor), dialer)
-        found = await status.load(tx)
-        campaigns = await dialer_ties.list_campaigns(tx)
-    bad = {check.subject.partition(",")[0]: check for check in found.checks if check.level is not Level.OK}
-    silent = {each.id: bad[f"dialer {each.id}"] for each in found.dialers if f"dialer {each.id}" in bad}
-    troubled = [each for each in campaigns if each["dialer_id"] in silent]
-    return page(who, "calls.html", calls=calls, found=found, dialer=dialer, silent=silent, troubled=troubled)
+        dialers = await status.load_dialers(tx)
+        silent = {each.id: check for each, check in dialers if check.level is not Level.OK}
+        troubled = await dialer_ties.list_campaigns(tx, dialer_ids=list(silent), most=MOST_CAMPAIGNS) if silent else []
+    return page(who, "calls.html", calls=calls, dialers=[each for each, _ in dialers], dialer=dialer, silent=silent,
+                troubled=troubled)  # fmt: skip

@@ -65,7 +65,7 @@ async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200,
                 secret: dict[str, Any] | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
         partner = await admin.change(tx, Partner, partner_id, {})
-        campaigns = [each for each in await dialer_ties.list_campaigns(tx) if each["partner_id"] == partner_id]
+        campaigns = await dialer_ties.list_campaigns(tx, partner_id=partner_id)
         keys = await keys_of(tx, partner_id)
         usage = await requests.usage(tx, partner_id)
     return page(who, "partner.html", status, partner=partner, api=registry.find(partner["api"]), campaigns=campaigns,

@@ -8,7 +8,7 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnExpressionArgument, func, select, text
+from sqlalchemy import ColumnExpressionArgument, Select, func, select, text, true
 
 from hub.errors import NotFound
 from hub.seal import Vault
@@ -52,6 +52,11 @@ class RequestFilter:
     status: int | None = None
     refused_only: bool = False
     since: datetime | None = None
+
+    @property
+    def only_refused(self) -> bool:
+        """Whether nothing else can fit: an error's row is one of them, and they have an index."""
+        return self.refused_only or (self.status or 0) >= HTTPStatus.BAD_REQUEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +140,22 @@ def _summary(row: Any) -> RequestSummary:
 
 async def list_requests(tx: Tx, wanted: RequestFilter, page: PageWanted) -> Page[RequestSummary]:
     """The requests that fit, newest first."""
-    query = select(*_COLUMNS).where(*_conditions(wanted))
+    conditions = _conditions(wanted)
     if page.before is not None:
-        query = query.where(Submission.id < page.before)
-    rows = (await tx.execute(query.order_by(Submission.id.desc()).limit(page.size + 1))).all()
+        conditions.append(Submission.id < page.before)
+    ids = select(Submission.id).where(*conditions).order_by(Submission.id.desc()).limit(page.size + 1)
+    if wanted.partner_id is None and wanted.only_refused:
+        ids = _of_each_partner(ids, page)
+    rows = (await tx.execute(select(*_COLUMNS).where(Submission.id.in_(ids)).order_by(Submission.id.desc()))).all()
     return page_of(rows, page, _summary)
+
+
+def _of_each_partner(ids: Select[int], page: PageWanted) -> Select[int]:
+    """The newest of each partner's newest: an index has a partner's refused requests in order, not those of all."""
+    newest = ids.where(Submission.partner_id == Partner.id).correlate(Partner).lateral("newest")
+    return (
+        select(newest.c.id).select_from(Partner).join(newest, true()).order_by(newest.c.id.desc()).limit(page.size + 1)
+    )
 
 
 def _conditions(wanted: RequestFilter) -> list[ColumnExpressionArgument[bool]]:
@@ -150,8 +166,8 @@ def _conditions(wanted: RequestFilter) -> list[ColumnExpressionArgument[bool]]:
         found.append(Submission.api == wanted.api)
     if wanted.status is not None:
         found.append(Submission.status == wanted.status)
-    if wanted.refused_only or (wanted.status or 0) >= HTTPStatus.BAD_REQUEST:
-        found.append(Submission.refused)  # an error's row is one of them, and they have an index
+    if wanted.only_refused:
+        found.append(Submission.refused)
     if wanted.since is not None:
         found.append(Submission.created_at >= wanted.since)
     return found
