@@ -7,10 +7,12 @@ from typing import Any, Final
 from sqlalchemy import func, update
 
 from hub.actors import Actor, ActorKind
+from hub.contracts import registry
 from hub.dialing.decision import Allowed, Never, NotYet
 from hub.errors import Conflict, NotFound
 from hub.journal import at
 from hub.leads import LeadState
+from hub.people import without_numbers
 from hub.seal import Vault
 from hub.store import audit, calls, contacts, erasure
 from hub.store.db import outbox
@@ -98,6 +100,7 @@ async def reveal_lead(
 ) -> dict[str, Any]:
     """Everything personal of the lead, in plain text: `person` and `responses`. That it was seen is audited.
 
+    With `partner_id` as that partner may see its own lead: without its number, if its API masks phones.
     Raises NotFound, and Conflict for a lead that was erased.
     """
     lead = await _lock(tx, lead_id, partner_id)
@@ -105,7 +108,9 @@ async def reveal_lead(
         raise Conflict("it was erased, and nothing personal is left of it.", field="lead_id")
     await audit.record(tx, actor, "lead.reveal", lead_id, partner_id=lead.partner_id)
     contact = await contacts.load_contact(tx, vault, lead_id)
-    return {"id": lead_id, "person": contact.person, "responses": contact.responses}
+    shown = {"id": lead_id, "person": contact.person, "responses": contact.responses}
+    masked = partner_id is not None and registry.find(lead.api).masks_phones
+    return without_numbers(shown) if masked else shown
 
 
 async def _lock(tx: Tx, lead_id: int, partner_id: int | None) -> LeadRow:
