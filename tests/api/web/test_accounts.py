@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pyotp
 import requests
@@ -14,6 +15,7 @@ from hub.store.db.engine import Database
 from tests.api.web.test_sign_in import PASSWORD, chosen, sign_in, tries
 from tests.support.command import run_command
 from tests.support.dialing import eventually
+from tests.support.management import operator
 from tests.support.stack import Hub
 from tests.support.web import Browser, invite
 
@@ -72,6 +74,28 @@ def test_whoever_is_signed_in_can_use_anothers_link(hub: Hub) -> None:
     form = dict(re.findall(r'name="(csrf|token)" value="([^"]+)"', shown.text))
     answer = browser.session.post(f"{browser.base}/sign-in/link", form, headers={"Origin": hub.url}, timeout=30)
     assert (answer.status_code, other["email"] in answer.text) == (200, True)
+
+
+def test_an_operators_own_site_leads_a_partners_user_to_the_portal_once(hub: Hub) -> None:
+    admin, partner = operator(hub), hub.partner("comunik8")["id"]
+    link = admin.post(f"/partners/{partner}/portal-link", {"role": "viewer"}, 201)["link"]
+    query = f"?{urlsplit(link).query}"  # its host is the public URL
+    visitor, second = (Browser(hub, "portal") for _ in range(2))
+    assert "(viewer)" in visitor.use(f"{hub.url}/portal/sign-in/link{query}").text
+    assert second.use(f"{hub.url}/portal/sign-in/link{query}").status_code == 404
+    assert visitor.get("/people").status_code == 403
+    assert admin("POST", f"/partners/{2**40}/portal-link", json={}).status_code == 404
+    assert admin("POST", f"/partners/{partner}/portal-link", json={"role": "root"}).status_code == 400
+
+
+def test_a_partner_takes_no_address_from_the_console(hub: Hub) -> None:
+    partner, other = hub.partner("comunik8")["id"], hub.partner("comunik8")["id"]
+    boss = chosen(hub, invite(hub, role="admin", partner=partner))
+    somebody = invite(hub)
+    assert boss.post("/people", name="Me", email=somebody["email"], role="viewer").status_code == 200
+    assert chosen(hub, somebody).get("/account").status_code == 200
+    again = {"name": "Me", "email": invite(hub, partner=other)["email"], "role": "viewer"}
+    assert boss.post("/people", **again).status_code == 400
 
 
 def test_a_page_that_is_left_open_does_not_keep_its_session(hub: Hub) -> None:
