@@ -8,8 +8,8 @@ from pydantic.json_schema import WithJsonSchema
 
 from hub.contracts.limits import EARLIEST, LATEST
 from hub.errors import NotFound
+from hub.store.row_ids import MOST_ID
 
-MOST_ID: Final = 2**63 - 1
 LONGEST: Final = 255
 
 

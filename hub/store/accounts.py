@@ -15,6 +15,7 @@ from hub.seal import Vault
 from hub.store import audit
 from hub.store.admin import require_partner, require_text
 from hub.store.db.engine import Tx
+from hub.store.row_ids import possible
 from hub.store.tables import Account, Partner, SignInLink, WebSession
 
 TOTP_SECRET = "account.totp_secret"  # noqa: S105 - a column's name
@@ -47,7 +48,7 @@ def _address(email: str) -> str:
 
 async def load_account(tx: Tx, account_id: int, partner_id: int | None = None) -> accounts.Account:
     """The account, of that partner if one is given. Raises NotFound."""
-    found = await _one(tx, Account.id == account_id, *_of(partner_id))
+    found = await _one(tx, Account.id == possible(account_id), *_of(partner_id))
     if found is None:
         raise NotFound(f"there is no account {account_id}.", field="account_id")
     return found

@@ -18,11 +18,11 @@ from hub.store import audit, calls, contacts, erasure
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import LeadRow, lock_leads
+from hub.store.row_ids import possible
 from hub.store.stops import stop_leads
 from hub.store.tables import Lead
 
 BY: Final = {ActorKind.OPERATOR: "an operator", ActorKind.PARTNER: "its sender"}
-MOST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ async def reveal_lead(
 
 
 async def _lock(tx: Tx, lead_id: int, partner_id: int | None) -> LeadRow:
-    leads = await lock_leads(tx, [lead_id]) if 0 < lead_id <= MOST_ID else []
+    leads = await lock_leads(tx, [possible(lead_id)])
     if not leads or partner_id not in {None, leads[0].partner_id}:
         raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
     return leads[0]
