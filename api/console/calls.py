@@ -1,9 +1,10 @@
 """Calls and dialers: what is ready, leased and overdue, and which campaigns have no dialer that works."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
+from api.fields import FilterId
 from api.web.pages import page
 from api.web.visitors import Hub, SignedIn
 from hub.status import Level
@@ -15,9 +16,7 @@ MOST_CAMPAIGNS: Final = 20
 
 
 @router.get("/calls")
-async def list_calls(
-    hub: Hub, who: SignedIn, dialer: Annotated[int | None, Query(ge=1, lt=2**63)] = None, cursor: str | None = None
-) -> Response:
+async def list_calls(hub: Hub, who: SignedIn, dialer: FilterId = None, cursor: str | None = None) -> Response:
     async with hub.turns.begin(0) as tx:
         calls = await call_lists.list_open_calls(tx, PageWanted.of(None, cursor), dialer)
         dialers = await status.load_dialers(tx)

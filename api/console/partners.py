@@ -14,7 +14,7 @@ from api.web.pages import page
 from api.web.visitors import Administering, Hub, SignedIn, Visitor
 from hub.accounts import Role
 from hub.contracts import registry
-from hub.errors import Conflict, Invalid
+from hub.errors import Invalid, NotFound
 from hub.store import admin, audit, dialer_ties, partner_lists, provisioning, requests, sign_ins
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
@@ -102,7 +102,7 @@ async def act(request: Request, hub: Hub, who: Administering, partner_id: PathId
                 token = await sign_ins.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
                 secret = {"portal": hub.settings.sign_in_link(token, portal=True)}
             case _:
-                raise Conflict("There is no such action.")
+                raise NotFound("There is no such action.")
     if secret is None:
         return RedirectResponse(f"{who.area.path}/partners/{partner_id}", 303)
     return await _show(hub, who, partner_id, secret=secret)

@@ -27,7 +27,7 @@ from hub.store.timelines import LeadStory
 router = APIRouter(include_in_schema=False)
 EXPORTED: Final = 10_000
 COLUMNS: Final = ("id", "reference", "campaign", "state", "outcome", "why", "attempts", "created_at", "next_at")
-FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,8 @@ def _list(who: Visitor, leads: list[tuple[str, FoundLead]], status: int = 200, *
 async def export_leads(hub: Hub, who: SignedIn) -> Response:
     """The newest 10,000 as CSV for a spreadsheet, without personal data; sent while further ones are read."""
     first = await _page_to_export(hub, who, None)
-    headers = {"Content-Disposition": 'attachment; filename="leads.csv"', "Cache-Control": "no-store"}
+    headers = {"Content-Disposition": 'attachment; filename="leads.csv"', "Cache-Control": "no-store",
+               "X-Content-Type-Options": "nosniff"}  # fmt: skip
     return StreamingResponse(_csv(hub, who, first), media_type="text/csv; charset=utf-8", headers=headers)
 
 

@@ -16,11 +16,11 @@ from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key
 from hub.store.paging import Page, PageWanted, page_of
+from hub.store.row_ids import MOST_ID
 from hub.store.tables import Partner
 from hub.store.tenants import load_tenants
 
 LONGEST_TEXT: Final = 512
-MOST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnExpressionArgument, Select, func, select, text, true
 
+from hub.contracts import registry
 from hub.errors import NotFound
+from hub.people import text_without_numbers
 from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.paging import Page, PageWanted, page_of
@@ -174,7 +176,10 @@ def _conditions(wanted: RequestFilter) -> list[ColumnExpressionArgument[bool]]:
 
 
 async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> RequestDetail:
-    """The request of this `X-Request-Id`; with `partner_id` only if it is theirs. Raises NotFound."""
+    """The request of this `X-Request-Id`. Raises NotFound.
+
+    With `partner_id` only if it is theirs; then no number is in its body and answer, if their API masks phones.
+    """
     found = select(*Submission.__table__.columns).where(Submission.request_id == request_id)
     if partner_id is not None:
         found = found.where(Submission.partner_id == partner_id)
@@ -183,6 +188,9 @@ async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | 
     if row is None:
         raise NotFound("there is no request of this id.", field="request_id")
     leads, count = await _leads_of(tx, row.id)
+    body, answer = _opened(vault, row, "body"), _opened(vault, row, "answer")
+    if partner_id is not None and registry.find(row.api).masks_phones:
+        body, answer = (text and text_without_numbers(text) for text in (body, answer))
     earlier = select(Submission.request_id).where(Submission.id == row.replay_of)
     discount = select(Discount.public_id).where(Discount.id == row.discount_id)
     return RequestDetail(
@@ -190,8 +198,8 @@ async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | 
         reasons=row.reasons or [],
         contents=_contents(row),
         kept_until=row.created_at + KEPT,
-        body=_opened(vault, row, "body"),
-        answer=_opened(vault, row, "answer"),
+        body=body,
+        answer=answer,
         lead_ids=leads,
         lead_count=count,
         discount_request_id=None if row.discount_id is None else (await tx.execute(discount)).scalar(),
