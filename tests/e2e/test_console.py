@@ -15,12 +15,15 @@ import pytest
 from playwright.async_api import Browser, Page, expect
 
 from api.web.areas import CONSOLE, PORTAL, Area
+from hub import passwords
 from tests.support.browser import axe_source, chromium, fits, sign_in, troubles, violations
 from tests.support.stack import Hub
 from tests.support.traffic import Traffic, send_traffic
 from tests.support.web import invite
 from tests.support.webhooks import Receiver, receiving
 
+Scheme = Literal["light", "dark"]
+PASSWORD = "correct horse battery"
 WIDTHS = (1280, 800, 380)
 READ = {(1280, "light"), (380, "light"), (1280, "dark")}  # both layouts, and the colours of both schemes
 WITH_AND_WITHOUT_SCRIPT = pytest.mark.parametrize("script", [True, False], ids=["script", "no script"])
@@ -121,21 +124,46 @@ async def reloaded_until(page: Page, wanted: Any, script: bool) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("area", [CONSOLE, PORTAL], ids=["console", "portal"])
 async def test_every_page_fits_and_can_be_read_by_all(
-    browser: Browser, scene: Scene, pictures: Path, area: Area, scheme: Literal["light", "dark"]
+    browser: Browser, scene: Scene, pictures: Path, area: Area, scheme: Scheme
 ) -> None:
     axe = await axe_source()
     page, wrong = await visit(browser, scene, area, color_scheme=scheme)
     for path in await paths(page, scene, area):
         await page.goto(scene.hub.url + area.path + path)
-        for width in WIDTHS:
-            await page.set_viewport_size({"width": width, "height": 900})
-            name = f"{area.name}{re.sub(r'[0-9a-f]{32}', 'id', path).replace('/', '-')}-{width}-{scheme}.png"
-            await page.screenshot(path=pictures / name, full_page=True)
-            assert await fits(page), f"{path} is wider than {width}"
-            if (width, scheme) in READ:
-                assert (path, width, await violations(page, axe)) == (path, width, [])
+        name = f"{area.name}{re.sub(r'[0-9a-f]{32}', 'id', path).replace('/', '-')}"
+        await look_at(page, axe, scheme, pictures / name)
         assert (path, wrong) == (path, [])
     await page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_agents_dashboard_fits_and_can_be_read_by_all(
+    browser: Browser, scene: Scene, pictures: Path, scheme: Scheme
+) -> None:
+    axe, digest = await axe_source(), passwords.digest(PASSWORD)
+    sql = "UPDATE agent SET password_digest = $2 WHERE partner_id = $1 AND username = 'agent1'"
+    scene.hub.query(sql, scene.tenants["margav"]["id"], digest)
+    page = await browser.new_page(color_scheme=scheme)
+    wrong = troubles(page)
+    await page.goto(scene.traffic.dashboard)
+    await look_at(page, axe, scheme, pictures / "agent-login")
+    await page.get_by_label("Username").fill("agent1")
+    await page.get_by_label("Password").fill(PASSWORD)
+    await page.get_by_role("button", name="Log in").click()
+    await expect(page.get_by_role("heading", level=1)).to_have_text("Eve Hart")
+    await look_at(page, axe, scheme, pictures / "agent-lead")
+    assert wrong == []
+    await page.close()
+
+
+async def look_at(page: Page, axe: str, scheme: Scheme, picture: Path) -> None:
+    """At every width: a picture, nothing beyond the edge, nothing that axe-core finds."""
+    for width in WIDTHS:
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.screenshot(path=f"{picture}-{width}-{scheme}.png", full_page=True)
+        assert await fits(page), f"{picture.name} is wider than {width}"
+        if (width, scheme) in READ:
+            assert (picture.name, width, await violations(page, axe)) == (picture.name, width, [])
 
 
 async def paths(page: Page, scene: Scene, area: Area) -> list[str]:

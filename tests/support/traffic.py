@@ -12,17 +12,18 @@ SUBMIT: Final = "/api/leads/partner-transfer"
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What of it pages are asked about. `waiting`: a mobile, as people write it, that is called tomorrow."""
+    """What of it pages are asked about. `waiting`: a mobile, as people write it, called tomorrow; `dashboard`: an agent's."""
 
     waiting: str
     endpoint: int
     request_id: str
     discount: str
+    dashboard: str
 
 
 def send_traffic(url: str, tenants: Mapping[str, Any], receiver: str, numbers: list[str]) -> Traffic:
     """Send it to the hub at `url`: a tenant of each API, a webhook endpoint, five UK mobiles in E.164."""
-    first, again, waiting, other, told = numbers
+    first, again, waiting, other, spoken = numbers
     leads = {"Authorization": f"Bearer {tenants['partner_api']['key']}", "X-API-Key": tenants["partner_api"]["key"]}
     wanted = {"url": receiver, "types": ["lead.created"], "contact": "ops@example.com"}
     endpoint = _post(url + "/v1/partner/endpoints", wanted, leads, 201).json()["id"]
@@ -42,12 +43,19 @@ def send_traffic(url: str, tenants: Mapping[str, Any], receiver: str, numbers: l
     path, token = f"/api/v4/leads/create/{squadiq['campaign_id']}/", {"Authorization": f"Bearer {squadiq['token']}"}
     _post(url + path, dated, token, 201)
     margav = {"X-Dialer-Api-Key": tenants["margav"]["key"]}
-    _post(url + "/api/leads/from-dialer/", {"user": "agent1", "full_name": "Eve Hart", "phone": told}, margav, 201)
+    told = {"user": "agent1", "full_name": "Eve Hart", "phone": spoken}
+    reported = _post(url + "/api/leads/from-dialer/", told, margav, 201).json()
     shop, buyer = tenants["leanpub"], {"firstName": "Flo", "lastName": "Kay", "email": "flo@example.com"}
     discount = {"partnerId": shop["partner_id"], "origin": shop["origin"], "productId": shop["product_id"],
                 "sandboxMode": True, "recipient": buyer}  # fmt: skip
     asked = _post(url + "/api/v2/PartnerDiscountRequest", discount, {"x-api-key": shop["key"]}, 200).json()
-    return Traffic(f"0{waiting[3:7]} {waiting[7:]}", endpoint, accepted.headers["x-request-id"], asked["requestId"])
+    return Traffic(
+        waiting=f"0{waiting[3:7]} {waiting[7:]}",
+        endpoint=endpoint,
+        request_id=accepted.headers["x-request-id"],
+        discount=asked["requestId"],
+        dashboard=reported["redirect_url"],
+    )
 
 
 def _post(url: str, body: Any, headers: dict[str, str], status: int) -> requests.Response:
