@@ -52,6 +52,8 @@ PARTS: Mapping[str, Part] = {
     "erasure": Part("commands.erasure", "app", "What was erased: export it, and erase it again in a restored backup."),
     "suppression": Part("commands.suppression", "app", "Do-not-call lists: check, add, import, export, remove."),
     "send": Part("commands.send", "send", "Submit a file of leads by the Partner API."),
+    "trigger": Part("commands.trigger", "trigger", "Send a sample of an event to a partner's endpoints."),
+    "listen": Part("commands.listen", "listen", "Forward a partner's events to a developer's own machine."),
     "email": Part("commands.email", "app", "Look at the mails that go out."),
     "status": Part("commands.status", "status", "Say how the hub is doing, and what to do about it."),
     "doctor": Part("commands.doctor", "doctor", "Say what is missing on this machine, and how to get it."),

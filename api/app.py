@@ -7,7 +7,7 @@ from importlib import import_module
 from fastapi import APIRouter, FastAPI
 from fastapi_offline import FastAPIOffline
 
-from api import errors, management, openapi, site
+from api import errors, management, openapi, site, webhook_docs
 from api.agents import dashboard
 from api.cpu import tune_garbage_collection
 from api.exchange import RecordExchanges
@@ -23,7 +23,9 @@ from hub.version import VERSION
 OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
-Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
+Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST.
+
+What operators look up and change is under `/v1`, what partners do of their own under `/v1/partner`."""
 
 
 def create_app() -> FastAPI:
@@ -40,12 +42,14 @@ def create_app() -> FastAPI:
     for router in (*_partner_routers(), *OWN_ROUTERS):
         app.include_router(router)
     management.install(app)
+    webhook_docs.install(app)
     site.install(app)
     errors.install(app)
     describe = app.openapi
     app.openapi = lambda: openapi.without_own_validation(describe())  # type: ignore[method-assign]  # FastAPI's own way
     app.add_middleware(RecordExchanges)
     app.add_middleware(OperatorPages, settings=settings)
+    app.add_middleware(site.ConsolePort, port=settings.console_port)
     app.add_middleware(TrailingSlash)
     app.add_middleware(Observe)
     return app

@@ -21,8 +21,8 @@ CONNECTIONS = 2000
 """Of one process; requests on more are answered 503 before they reach the app."""
 
 
-def serve(host: str, port: int, sockets: Sequence[socket.socket] = ()) -> None:
-    """Serve until SIGTERM or SIGINT, then finish what is under way. `sockets`: instead of a port, listening already.
+def serve(sockets: Sequence[socket.socket]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is under way. `sockets` are listening already.
 
     Raises Misconfigured, and SystemExit when it could not start.
     """
@@ -30,8 +30,6 @@ def serve(host: str, port: int, sockets: Sequence[socket.socket] = ()) -> None:
     config = uvicorn.Config(
         "api.app:create_app",
         factory=True,
-        host=host,
-        port=port,
         http=PromptProtocol,
         ws="none",
         access_log=False,
@@ -44,7 +42,7 @@ def serve(host: str, port: int, sockets: Sequence[socket.socket] = ()) -> None:
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
-    server.run(list(sockets) or None)
+    server.run(list(sockets))
     if not server.started:
         sys.exit(EXIT_NOT_STARTED)
 

@@ -1,14 +1,18 @@
 """Console and portal: which pages each of them has."""
 
+from http import HTTPStatus
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from api.console import calls, discounts, health, partners, suppressions
 from api.portal import start
 from api.web import account, audit, deliveries, endpoints, keys, leads, oidc, pages, people, requests, sign_in
-from api.web.areas import AREAS, CONSOLE, PORTAL
+from api.web.areas import AREAS, CONSOLE, PORTAL, area_of
 
+ALIVE: Final = "/healthz"
 SHARED: Final = (
     pages.router,
     sign_in.router,
@@ -27,6 +31,21 @@ OWN: Final = {
     CONSOLE: (health.router, oidc.router, calls.router, discounts.router, partners.router, suppressions.router),
     PORTAL: (start.router,),
 }
+
+
+class ConsolePort:
+    """With a port of its own the console is on that port and nowhere else, and on that port is nothing else."""
+
+    def __init__(self, app: ASGIApp, port: int | None) -> None:
+        self._app, self._port = app, port
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._port is not None and scope["type"] == "http":
+            on_its_port = scope["server"][1] == self._port
+            if on_its_port != (area_of(scope["path"]) is CONSOLE) and scope["path"] != ALIVE:
+                await JSONResponse({"detail": "Not Found"}, HTTPStatus.NOT_FOUND)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:

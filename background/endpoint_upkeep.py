@@ -84,10 +84,9 @@ class EndpointUpkeep:
 
     async def _send(self, notice: EndpointNotice, contact: str) -> str | None:
         """Returns why it was not sent; None: it was."""
-        # Only here, as these take 40 MB, and most processes never send one.
-        from activities.discount_clients import mail_settings, mailer  # noqa: PLC0415
-        from activities.mailer import MailError  # noqa: PLC0415
-        from hub.mail import Mailbox, build_text_message  # noqa: PLC0415
+        from activities.discount_clients import mail_settings, mailer  # noqa: PLC0415 - 40 MB, and rarely needed
+        from activities.mailer import MailError  # noqa: PLC0415 - likewise
+        from hub.mail import Mailbox, build_text_message  # noqa: PLC0415 - likewise
 
         sender = mail_settings(self._settings).sender
         message = build_text_message(

@@ -98,5 +98,4 @@ def _shown(account: Account) -> dict[str, Any]:
 
 async def _link(tx: Tx, settings: Settings, account: Account) -> str:
     token = await sign_ins.link_for_account(tx, account.id)
-    area = "console" if account.partner_id is None else "portal"
-    return f"{settings.public_url.rstrip('/')}/{area}/sign-in/link?token={token}"
+    return settings.sign_in_link(token, portal=account.partner_id is not None)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, fail, list_all, run, show
+from commands.common import DATA, Data, Json, OfPartner, fail, list_all, run_change, show
 from hub import passwords
 from hub.settings import Settings
 from hub.store import admin, agents
@@ -39,7 +39,7 @@ def create(
         agent_id = await admin.create_agent(tx, partner, username, name, dialer_user_id, digest)
         return {"id": agent_id, "username": username, "name": name, "dialer_user_id": dialer_user_id}
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "agent.create", work, partner=partner), as_json=as_json)
 
 
 @app.command("set")
@@ -62,7 +62,8 @@ def set_(
         password = {"password_digest": digest} if digest else {}
         return await admin.change(tx, Agent, agent_id, {**names, **password})
 
-    show(run(data, work), as_json=as_json)
+    changed = [*(field for field, text in given.items() if text is not None), *(["password"] if digest else [])]
+    show(run_change(data, "agent.set", work, changed=changed), as_json=as_json)
 
 
 @app.command()
@@ -82,7 +83,7 @@ def _switch(agent_id: int, data: Path, *, disabled: bool, as_json: bool) -> None
         await agents.set_agent_disabled(tx, agent_id, disabled=disabled)
         return {"id": agent_id, "disabled": disabled}
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "agent.disable" if disabled else "agent.enable", work), as_json=as_json)
 
 
 def _ask_password() -> bytes:

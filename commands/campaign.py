@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from pydantic import ValidationError
 
-from commands.common import DATA, Data, Json, OfPartner, fail, note, run, show
+from commands.common import DATA, Data, Json, OfPartner, fail, note, run, run_change, show
 from hub.dialing.decision import CallingPolicy
 from hub.dialing.policy import MOST_ATTEMPTS
 from hub.settings import Settings
@@ -41,7 +41,7 @@ def create(
         [made] = await dialer_ties.list_campaigns(tx, campaign_id)
         return {"id": campaign_id, "name": name, "dialer": made["dialer"], "own_dialer": made["own_dialer"]}
 
-    made = run(data, work)
+    made = run_change(data, "campaign.create", work, partner=partner)
     show(made, as_json=as_json)
     if not as_json:
         _note_shared([made])
@@ -76,7 +76,8 @@ def set_(
             await dialer_ties.tie_campaigns(tx, dialer, [campaign_id])
         return await admin.change(tx, Campaign, campaign_id, {**values, "policy": merged})
 
-    show(run(data, work), as_json=as_json)
+    changed = sorted([*values, *changes, *([] if dialer is None else ["dialer"])])
+    show(run_change(data, "campaign.set", work, changed=changed), as_json=as_json)
 
 
 def _policy(text: str | None, **options: object) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from hub.actors import Actor, ActorKind
 from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError, Misconfigured
 from hub.seal import SealError
 from hub.settings import InvalidSettings, Settings, load_settings
-from hub.store import admin, canary
+from hub.store import admin, audit, canary
 from hub.store.db.engine import Database, Tx
 from hub.store.tables import Base
 
@@ -113,6 +113,26 @@ def run(data: Path, work: Work) -> Any:
     return run_to_end(_in_transaction(settings, work))
 
 
+def run_change(
+    data: Path, action: str, work: Work, *, subject: int | str | None = None, partner: int | None = None, **details: Any
+) -> Any:
+    """As `run`, by an operator: it leaves an audit row (see hub.store.audit) of the `action`, `SUBJECT.VERB`.
+
+    Its subject is the `id` of what `work` returns, its partner the `partner_id`, unless they are given.
+    """
+
+    async def audited(tx: Tx, settings: Settings) -> Any:
+        await audit.act_as(tx, operator())
+        result = await work(tx, settings)
+        changed = result["id"] if subject is None else subject
+        # Leanpub's partners have a `partner_id` of their API's own.
+        owner = result["id"] if action.startswith("partner.") else result.get("partner_id", partner)
+        await audit.record(tx, operator(), action, changed, partner_id=owner, **details)
+        return result
+
+    return run(data, audited)
+
+
 def run_to_end(work: Coroutine[Any, Any, Any]) -> Any:
     """Run what works on the database, and return what it returns. Exits with what is wrong."""
     try:
@@ -189,7 +209,7 @@ def change(table: type[Base], row_id: int, data: Path, *, as_json: bool, **given
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         return await admin.change(tx, table, row_id, values)
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, f"{table.__tablename__}.set", work, changed=sorted(values)), as_json=as_json)
 
 
 def operator() -> Actor:

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, list_all, note, pepper, run, show
+from commands.common import DATA, Data, Json, list_all, note, pepper, run_change, show
 from hub.settings import Settings
 from hub.store import admin, dialer_ties
 from hub.store.db.engine import Tx
@@ -30,7 +30,7 @@ def create(
         unserved = [each["id"] for each in await dialer_ties.list_campaigns(tx) if not each["own_dialer"]]
         return {**made, "campaigns": wanted, "campaigns_without_own_dialer": unserved}
 
-    made = run(data, work)
+    made = run_change(data, "dialer.create", work, campaigns=wanted)
     show(made, as_json=as_json)
     if not wanted and not as_json:
         offered = ", ".join(map(str, made["campaigns_without_own_dialer"])) or "none at present"
@@ -53,7 +53,7 @@ def set_(
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         return await admin.rename_dialer(tx, dialer_id, name)
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "dialer.set", work, changed=["name"]), as_json=as_json)
 
 
 @app.command("list")

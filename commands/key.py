@@ -6,7 +6,19 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, find_settings, list_all, opened, pepper, run, run_to_end, show
+from commands.common import (
+    DATA,
+    Data,
+    Json,
+    fail,
+    find_settings,
+    list_all,
+    opened,
+    pepper,
+    run_change,
+    run_to_end,
+    show,
+)
 from hub.keys import READ_ONLY, Kind
 from hub.seal import Vault
 from hub.settings import Settings
@@ -54,7 +66,8 @@ def create(
         )
         return {"id": key.key_id, "key": key.text}
 
-    show(run(data, work), as_json=as_json)
+    details: dict[str, Any] = {"cidrs": list(cidr or ()), "expires_at": expires_at and expires_at.isoformat()}
+    show(run_change(data, "key.create", work, partner=partner, dialer_id=dialer, **details), as_json=as_json)
 
 
 @app.command()
@@ -71,7 +84,7 @@ def rotate(
         key = await keys.rotate_key(tx, pepper(settings), key_id, timedelta(days=overlap))
         return {"id": key.key_id, "key": key.text, "replaces": key_id}
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "key.rotate", work, replaces=key_id, overlap_days=overlap), as_json=as_json)
 
 
 @app.command()
@@ -82,7 +95,7 @@ def revoke(key_id: KeyId, data: Data = DATA, *, as_json: Json = False) -> None:
         await keys.revoke_key(tx, key_id)
         return {"id": key_id, "revoked": True}
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "key.revoke", work), as_json=as_json)
 
 
 @app.command()

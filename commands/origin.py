@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, change, list_all, run, show
+from commands.common import DATA, Data, Json, OfPartner, change, list_all, run_change, show
 from hub.settings import Settings
 from hub.store import admin
 from hub.store.db.engine import Tx
@@ -28,7 +28,7 @@ def create(
         await admin.require_partner(tx, partner)
         return await admin.create_origin(tx, partner, name)
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "origin.create", work), as_json=as_json)
 
 
 @app.command("set")
@@ -45,7 +45,7 @@ def delete(origin_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
         await admin.delete_origin(tx, origin_id)
         return {"id": origin_id, "deleted": True}
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "origin.delete", work), as_json=as_json)
 
 
 @app.command("list")

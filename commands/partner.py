@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import phonenumbers
 import typer
 
-from commands.common import DATA, Data, Json, fail, pepper, run, show
+from commands.common import DATA, Data, Json, fail, pepper, run, run_change, show
 from hub.contracts import registry
 from hub.settings import Settings
 from hub.store import admin, dialer_ties, provisioning
@@ -43,7 +43,8 @@ def create(
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         return await provisioning.create_partner(tx, pepper(settings), new, settings.default_rate_limit)
 
-    show(run(data, work), as_json=as_json)
+    made = run_change(data, "partner.create", work, api=api)
+    show(made, as_json=as_json)
 
 
 def _require_region(region: str | None) -> None:
@@ -56,7 +57,8 @@ def _switch(partner_id: int, data: Any, *, disabled: bool, as_json: bool) -> Non
         await admin.set_disabled(tx, partner_id, disabled=disabled)
         return {"id": partner_id, "disabled": disabled}
 
-    show(run(data, work), as_json=as_json)
+    action = "partner.disable" if disabled else "partner.enable"
+    show(run_change(data, action, work), as_json=as_json)
 
 
 @app.command()
@@ -103,7 +105,8 @@ def set_(
             await dialer_ties.tie_partner(tx, partner_id, dialer)
         return await admin.change(tx, Partner, partner_id, values)
 
-    show(run(data, work), as_json=as_json)
+    changed = sorted([*values, *(["dialer"] if no_dialer or dialer is not None else [])])
+    show(run_change(data, "partner.set", work, changed=changed), as_json=as_json)
 
 
 @app.command("list")

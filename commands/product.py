@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, list_all, run, show
+from commands.common import DATA, Data, Json, OfPartner, list_all, run_change, show
 from hub.settings import Settings
 from hub.store import admin
 from hub.store.db.engine import Tx
@@ -50,7 +50,7 @@ def create(
         await admin.require_partner(tx, partner)
         return await admin.create_product(tx, partner, public_id, **columns)
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "product.create", work), as_json=as_json)
 
 
 @app.command("set")
@@ -77,7 +77,7 @@ def set_(
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         return await admin.change_product(tx, product_id, values)
 
-    show(run(data, work), as_json=as_json)
+    show(run_change(data, "product.set", work, changed=sorted(values)), as_json=as_json)
 
 
 @app.command("list")

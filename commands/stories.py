@@ -30,6 +30,6 @@ def print_story(
     for entry in timeline:
         time = f"{entry.at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
         # As Text, because a name may look like rich's markup.
-        table.add_row(time, Text(journal.describe(entry, dialers)), Text(journal.actor(entry.by, dialers), style="dim"))
+        table.add_row(time, Text(journal.describe(entry, dialers)), Text(journal.actor(entry.by), style="dim"))
     table.add_row("(UTC)", "", "")
     console.print(table)

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, run, show
+from commands.common import DATA, Data, Json, fail, run, run_change, show
 from hub import phones
 from hub.settings import Settings
 from hub.store import do_not_call, lead_search
@@ -19,6 +19,7 @@ from hub.store.lead_search import LeadQuery
 app = typer.Typer(no_args_is_help=True)
 Partner = Annotated[int | None, typer.Option(help="For this partner only; otherwise for all.")]
 HASH_CHARS = 64
+ALL = "all partners"
 HEADINGS = {"phone", "hash"}
 
 
@@ -78,7 +79,10 @@ def _import(data: Path, partner: int | None, cells: list[tuple[int, str]], reaso
         await do_not_call.suppress(tx, numbers, reason)
         return {"suppressed": len(cells)}
 
-    show(run(data, work), as_json=as_json)
+    show(
+        run_change(data, "suppression.add", work, subject=partner or ALL, partner=partner, numbers=len(cells)),
+        as_json=as_json,
+    )
 
 
 @app.command()
@@ -95,7 +99,8 @@ def remove(
         return {"removed": await do_not_call.remove(tx, partner, _hash(settings, phone))}
 
     try:
-        show(run(data, work), as_json=as_json)
+        done = run_change(data, "suppression.remove", work, subject=partner or ALL, partner=partner)
+        show(done, as_json=as_json)
     except phones.InvalidPhone:
         raise fail("PHONE: not a phone number in international form, nor a hash.") from None
 

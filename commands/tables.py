@@ -9,10 +9,14 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-IMPORTANT = ("id", "partner_id", "partner", "name", "username", "public_id", "api", "kind", "url", "state", "status")
+IMPORTANT = (
+    *("id", "partner_id", "partner", "name", "username", "public_id", "api", "kind", "state", "status", "disabled_at"),
+    *("revoked_at", "url"),
+)
 """Columns that come first, in this order; the others follow in their own."""
 
-WIDEST_CELL = 32
+WIDEST_CELL = 36  # an event's id
+NARROWEST_CUT = 16
 BORDER = 3  # a column's line and its two blanks
 
 
@@ -28,10 +32,11 @@ def print_rows(rows: Sequence[Mapping[str, Any]], console: Console) -> list[str]
     shown: list[str] = []
     hidden: list[str] = []
     for name in names:
-        width = min(max(map(len, (name, *cells[name]))), WIDEST_CELL)
-        if shown and width + BORDER > left:
+        width, room = min(max(map(len, (name, *cells[name]))), WIDEST_CELL), left - BORDER
+        if shown and room < min(width, NARROWEST_CUT):
             hidden.append(name)
             continue
+        width = min(width, max(room, 1))
         shown.append(name)
         left -= width + BORDER
         table.add_column(Text(name), no_wrap=True, overflow="ellipsis", max_width=width)

@@ -30,6 +30,7 @@ _RETRY_AFTER_CHARS: Final = 100
 # A lookup blocks its thread until the system's resolver gives up: names that time out must not use up all threads.
 _LOOKUP_THREADS: Final = 32
 # Common servers close idle connections after 5 s; a POST on a connection being closed is a failed attempt.
+HEADERS: Final = {"Accept-Encoding": "identity", "User-Agent": "integration-hub"}
 _KEEPALIVE_SECONDS: Final = 2.0
 
 Lookup = Callable[[str, int], Sequence[AddrInfoType]]
@@ -88,7 +89,7 @@ class Egress:
             ),
             response_class=_Response,
             cookie_jar=aiohttp.DummyCookieJar(),
-            headers={"Accept-Encoding": "identity", "User-Agent": "integration-hub"},
+            headers=HEADERS,
             # aiohttp's timeouts do not end a slow trickle of bytes: asyncio.timeout bounds the whole attempt instead.
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=None),
             auto_decompress=False,

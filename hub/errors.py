@@ -7,6 +7,7 @@ HubError
 ├── NotFound       404
 ├── Conflict       409  the same thing is under way
 ├── TooLarge       413
+│   └── NeverFits           one request is more than its rate limit ever lets through; says the limit
 ├── UnsupportedEncoding  415  a compressed body
 ├── KeyReused      422  an Idempotency-Key with another body
 ├── RateLimited    429  carries the limit and when to come back
@@ -87,6 +88,18 @@ class TooLarge(HubError):
     status = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
 
 
+class NeverFits(TooLarge):
+    """`weight` in one request, of a `limit` a rolling 60 s."""
+
+    def __init__(self, limit: int, weight: int) -> None:
+        super().__init__(f"{weight} in one request can never pass a limit of {limit} per 60 seconds.")
+        self.limit = limit
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"RateLimit-Policy": _policy(self.limit)}
+
+
 class UnsupportedEncoding(HubError):
     status = HTTPStatus.UNSUPPORTED_MEDIA_TYPE
 
@@ -111,9 +124,13 @@ class RateLimited(HubError):
         left = max(0, self.limit - self.used)
         return {
             "Retry-After": str(self.retry_after),
-            "RateLimit-Policy": f'"default";q={self.limit};w=60',
+            "RateLimit-Policy": _policy(self.limit),
             "RateLimit": f'"default";r={left};t={self.retry_after}',
         }
+
+
+def _policy(limit: int) -> str:
+    return f'"default";q={limit};w=60'
 
 
 class Unavailable(HubError):

@@ -140,6 +140,7 @@ def describe(entry: Entry, dialers: Mapping[int, DialerSeen]) -> str:
         "next": f"; next at {moment(entry.until)}" if entry.until else "",
         "outcome": entry.outcome or "",
         "why": entry.why or "",
+        "stopped": entry.why or "stopped",
         "because": f": {entry.why}" if entry.why else "",
         "ended": ": " + ", ".join(part for part in (entry.outcome, entry.why) if part),
         "detail": entry.detail or "",
@@ -153,8 +154,8 @@ _WORDS: Final = {
     "lead.calling": "its call is looked at again{because}",
     "lead.done": "closed{ended}",
     "lead.refused": "will never be called{because}",
-    "lead.cancelled": "stopped{because}{request}",
-    "lead.disabled": "stopped{because}{request}",
+    "lead.cancelled": "{stopped}{request}",
+    "lead.disabled": "{stopped}{request}",
     "lead.erased": "everything personal was erased{because}{request}",
     "lead.updated": "its data was changed{request}",
     "lead.converted": "reported as converted{request}",
@@ -205,11 +206,9 @@ def actor_for_partner(label: str) -> str:
     return label if kind == ActorKind.PARTNER else kind
 
 
-def actor(label: str, dialers: Mapping[int, DialerSeen]) -> str:
-    """Who acted, for people: `dialer 2 (acme)`, `partner, key ab12`, `operator root`, `hub`."""
+def actor(label: str) -> str:
+    """Who acted, for people: `dialer 2`, `partner, key ab12`, `operator root`, `hub`."""
     kind, _, name = label.partition(":")
-    if kind == ActorKind.DIALER and name.isdecimal() and (dialer := dialers.get(int(name))):
-        return dialer.title
     return f"{kind}, key {name}" if kind == ActorKind.PARTNER and name else f"{kind} {name}".strip()
 
 

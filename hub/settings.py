@@ -60,6 +60,8 @@ class Settings(BaseSettings):
     master_key: SecretStr
     pepper: SecretStr
     public_url: str = "http://127.0.0.1:8000"
+    console_url: str | None = None
+    console_port: int | None = Field(None, ge=1, le=65_535)
     operator_token: SecretStr | None = None
     public_docs: bool = False
     temporal_ui: str | None = None
@@ -140,7 +142,7 @@ class Settings(BaseSettings):
             )
         return value
 
-    @field_validator("public_url", "leanpub_url", "oidc_issuer", "temporal_ui")
+    @field_validator("public_url", "console_url", "leanpub_url", "oidc_issuer", "temporal_ui")
     @classmethod
     def _http(cls, value: str | None) -> str | None:
         if value is None:
@@ -186,6 +188,11 @@ class Settings(BaseSettings):
         if value and "@" not in parseaddr(value)[1]:
             raise ValueError("is not a mailbox: ADDRESS, or NAME <ADDRESS>")
         return value
+
+    def sign_in_link(self, token: str, *, portal: bool) -> str:
+        """Where the link with this random text leads: to the portal, or to the console, wherever that is reached."""
+        base = self.public_url if portal else self.console_url or self.public_url
+        return f"{base.rstrip('/')}/{'portal' if portal else 'console'}/sign-in/link?token={token}"
 
     def vault(self) -> Vault:
         """The vault over the settings' keys."""

@@ -52,6 +52,7 @@ MAX_RETRY_AFTER: Final = timedelta(hours=24)
 
 _SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - marks a secret, is none
 _SECRET_BYTES: Final = 32
+_FEWEST_BYTES, _MOST_BYTES = 24, 64
 _JITTER: Final = 0.2
 _BUSY_WAIT: Final = timedelta(seconds=60)
 _WAITS: Final = (
@@ -104,6 +105,15 @@ class Verdict(StrEnum):
 def new_secret() -> str:
     """A secret for an endpoint: `whsec_` and the base64 of 32 random bytes."""
     return _SECRET_PREFIX + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
+
+
+def is_secret(text: str) -> bool:
+    """Whether it is a secret as the Standard Webhooks specification has them: of 24 to 64 bytes."""
+    try:
+        key = base64.b64decode(text.removeprefix(_SECRET_PREFIX), validate=True)
+    except ValueError:
+        return False
+    return text.startswith(_SECRET_PREFIX) and _FEWEST_BYTES <= len(key) <= _MOST_BYTES
 
 
 def sign(signing_secrets: Sequence[str], message_id: str, at: datetime, body: bytes) -> dict[str, str]:

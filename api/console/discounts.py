@@ -39,7 +39,7 @@ async def _story(hub: Services, who: Visitor, request_id: str, status: int = 200
         Line(
             entry.at,
             journal.describe(entry, {}),
-            journal.actor(entry.by, {}),
+            journal.actor(entry.by),
             words.level(entry.what.partition(".")[2]),
         )
         for entry in story.timeline

@@ -100,7 +100,7 @@ async def act(request: Request, hub: Hub, who: Administering, partner_id: PathId
                 secret = {"key": await new_key(tx, hub, who, partner_id, api)}
             case "portal-link":
                 token = await sign_ins.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
-                secret = {"portal": f"{hub.settings.public_url.rstrip('/')}/portal/sign-in/link?token={token}"}
+                secret = {"portal": hub.settings.sign_in_link(token, portal=True)}
             case _:
                 raise Conflict("There is no such action.")
     if secret is None:

@@ -10,6 +10,7 @@ from api.management import (
     deliveries,
     discounts,
     endpoints,
+    events,
     leads,
     partners,
     replays,
@@ -48,6 +49,7 @@ PARTNERS: Final[tuple[APIRouter, ...]] = (
     deliveries.both,
     replays.partners,
     replays.both,
+    events.partners,
     audit.partners,
 )
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 
 from api import problems
 from api.fields import Id, Moment, PathId, PathName, Text
-from api.management.access import By
+from api.management.access import By, Nothing
 from api.management.pages import Listed, PageQuery
 from hub import phones, strictjson
 from hub.contracts import registry
@@ -119,9 +119,10 @@ async def show_own_request(by: By, request_id: PathName) -> Request:
     return await _shown(by, request_id, _masked if masks else _whole)
 
 
-@operators.post("/requests/{request_id}/reveal", responses=problems.responses(404))
+@operators.post("/requests/{request_id}/reveal", responses=problems.responses(413, 415, 404))
 async def reveal_request(by: By, request_id: PathName) -> Request:
     """One request with body and answer, for 24 h. That you have seen them is kept in the audit list."""
+    await by.read(Nothing)
     async with by.begin() as tx:
         found = await requests.show_request(tx, by.hub.vault, request_id)
         await audit.record(tx, by.actor, "request.reveal", request_id, partner_id=found.summary.partner_id)

@@ -61,7 +61,8 @@ def require_own_site(request: Request, hub: Services) -> None:
     """Raises Forbidden for a form on another site: browsers say where it was, by Sec-Fetch-Site or by Origin."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin")
     scheme = request.url.scheme if hub.settings.development else "https"  # behind a proxy it comes by plain HTTP
-    own = {_origin(hub.settings.public_url), f"{scheme}://{request.headers.get('host', '').lower()}"}
+    named = {_origin(url) for url in (hub.settings.public_url, hub.settings.console_url) if url}
+    own = named | {f"{scheme}://{request.headers.get('host', '').lower()}"}
     if site not in {None, "same-origin", "none"} or (origin is not None and origin.lower() not in own):
         raise Forbidden("Please use the form of the page itself.")
 

@@ -115,7 +115,7 @@ def _lines(story: LeadStory) -> list[Line]:
         Line(
             entry.at,
             journal.describe(entry, story.dialers),
-            journal.actor(entry.by, story.dialers),
+            journal.actor(entry.by),
             words.level(entry.outcome or entry.what.partition(".")[2]),
         )
         for entry in story.timeline

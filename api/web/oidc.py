@@ -109,7 +109,8 @@ def _issuer(settings: Settings) -> str:
 
 
 def _redirect_uri(hub: Services) -> str:
-    return f"{hub.settings.public_url.rstrip('/')}{CONSOLE.path}/sign-in/oidc/callback"
+    base = hub.settings.console_url or hub.settings.public_url
+    return f"{base.rstrip('/')}{CONSOLE.path}/sign-in/oidc/callback"
 
 
 def _attempt(hub: Services, cookie: str) -> Attempt | None:

@@ -96,4 +96,4 @@ def _role(text: str) -> Role:
 
 
 def _address(hub: Services, who: Visitor, token: str) -> str:
-    return f"{hub.settings.public_url.rstrip('/')}{who.area.path}/sign-in/link?token={token}"
+    return hub.settings.sign_in_link(token, portal=who.area.portal)

@@ -14,6 +14,7 @@ from hub.languages import language
 from hub.leads import ApiResponse, BadRow, Campaign, Created, Existing, NewLead, Result, Row, Tenant
 from hub.people import Person
 
+EXISTS = "Phone number already exists"
 BAD_PHONE = "Invalid phone format"
 BAD_EMAIL = "Invalid email format"
 MISSING = "Missing required fields"
@@ -127,7 +128,7 @@ def answer(body: Any, results: Sequence[Result]) -> ApiResponse:
 def _reason(result: Result) -> str | None:
     match result:
         case Existing(lead_id=lead_id):
-            return f"Phone number already exists (Lead ID: {lead_id})"
+            return f"{EXISTS} (Lead ID: {lead_id})"
         case BadRow(reason=reason):
             return reason
         case _:

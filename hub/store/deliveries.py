@@ -173,12 +173,13 @@ _RECORD = text("""
 
 
 async def record_attempts(tx: Tx, vault: Vault, attempts: Collection[Attempt]) -> set[int]:
-    """Store attempts of different deliveries, and what follows for deliveries and endpoints; returns which were stored.
+    """Store attempts, and what follows for their deliveries and endpoints; returns whose were stored.
 
     Not stored is one that another was faster than: its delivery is left as it is.
     """
     if not attempts:
         return set()
+    attempts = {webhook.delivery_id: (webhook, result) for webhook, result in attempts}.values()
     await endpoint_failures.take_results(tx, [(webhook.endpoint_id, result.verdict) for webhook, result in attempts])
     columns = zip(*(_told(webhook, result) for webhook, result in attempts), strict=True)
     recorded = set((await tx.execute(_RECORD, dict(zip(_TOLD, map(list, columns), strict=True)))).scalars())

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from uuid import uuid4
 
-from sqlalchemy import select, text
+from sqlalchemy import and_, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import strictjson
@@ -15,7 +15,7 @@ from hub.people import LeadSource, Person
 from hub.seal import DataKey, Vault
 from hub.store.contacts import PERSON, open_with
 from hub.store.db.engine import Tx
-from hub.store.tables import Contact, Discount, Endpoint, Event, Lead, Submission
+from hub.store.tables import Contact, Discount, Endpoint, Event, Lead, Partner, Submission
 
 BODY = "event.body"
 
@@ -56,24 +56,25 @@ class NewEvent:
     def is_for(self, endpoint: Any) -> bool:
         """Whether this endpoint gets it in the hub's envelope."""
         if self.only_endpoint is not None:
-            return bool(endpoint.id == self.only_endpoint)
+            return bool(endpoint.id == self.only_endpoint) and not self.is_of_campaign(endpoint)
         subscribed = endpoint.campaign_id is None and (not endpoint.types or self.type in endpoint.types)
         return subscribed and endpoint.id != self.not_endpoint
 
     def is_of_campaign(self, endpoint: Any) -> bool:
         """Whether this endpoint gets it in its campaign's own payload format."""
-        return endpoint.campaign_id is not None and endpoint.campaign_id == self.campaign_id
+        chosen = self.only_endpoint in (None, endpoint.id)
+        return chosen and endpoint.campaign_id is not None and endpoint.campaign_id == self.campaign_id
 
 
 async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[NewEvent]) -> None:
     """Write each event once per payload format, with a delivery for each endpoint that subscribes to it.
 
-    Events of a partner without any endpoint are not stored (docs/decisions/0016). Deliveries to disabled ones wait.
+    Events of a partner without any endpoint are not stored (docs/decisions/0017), unless its feed is being read.
+    Deliveries to disabled ones wait.
     """
-    columns = select(Endpoint.id, Endpoint.types, Endpoint.campaign_id, Endpoint.disabled_at)
-    mine = columns.where(Endpoint.partner_id == partner_id, Endpoint.deleted_at.is_(None))
-    endpoints = (await tx.execute(mine)).all()
-    if not endpoints:
+    found = (await tx.execute(_RECEIVERS.where(Partner.id == partner_id))).all()
+    endpoints = [row for row in found if row.id is not None]
+    if not endpoints and not any(row.listened for row in found):
         return
     addressed: list[_AddressedEvent] = []
     now = datetime.now(UTC)
@@ -91,6 +92,19 @@ async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[New
             addressed.append(_AddressedEvent(event, subject, payload, of_campaign, event.campaign_id))
     if addressed:
         await _insert(tx, vault, partner_id, addressed)
+
+
+_RECEIVERS = (
+    select(
+        Endpoint.id,
+        Endpoint.types,
+        Endpoint.campaign_id,
+        Endpoint.disabled_at,
+        (Partner.listening_until > func.clock_timestamp()).label("listened"),
+    )
+    .select_from(Partner)
+    .outerjoin(Endpoint, and_(Endpoint.partner_id == Partner.id, Endpoint.deleted_at.is_(None)))
+)
 
 
 @dataclass(frozen=True, slots=True)

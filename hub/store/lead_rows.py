@@ -63,7 +63,9 @@ LEAD_COLUMNS = """
     coalesce(md5(campaign.policy::text), '') AS policy_hash, lead.state, lead.why, lead.outcome,
     lead.attempts, lead.dial_at, lead.created_at, lead.phone_hash, lead.grade, lead.region, lead.states, lead.zones,
     partner.disabled_at IS NOT NULL AS partner_disabled, partner.daily_calls,
-    EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL) AS has_endpoints,
+    coalesce(partner.listening_until > clock_timestamp(), false)
+    OR EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = lead.partner_id AND deleted_at IS NULL)
+    AS has_endpoints,
     lead.workflow_token, lead.submission_id, lead.dedupe_key, lead.updated_at, clock_timestamp() AS now,
     (SELECT request_id FROM submission WHERE submission.id = lead.submission_id) AS request_id
 """

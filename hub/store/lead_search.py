@@ -145,8 +145,9 @@ def _text(value: str, field: str) -> str:
 
 async def phone_hashes(tx: Tx, vault: Vault, query: LeadQuery) -> list[bytes]:
     """The keyed hashes of the numbers that `query.phone` may mean. Raises Invalid when it is none."""
+    phone = query.phone or ""
     regions: list[str | None] = [query.region.strip().upper()] if query.region else [None]
-    if not query.region:
+    if not query.region and "+" not in phone:
         partners = select(Partner.region, Partner.api).distinct()
         if query.partner_id is not None:
             partners = partners.where(Partner.id == query.partner_id)
@@ -155,7 +156,7 @@ async def phone_hashes(tx: Tx, vault: Vault, query: LeadQuery) -> list[bytes]:
     found = []
     for region in dict.fromkeys(regions):
         try:
-            found.append(phones.parse(query.phone or "", region).e164)
+            found.append(phones.parse(phone, region).e164)
         except phones.InvalidPhone:
             continue
     if not found:

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from hub.errors import RateLimited, TooLarge
+from hub.errors import NeverFits, RateLimited
 from hub.store.db.engine import Tx
 
 WINDOW: Final = timedelta(seconds=60)
@@ -26,10 +26,10 @@ _WEIGHTS = text("""
 async def check_rate(tx: Tx, partner_id: int, weight: int, limit: int) -> None:
     """Whether `weight` more fits into the partner's limit, whose admissions the caller has locked.
 
-    Raises TooLarge (it never will), RateLimited (not now: the weights, newest first, show when there will be place).
+    Raises NeverFits (it never will), RateLimited (not now: the weights, newest first, show when there will be place).
     """
     if weight > limit:
-        raise TooLarge(f"{weight} in one request can never pass a limit of {limit} per 60 seconds.")
+        raise NeverFits(limit, weight)
     mine = {"partner_id": partner_id, "window": WINDOW}
     if (await tx.execute(_USED, mine)).scalar_one() + weight <= limit:
         return

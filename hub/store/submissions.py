@@ -66,7 +66,7 @@ class Admitted:
 async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | StoredResponse:
     """Write the submission, unless it is a repeat.
 
-    Raises KeyReused, Conflict (the same key's first is under way), TooLarge (more than a whole window allows),
+    Raises KeyReused, Conflict (the same key's first is under way), NeverFits (more than a whole window allows),
     RateLimited, NotFound (what the key stands for was erased), and AdmissionsBusy before anything is written.
     """
     await lock_admissions(tx, request.partner_id)
@@ -83,7 +83,7 @@ async def admit(tx: Tx, vault: Vault, request: NewSubmission) -> Admitted | Stor
 async def count(tx: Tx, request: NewSubmission) -> int:
     """Note a request that only reads and will be answered 200; returns the row's id. It has neither body nor answer.
 
-    Raises TooLarge, RateLimited, AdmissionsBusy.
+    Raises NeverFits, RateLimited, AdmissionsBusy.
     """
     await lock_admissions(tx, request.partner_id)
     await check_rate(tx, request.partner_id, request.weight, request.limit)

@@ -9,7 +9,9 @@ from hub.store.tables import Deployment
 
 _TENANT = text("""
     SELECT partner.api, partner.region, campaign.id, campaign.public_id, campaign.language, campaign.required_fields,
-           EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = partner.id AND deleted_at IS NULL) AS has_endpoints
+           coalesce(listening_until > clock_timestamp(), false)
+           OR EXISTS (SELECT FROM endpoint WHERE endpoint.partner_id = partner.id AND deleted_at IS NULL)
+           AS has_endpoints
     FROM partner LEFT JOIN campaign ON campaign.partner_id = partner.id
     WHERE partner.id = :partner_id ORDER BY campaign.id
 """)

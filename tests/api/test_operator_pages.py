@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from pydantic import ValidationError
 
-from hub.settings import Settings
+from hub.settings import InvalidSettings, load_settings
 from infra.ports import HOST, free_port
 from infra.processes import run_until_ready, stop
 from tests.support.stack import Hub, api_service
@@ -43,6 +42,8 @@ def test_in_production_the_token_opens_them(hub: Hub, tmp_path: Path) -> None:
         assert requests.get(url + "/docs", auth=("anyone", TOKEN), timeout=30).status_code == 200
         assert "Basic" in requests.get(url + "/docs", timeout=30).headers["WWW-Authenticate"]
         assert status(url + "/healthz") == status(url + "/readyz") == 200
+        plain = requests.get(url + "/v1/partner", headers={"X-API-Key": hub.partner()["key"]}, timeout=30)
+        assert (plain.status_code, plain.json()["detail"]) == (403, "Use HTTPS.")
 
 
 def test_in_production_without_a_token_there_are_none_but_public_documentation(hub: Hub, tmp_path: Path) -> None:
@@ -53,7 +54,7 @@ def test_in_production_without_a_token_there_are_none_but_public_documentation(h
 def test_production_has_to_say_how_mail_is_encrypted(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in (hub.env | {"HUB_ENV": "production"}).items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(ValidationError, match="HUB_SMTP_TLS"):
-        Settings()
+    with pytest.raises(InvalidSettings, match="HUB_SMTP_TLS"):
+        load_settings()
     monkeypatch.setenv("HUB_SMTP_TLS", "none")
-    assert Settings().smtp_tls == "none"
+    assert load_settings().smtp_tls == "none"

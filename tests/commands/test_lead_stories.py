@@ -148,7 +148,7 @@ def test_what_a_squadiq_sender_does_is_told_with_its_request(hub: Hub) -> None:
     assert steps(hub, lead) == [RECEIVED, PLACED, *done]
     disabled = next(entry for entry in story(hub, lead)["timeline"] if entry["what"] == "lead.disabled")
     assert disabled["request_id"] == answer.headers["X-Request-Id"]
-    assert disabled["text"] == f"stopped: disabled by its sender by request {answer.headers['X-Request-Id']}"
+    assert disabled["text"] == f"disabled by its sender by request {answer.headers['X-Request-Id']}"
 
 
 def test_a_comunik8_lead_waits_as_its_sender_asked_and_is_cancelled(hub: Hub) -> None:

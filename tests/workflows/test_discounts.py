@@ -17,6 +17,7 @@ from tests.support.operators import admin_key, command, document, post
 from tests.support.outside import DROP
 from tests.support.shop import SANDBOX, Shop
 from tests.support.stack import Hub
+from tests.support.webhook_models import assert_documented
 
 
 def test_the_buyer_gets_one_mail_with_a_coupon_that_leanpub_knows(shop: Shop) -> None:
@@ -185,6 +186,7 @@ def test_what_leanpub_refuses_fails_with_an_event(shop: Shop, fault: Fault, reas
         webhook = receiver.log[0][0]
         event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["requestId"]) == ("discount.failed", request)
+    assert_documented(event)
     # Books and keys at Leanpub are the operator's alone.
     assert (event["data"]["transactionId"], event["data"]["reason"]) == ("T-9", OPERATORS_REASON)
     assert shop.state(request) == ("failed", f"Leanpub refused the coupon: {reason}")
@@ -229,6 +231,7 @@ def test_a_sent_mail_is_reported_by_an_event(shop: Shop) -> None:
         webhook = receiver.log[0][0]
         event = Webhook(endpoint["secret"]).verify(webhook.get_data(as_text=True), dict(webhook.headers))
     assert (event["type"], event["data"]["requestId"]) == ("discount.sent", request)
+    assert_documented(event)
     assert "event@example.com" not in webhook.get_data(as_text=True)
 
 

@@ -257,3 +257,20 @@ def test_a_retry_whose_endpoint_is_paused_leaves_its_workflow_and_is_sent_after_
     assert workflow_of(hub, endpoint["id"]) is None  # a later failure gives it another
     hub.query("UPDATE endpoint SET paused_until = NULL WHERE id = $1", endpoint["id"])
     eventually(lambda: hub.query(STATES, endpoint["id"]) == [("delivered",)])
+
+
+def test_a_delivery_of_the_version_before_is_made_by_its_workflow(hub: Hub, receiver: HTTPServer) -> None:
+    receiver.expect_request("/hook").respond_with_data("ok")
+    partner = hub.partner()
+    endpoint = hub.endpoint(partner["id"], receiver.url_for("/hook"), "lead.created")
+    hub.query("UPDATE endpoint SET disabled_at = now() WHERE id = $1", endpoint["id"])
+    transfer(hub, partner)
+    former = "UPDATE delivery SET state = 'pending', workflow_token = NULL WHERE endpoint_id = $1"
+    # As it was written then: with a row in the outbox that starts its workflow, and not in the queue.
+    hub.query(
+        f"WITH enabled AS (UPDATE endpoint SET disabled_at = NULL WHERE id = $1), former AS ({former} RETURNING id)"  # noqa: S608 - constants
+        " INSERT INTO outbox (kind, ref) SELECT 'deliver', id FROM former",
+        endpoint["id"],
+    )
+    eventually(lambda: hub.query(STATES, endpoint["id"]) == [("delivered",)])
+    eventually(lambda: workflow_of(hub, endpoint["id"]) == "COMPLETED")

@@ -50,6 +50,7 @@ class Partner(Base):
     """A tenant: a user of one of the five APIs. `public_id` is Leanpub's `partnerId`.
 
     `dialer_id`: the dialer that an operator has tied to a Margav tenant, whose reports can end that dialer's calls.
+    `listening_until`: its events are kept though it has no endpoint, for whoever reads its feed.
     """
 
     __tablename__ = "partner"
@@ -63,6 +64,7 @@ class Partner(Base):
     daily_calls: Mapped[int | None]
     dialer_id: Mapped[int | None] = mapped_column(ForeignKey("dialer.id"))
     disabled_at: Mapped[Moment | None]
+    listening_until: Mapped[Moment | None]
     created_at: Mapped[Now]
 
 

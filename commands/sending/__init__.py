@@ -1,0 +1,1 @@
+"""What `hub send` is made of: reading files, recognising their headings, submitting, keeping what was rejected."""
