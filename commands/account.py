@@ -35,10 +35,11 @@ def invite(
 
 @app.command()
 def link(account_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
-    """Another link to sign in by, for somebody who forgot the password."""
+    """A link for somebody who forgot the password: that works no more, and by the link another one is chosen."""
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         account = await accounts.load_account(tx, account_id)
+        await accounts.reset_password(tx, operator(), account)
         return {"id": account_id, "link": await _link(tx, settings, account)}
 
     show(run(data, work), as_json=as_json)

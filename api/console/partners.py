@@ -14,7 +14,7 @@ from api.web.pages import page
 from api.web.visitors import Administering, Hub, SignedIn, Visitor
 from hub.accounts import Role
 from hub.contracts import registry
-from hub.errors import Conflict, Invalid
+from hub.errors import Invalid, NotFound
 from hub.store import admin, audit, dialer_ties, partner_lists, provisioning, requests, sign_ins
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
@@ -65,7 +65,7 @@ async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200,
                 secret: dict[str, Any] | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
         partner = await admin.change(tx, Partner, partner_id, {})
-        campaigns = [each for each in await dialer_ties.list_campaigns(tx) if each["partner_id"] == partner_id]
+        campaigns = await dialer_ties.list_campaigns(tx, partner_id=partner_id)
         keys = await keys_of(tx, partner_id)
         usage = await requests.usage(tx, partner_id)
     return page(who, "partner.html", status, partner=partner, api=registry.find(partner["api"]), campaigns=campaigns,
@@ -102,7 +102,7 @@ async def act(request: Request, hub: Hub, who: Administering, partner_id: PathId
                 token = await sign_ins.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
                 secret = {"portal": hub.settings.sign_in_link(token, portal=True)}
             case _:
-                raise Conflict("There is no such action.")
+                raise NotFound("There is no such action.")
     if secret is None:
         return RedirectResponse(f"{who.area.path}/partners/{partner_id}", 303)
     return await _show(hub, who, partner_id, secret=secret)

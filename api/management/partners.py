@@ -1,16 +1,20 @@
-"""The tenants, for operators; who it is, for a partner's own key."""
+"""The tenants and links to their portals, for operators; who it is, for a partner's own key."""
 
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
 
+from api import problems
+from api.fields import PathId
 from api.management.access import By
 from api.management.pages import Listed, PageQuery
 from api.request_limit import MOST_REQUESTS
+from hub.accounts import Role
 from hub.contracts import registry
-from hub.store import admin
+from hub.store import admin, sign_ins
+from hub.store.db.engine import Tx
 from hub.store.tables import Partner
 
 operators = APIRouter()
@@ -53,12 +57,43 @@ class Identity(BaseModel):
     limits: Limits
 
 
+class NewLink(BaseModel):
+    """`role`: what whoever comes by the link may do in the portal."""
+
+    model_config = ConfigDict(extra="forbid")
+    role: Role = Role.VIEWER
+
+
+class PortalLink(BaseModel):
+    """Works once, within 15 minutes, for whoever has it."""
+
+    link: str
+
+
 @operators.get("/partners")
 async def list_partners(by: By, query: Annotated[PageQuery, Query()]) -> Listed[TenantOut]:
     """All partners."""
     async with by.begin() as tx:
         page = await admin.page_of_rows(tx, Partner, query.page())
     return Listed(data=[TenantOut.model_validate(row) for row in page.items], next=page.next)
+
+
+@operators.post(
+    "/partners/{partner_id}/portal-link",
+    status_code=201,
+    response_model=PortalLink,
+    **problems.change_by(NewLink, {"role": "viewer"}, 404),
+)
+async def make_portal_link(by: By, partner_id: PathId) -> Response:
+    """A link that opens the partner's portal: for a site of yours to lead its users there."""
+    body, asked = await by.read(NewLink)
+
+    async def work(tx: Tx) -> PortalLink:
+        await admin.require_partner(tx, partner_id)
+        token = await sign_ins.link_for_portal(tx, by.actor, partner_id, asked.role)
+        return PortalLink(link=by.hub.settings.sign_in_link(token, portal=True))
+
+    return await by.change(work, 201, body=body)
 
 
 @partners.get("")

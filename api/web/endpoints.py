@@ -28,16 +28,17 @@ OVERLAP: Final = timedelta(days=1)
 
 
 @router.get("/webhooks")
-async def list_endpoints(hub: Hub, who: SignedIn) -> Response:
-    return await _list(hub, who)
+async def list_endpoints(hub: Hub, who: SignedIn, cursor: str | None = None) -> Response:
+    """Newest first."""
+    return await _list(hub, who, cursor)
 
 
-async def _list(hub: Services, who: Visitor, status: int = 200, **shown: Any) -> Response:
+async def _list(hub: Services, who: Visitor, cursor: str | None = None, status: int = 200, **shown: Any) -> Response:
     async with hub.turns.begin(who.partner_id or 0) as tx:
-        found = await endpoint_health.list_endpoints(tx, who.partner_id)
+        found = await endpoint_health.page_of_endpoints(tx, PageWanted.of(None, cursor), who.partner_id)
         latest = await delivery_lists.list_deliveries(tx, DeliveryFilter(partner_id=who.partner_id), LATEST)
     context = {"problem": None, "given": {}} | shown
-    return page(who, "endpoints.html", status, endpoints=found, latest=latest, types=EVENT_TYPES, **context)
+    return page(who, "endpoints.html", status, found=found, latest=latest, types=EVENT_TYPES, **context)
 
 
 @router.post("/webhooks")
@@ -56,7 +57,7 @@ async def create_endpoint(request: Request, hub: Hub, who: Operating) -> Respons
             )
     except (Invalid, Conflict, NotFound) as error:
         given = {name: form[name] for name in ("url", "contact", "campaign", "partner")}
-        return await _list(hub, who, error.status, problem=error.message, given=given)
+        return await _list(hub, who, None, error.status, problem=error.message, given=given)
     return await _show(hub, who, made["id"], secret=made["secret"])
 
 

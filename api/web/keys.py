@@ -11,7 +11,7 @@ from api.services import Services
 from api.web.forms import read_form
 from api.web.pages import page
 from api.web.visitors import Administering, Hub, Visitor
-from hub.errors import Conflict, NotFound
+from hub.errors import NotFound
 from hub.store import admin, audit, keys
 from hub.store.db.engine import Tx
 from hub.store.tables import ApiKey
@@ -58,7 +58,7 @@ async def change_key(request: Request, hub: Hub, who: Administering, key_id: Pat
             raise NotFound("There is no such key.")
         partner_id = rows[0]["partner_id"]
         if action not in {"rotate", "revoke"}:
-            raise Conflict("There is no such action.")
+            raise NotFound("There is no such action.")
         await audit.record(tx, who.actor, f"key.{action}", key_id, partner_id=partner_id)
         text = None
         if action == "revoke":

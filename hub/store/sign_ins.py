@@ -58,7 +58,7 @@ async def open_session(tx: Tx, account_id: int | None, partner_id: int | None, r
 
 _FIND = text("""
     WITH found AS (
-        UPDATE web_session SET seen_at = clock_timestamp()
+        UPDATE web_session SET seen_at = CASE WHEN :used THEN clock_timestamp() ELSE seen_at END
         WHERE id = :id AND expires_at > clock_timestamp() AND seen_at > clock_timestamp() - CAST(:idle AS interval)
         RETURNING *
     )
@@ -70,9 +70,12 @@ _FIND = text("""
 """)
 
 
-async def find_session(tx: Tx, token: str, *, portal: bool) -> SignedIn | None:
-    """Whose session it is; None for none, one that has ended, one of the other place, or while somebody is disabled."""
-    row = (await tx.execute(_FIND, {"id": _hash(token), "idle": IDLE})).first()
+async def find_session(tx: Tx, token: str, *, portal: bool, used: bool = True) -> SignedIn | None:
+    """Whose session it is; None for none, one that has ended, one of the other place, or while somebody is disabled.
+
+    With `used` it stays for another IDLE.
+    """
+    row = (await tx.execute(_FIND, {"id": _hash(token), "idle": IDLE, "used": used})).first()
     if row is None or portal != (row.partner_id is not None):
         return None
     columns = row._asdict()

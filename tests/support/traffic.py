@@ -12,7 +12,7 @@ SUBMIT: Final = "/api/leads/partner-transfer"
 
 @dataclass(frozen=True, slots=True)
 class Traffic:
-    """What of it pages are asked about. `waiting`: a mobile that is called tomorrow, as people write it."""
+    """What pages are asked about. `waiting`: a mobile, as people write it, called tomorrow; `dashboard`: an agent's."""
 
     waiting: str
     endpoint: int
