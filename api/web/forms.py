@@ -23,6 +23,10 @@ class Form:
     def __getitem__(self, name: str) -> str:
         return self._values.get(name, "").strip()
 
+    def has(self, name: str) -> bool:
+        """Whether the form has the field, blank or not."""
+        return name in self._values
+
     def exact(self, name: str) -> str:
         """As it was typed, of a password."""
         return self._values.get(name, "")

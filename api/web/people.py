@@ -14,7 +14,7 @@ from api.web.pages import page
 from api.web.visitors import Administering, Hub, Visitor
 from hub.accounts import Role
 from hub.errors import Conflict, Invalid
-from hub.store import accounts, audit, sign_ins
+from hub.store import accounts, sign_ins
 from hub.store.db.engine import Tx
 
 router = APIRouter(include_in_schema=False)
@@ -66,9 +66,8 @@ async def make_link(request: Request, hub: Hub, who: Administering, account_id: 
     """Another link to sign in by, for somebody who forgot the password."""
     await read_form(request, hub, who)
     async with hub.database.begin() as tx:
-        account = await accounts.load_account(tx, account_id, who.partner_id)
-        await audit.record(tx, who.actor, "account.link", account_id, partner_id=account.partner_id)
-        token = await sign_ins.link_for_account(tx, account_id)
+        token = await sign_ins.another_link(tx, who.actor, account_id, who.partner_id)
+        account = await accounts.load_account(tx, account_id)
     return await _people(hub, who, link=_address(hub, who, token), linked=account.email)
 
 

@@ -69,12 +69,19 @@ _MOVE_CALLS = text("""
 """)
 
 
-async def list_campaigns(tx: Tx, campaign_id: int | None = None) -> list[dict[str, Any]]:
-    """All campaigns, or one, with their dialer's name, and whether it is one of their own."""
+async def list_campaigns(
+    tx: Tx, campaign_id: int | None = None, *, partner_id: int | None = None, dialer_id: int | None = None
+) -> list[dict[str, Any]]:
+    """All campaigns, one, a partner's or a dialer's, with their dialer's name, and whether it is one of their own."""
     columns = (*tables.Campaign.__table__.columns, tables.Dialer.name.label("dialer"))
     rows = select(*columns).join(tables.Dialer, tables.Dialer.id == tables.Campaign.dialer_id)
-    if campaign_id is not None:
-        rows = rows.where(tables.Campaign.id == campaign_id)
+    for column, value in (
+        (tables.Campaign.id, campaign_id),
+        (tables.Campaign.partner_id, partner_id),
+        (tables.Campaign.dialer_id, dialer_id),
+    ):
+        if value is not None:
+            rows = rows.where(column == value)
     return [
         {**row, "own_dialer": row["dialer"] != DEFAULT_DIALER}
         for row in (await tx.execute(rows.order_by(tables.Campaign.id))).mappings()
