@@ -1,16 +1,20 @@
 """The tenants, for operators; who it is, for a partner's own key."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Query
-from pydantic import BaseModel, Field
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
 
+from api import problems
+from api.fields import PathId
 from api.management.access import By
 from api.management.pages import Listed, PageQuery
 from api.request_limit import MOST_REQUESTS
+from hub.accounts import Role
 from hub.contracts import registry
-from hub.store import admin
+from hub.store import admin, kept_answers, sign_ins
+from hub.store.db.engine import Tx
 from hub.store.tables import Partner
 
 operators = APIRouter()
@@ -53,12 +57,53 @@ class Identity(BaseModel):
     limits: Limits
 
 
+class LinkRequest(BaseModel):
+    """A link to a partner's portal. `viewer` looks, `operator` changes, `admin` also manages keys and people."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Role = Role.VIEWER
+    lifetime_seconds: int = Field(
+        int(sign_ins.LINK_LIFETIME.total_seconds()), ge=60, le=int(kept_answers.KEPT.total_seconds())
+    )
+
+
+class PortalLink(BaseModel):
+    """`url` opens the portal once, for whoever has it, until `expires_at`."""
+
+    url: str
+    expires_at: datetime
+
+
 @operators.get("/partners")
 async def list_partners(by: By, query: Annotated[PageQuery, Query()]) -> Listed[TenantOut]:
     """All partners."""
     async with by.begin() as tx:
         page = await admin.page_of_rows(tx, Partner, query.page())
     return Listed(data=[TenantOut.model_validate(row) for row in page.items], next=page.next)
+
+
+@operators.post(
+    "/partners/{partner_id}/portal-link",
+    status_code=201,
+    response_model=PortalLink,
+    **problems.change_by(LinkRequest, {"role": "operator", "lifetime_seconds": 300}, 404),
+)
+async def make_portal_link(by: By, partner_id: PathId) -> Response:
+    """Make a link by which somebody enters the partner's portal without an account, such as from your own site.
+
+    An Idempotency-Key gives the same link for as long as it lives.
+    """
+    body, wanted = await by.read(LinkRequest)
+    lifetime = timedelta(seconds=wanted.lifetime_seconds)
+
+    async def work(tx: Tx) -> PortalLink:
+        link = await sign_ins.link_for_portal(tx, by.actor, partner_id, wanted.role, lifetime)
+        return PortalLink(url=by.hub.settings.sign_in_link(link.token, portal=True), expires_at=link.expires_at)
+
+    answer = await by.change(body, work, 201, kept=lifetime)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @partners.get("")

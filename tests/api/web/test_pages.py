@@ -246,9 +246,9 @@ def test_numbers_are_put_on_the_list_all_or_none(hub: Hub) -> None:
     number = hub.number()
     boss = signed_in(hub, "operator")
     refused = boss.post("/do-not-call", numbers=f"{number}\nnonsense")
-    assert (refused.status_code, "line 2" in refused.text) == (400, True)
+    assert (refused.status_code, "Line 2" in refused.text) == (400, True)
     assert "on no list" in boss.post("/do-not-call/check", phone=number).text
-    assert "1 numbers" in boss.post("/do-not-call", numbers=number, reason="asked by mail").text
+    assert "1 added" in boss.post("/do-not-call", numbers=number, reason="asked by mail").text
     assert "asked by mail" in boss.post("/do-not-call/check", phone=f"0{number[3:]}", region="GB").text
 
 
