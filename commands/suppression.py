@@ -57,8 +57,8 @@ def import_(
 def _import(data: Path, partner: int | None, cells: list[tuple[int, str]], reason: str, *, as_json: bool) -> None:
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         hashes = number_lists.hashes_of(settings.vault(), cells)
-        added = await do_not_call.add_numbers(tx, operator(), partner, hashes, reason)
-        return {"suppressed": len(cells), "added": added}
+        await do_not_call.add_numbers(tx, operator(), partner, hashes, reason)
+        return {"suppressed": len(cells)}
 
     show(run(data, work), as_json=as_json)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import literal, select
 
 from hub.discounts import CouponState, DiscountState, MailState
 from hub.store.db.engine import Tx
@@ -28,9 +28,14 @@ class DiscountLine:
 
 
 async def list_discounts(
-    tx: Tx, page: PageWanted, *, partner_id: int | None = None, state: DiscountState | None = None
+    tx: Tx,
+    page: PageWanted,
+    *,
+    partner_id: int | None = None,
+    state: DiscountState | None = None,
+    doubtful: bool = False,
 ) -> Page[DiscountLine]:
-    """Newest first; of one partner, in one state."""
+    """Newest first; of one partner, in one state; `doubtful`: those of which nobody knows whether a mail was sent."""
     rows = (
         select(Discount, Partner.name.label("partner"), Coupon.state.label("coupon"))
         .join(Partner, Partner.id == Discount.partner_id)
@@ -44,6 +49,10 @@ async def list_discounts(
         rows = rows.where(Discount.partner_id == partner_id)
     if state is not None:
         rows = rows.where(Discount.state == state)
+    if doubtful:
+        rows = rows.where(
+            Discount.mail_state == literal(MailState.DOUBTFUL, Discount.mail_state.type, literal_execute=True)
+        )
     return page_of((await tx.execute(rows)).all(), page, lambda row: DiscountLine(
         row.public_id, row.partner_id, row.partner, row.sandbox, row.state, row.why, row.coupon, row.mail_state,
         row.mails_sent, row.created_at,
