@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    where = sa.text("mail_state = 'doubtful'")
+    where = sa.text("mail_state IN ('doubtful', 'sending')")
     op.create_index("ix_discount_doubtful", "discount", ["id"], postgresql_where=where)
 
 

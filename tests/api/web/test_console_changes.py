@@ -3,6 +3,7 @@
 import re
 
 from tests.api.web.test_pages import signed_in
+from tests.support.dialing import eventually
 from tests.support.stack import Hub
 
 
@@ -136,3 +137,32 @@ def test_forms_with_files_that_are_refused(hub: Hub) -> None:
     forged = boss.session.post(url, files={"file": ("a", number)}, timeout=30)
     assert forged.status_code == 403
     assert "on no list" in boss.post("/do-not-call/check", phone=number).text
+
+
+def test_discounts_whose_mail_is_doubtful_are_listed(hub: Hub) -> None:
+    made, boss = hub.partner("leanpub"), signed_in(hub, "viewer")
+    body = {"partnerId": made["partner_id"], "origin": made["origin"], "productId": made["product_id"]}
+    ids = []
+    for number in range(3):
+        recipient = {"firstName": "John", "lastName": "Smith", "email": f"john{number}@example.com"}
+        answer = hub.post("/api/v2/PartnerDiscountRequest", made["key"], {**body, "recipient": recipient})
+        ids.append(answer.json()["requestId"])
+    for request, state, mail in zip(ids, ("failed", "failed", "sent"), ("doubtful", "sending", "sent"), strict=True):
+        hub.query("UPDATE discount SET state = $2, mail_state = $3 WHERE public_id = $1", request, state, mail)
+    listed = boss.get("/discounts?state=doubtful").text
+    assert [request in listed for request in ids] == [True, True, False]
+    assert all(request in boss.get("/discounts").text for request in ids)
+
+
+def test_healths_words_lead_to_what_they_are_about(hub: Hub) -> None:
+    partner, boss = hub.partner(), signed_in(hub, "viewer")
+    hub.query("UPDATE partner SET name = 'Refusing Ltd' WHERE id = $1", partner["id"])
+    endpoint = hub.endpoint(partner["id"], "http://127.0.0.1:9/hook")["id"]
+    gone = "UPDATE endpoint SET disabled_at = clock_timestamp(), disabled_why = 'it is gone' WHERE id = $1"
+    hub.query(gone, endpoint)
+    assert hub.post("/api/leads/partner-transfer", partner["key"], {"leads": 1}).status_code == 400
+    eventually(lambda: "Refusing Ltd" in boss.get("").text)
+    page = boss.get("").text
+    assert f'/console/webhooks/{endpoint}">endpoint {endpoint} of partner {partner["id"]}</a>' in page
+    assert f'/console/partners/{partner["id"]}">Refusing Ltd</a>' in page
+    assert f"/console/requests?partner={partner['id']}&amp;refused=1" in page
