@@ -5,7 +5,7 @@ INSTALLED := .venv/.installed
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
-.PHONY: help install dev down test check bench faults lock
+.PHONY: help install dev down test check bench faults lock pictures
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ bench: $(INSTALLED) ## Speed and memory, beside plain Temporal, as a table [ARGS
 lock: ## Both lock files after a change of pyproject.toml; wants uv
 	@$(LOCK) --extra dev -o requirements.lock
 	@$(LOCK) -c requirements.lock -o requirements.runtime.lock
+
+pictures: $(INSTALLED) ## docs/pictures anew, from a `hub dev` of its own; wants Chromium
+	$(BIN)/python -m tests.pictures
 
 faults: $(INSTALLED) ## Processes killed at random moments, then the books are checked
 	$(BIN)/pytest -m faults $(ARGS)

@@ -23,7 +23,9 @@ from hub.version import VERSION
 OWN_ROUTERS = (dashboard.router, dialer.router, health.router)
 ABOUT = """Leads and discount requests in, durable workflows behind them, calls and webhooks out.
 
-Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST."""
+Each partner API answers exactly as its owner documented it. `Idempotency-Key` works on every POST.
+
+What operators look up and change is under `/v1`, what partners do of their own under `/v1/partner`."""
 
 
 def create_app() -> FastAPI:

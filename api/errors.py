@@ -84,9 +84,12 @@ async def _http_error(request: Request, error: Exception) -> Response:
 
 async def _validation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - Starlette types handlers by the root exception
+    found = worded([{**each, "loc": each["loc"][1:]} for each in error.errors()])
     if area := area_of(request.url.path):
+        if error.errors()[0]["loc"][0] == "query":
+            return await web.answer(request, area, found)
         return await web.problem_page(request, area, HTTPStatus.NOT_FOUND, "There is no such page.")
-    return render(request, worded([{**each, "loc": each["loc"][1:]} for each in error.errors()]))
+    return render(request, found)
 
 
 async def _database_unavailable(request: Request, error: Exception) -> Response:

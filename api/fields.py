@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Annotated, Final
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 from pydantic.json_schema import WithJsonSchema
 
 from hub.contracts.limits import EARLIEST, LATEST
 from hub.errors import NotFound
+from hub.store.row_ids import MOST_ID
 
-MOST_ID: Final = 2**63 - 1
 LONGEST: Final = 255
 
 
@@ -41,6 +41,9 @@ def _without_nul(text: str) -> str:
 Moment = Annotated[AwareDatetime, AfterValidator(_in_range)]
 Id = Annotated[int, Field(ge=1, le=MOST_ID)]
 """A row's id, where it is looked for or named."""
+
+FilterId = Annotated[Id | None, BeforeValidator(lambda text: text or None)]
+"""In a page's filter, whose form sends a blank field too."""
 
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_without_nul)]
 

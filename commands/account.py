@@ -35,11 +35,12 @@ def invite(
 
 @app.command()
 def link(account_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
-    """Another link to sign in by, for somebody who forgot the password."""
+    """A link for somebody who forgot the password: that works no more, and by the link another one is chosen."""
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        token = await sign_ins.another_link(tx, operator(), account_id)
-        return {"id": account_id, "link": _link(settings, await accounts.load_account(tx, account_id), token)}
+        account = await accounts.load_account(tx, account_id)
+        await accounts.reset_password(tx, operator(), account)
+        return {"id": account_id, "link": _link(settings, account, await sign_ins.link_for_account(tx, account_id))}
 
     show(run(data, work), as_json=as_json)
 

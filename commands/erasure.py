@@ -12,7 +12,8 @@ from commands.common import DATA, Data, Json, fail, run, run_change, show
 from hub.settings import Settings
 from hub.store import erasure
 from hub.store.db.engine import Tx
-from hub.store.erasure import DISCOUNT, LEAD, MOST_ID, Erased
+from hub.store.erasure import DISCOUNT, LEAD, Erased
+from hub.store.row_ids import MOST_ID
 
 app = typer.Typer(no_args_is_help=True)
 HEADINGS = ("kind", "id", "created_at", "identity", "erased_at")

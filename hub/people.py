@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from hub import phones
+from hub import phones, strictjson
 from hub.phones import Phone
 
 
@@ -100,6 +100,30 @@ def _masked(phone: str | None) -> str | None:
         return phones.mask(phone) if phone else None
     except phones.InvalidPhone:
         return "x" * len(phone or "")
+
+
+_NUMBERS = {"phone_number", "phone", "phone_sent"}
+"""Fields that hold a number: SquadIQ's, and Person's."""
+
+
+def without_numbers(value: Any) -> Any:
+    """Decoded JSON with an x for every digit of a person's number: for partners whose API masks phones."""
+    if isinstance(value, list):
+        return [without_numbers(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: phones.mask_sent(str(each)) if name in _NUMBERS and each is not None else without_numbers(each)
+        for name, each in value.items()
+    }
+
+
+def text_without_numbers(text: str) -> str | None:
+    """As `without_numbers`, of JSON as text; None for what is no JSON: nobody knows where a number would be."""
+    try:
+        return strictjson.dumps(without_numbers(strictjson.loads(text.encode()))).decode()
+    except strictjson.BadJson:
+        return None
 
 
 @dataclass(frozen=True, slots=True)

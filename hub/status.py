@@ -153,7 +153,11 @@ class HubStatus:
 
     def age(self, since: datetime | None) -> timedelta:
         """How long ago that was by the database's clock; nothing for None and for what is to come."""
-        return max(self.at - since, timedelta(0)) if since else timedelta(0)
+        return _age(self.at, since)
+
+
+def _age(at: datetime, since: datetime | None) -> timedelta:
+    return max(at - since, timedelta(0)) if since else timedelta(0)
 
 
 def worst(checks: Sequence[Check]) -> Level:
@@ -178,7 +182,7 @@ def _judge(status: HubStatus) -> Iterator[Check]:
     yield _leads(status)
     yield _comparison(status)
     for dialer in status.dialers:
-        yield replace(_dialer(status, dialer), subject_id=dialer.id)
+        yield replace(judge_dialer(dialer, status.at), subject_id=dialer.id)
     yield _deliveries(status)
     for endpoint in status.endpoints:
         yield replace(_endpoint(status, endpoint), subject_id=endpoint.id)
@@ -222,10 +226,11 @@ def _comparison(status: HubStatus) -> Check:
     return Check("comparison", "calls after a restart", level, f"being compared with Temporal for {words(age)}", advice)
 
 
-def _dialer(status: HubStatus, dialer: DialerStatus) -> Check:
-    subject, waited = f"dialer {dialer.id}, {dialer.name}", status.age(dialer.ready_since)
-    silent = dialer.last_seen_at is None or status.age(dialer.last_seen_at) >= DIALER_SILENT
-    seen = f"seen {words(status.age(dialer.last_seen_at))} ago" if dialer.last_seen_at else "never seen"
+def judge_dialer(dialer: DialerStatus, at: datetime) -> Check:
+    """What is to be said of one dialer, as it was found `at` this moment."""
+    subject, waited = f"dialer {dialer.id}, {dialer.name}", _age(at, dialer.ready_since)
+    silent = dialer.last_seen_at is None or _age(at, dialer.last_seen_at) >= DIALER_SILENT
+    seen = f"seen {words(_age(at, dialer.last_seen_at))} ago" if dialer.last_seen_at else "never seen"
     found = f"{dialer.ready} calls ready, {seen}"
     if waited < CALL_LATE:
         return Check("dialers", subject, Level.OK, found)

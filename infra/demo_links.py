@@ -27,7 +27,7 @@ async def make_links(settings: Settings, tenants: Mapping[str, Any]) -> dict[str
         if account is None:
             account = await accounts.create_account(tx, BY, OPERATOR, "Demo operator", Role.ADMIN)
             # One that nobody knows: the link is not to ask for one first.
-            await accounts.set_password(tx, BY, account.id, passwords.digest(token_urlsafe()))
+            await accounts.set_password(tx, BY, account, passwords.digest(token_urlsafe()))
         key = keys.parse(str(tenants[TENANT]["key"]))
         holder = await find_key(tx, key.key_id) if key else None
         assert holder is not None and holder.partner_id is not None  # noqa: S101, PT018 - a demo tenant's key

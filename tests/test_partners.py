@@ -210,6 +210,8 @@ def _sixth_partner_at_work(hub: Hub) -> None:
     assert (refused.status_code, refused.json()) == (401, {"reason": "Invalid API key"})
     elsewhere = requests.get(f"{hub.url}/callbacks", timeout=30)
     assert (elsewhere.status_code, elsewhere.json()) == (404, {"reason": "There is only POST."})
+    known = requests.get(f"{hub.url}/v1/partner", headers={SIXTH.key_header: tenant["secret"]}, timeout=30)
+    assert known.json()["title"] == SIXTH.title
     made = send(hub, openapi, SIXTH, tenant, key=tenant["secret"])
     assert made.status_code == 202, made.text
     [(lead, api)] = hub.query("SELECT id, api FROM lead")

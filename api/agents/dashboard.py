@@ -13,13 +13,14 @@ from api.agents.login import LONGEST_NAME
 from api.agents.sessions import PATH, agent_of, end_session, start_session
 from api.auth import client_address, require_https
 from api.body import read_body
-from api.pages import html_page
 from api.services import Services, services
+from api.web import pages
 from hub.contracts.margav import StoredLead
 from hub.errors import Forbidden, Invalid
 from hub.store.partners.margav import load
 
 router = APIRouter(include_in_schema=False)
+router.include_router(pages.router, prefix=PATH)
 Hub = Annotated[Services, Depends(services)]
 ADDRESS_FIELDS: Final = ("address1", "address2", "address3", "city", "state", "province", "postal_code", "country_code")
 NAME_FIELDS: Final = ("title", "first_name", "middle_initial", "last_name", "full_name")
@@ -27,6 +28,14 @@ SHOWN_ABOVE: Final = frozenset((*NAME_FIELDS, *ADDRESS_FIELDS, "email", "comment
 SHOWN_IF_ALONE: Final = frozenset({"phone", "phone_number", "notes"})
 MAX_FORM_FIELDS: Final = 10
 MAX_ID_DIGITS: Final = 18
+HEADERS: Final = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+    ),
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",  # a page's address may hold personal data
+    "X-Content-Type-Options": "nosniff",
+}
 
 
 @router.get(PATH)
@@ -36,12 +45,12 @@ async def show_lead(request: Request, hub: Hub) -> Response:
     lead_id = _lead_id(request.query_params.get("lead_id", ""))
     agent = await agent_of(request, hub)
     if agent is None:
-        return _page("login.html", lead_id=lead_id)
+        return _page("agent_login.html", lead_id=lead_id, username="", failed=False)
     async with hub.database.begin() as tx:
         lead = await load(tx, hub.vault, agent.partner_id, lead_id) if lead_id else None
     if lead is None:
-        return _page("no_lead.html", 404, agent=agent)
-    return _page("lead.html", agent=agent, lead=lead, address=_address(lead), other_fields=_other_fields(lead))
+        return _page("agent_no_lead.html", 404, agent=agent)
+    return _page("agent_lead.html", agent=agent, lead=lead, address=_address(lead), other_fields=_other_fields(lead))
 
 
 @router.post(f"{PATH}/login")
@@ -54,7 +63,7 @@ async def log_in(request: Request, hub: Hub) -> Response:
     address = client_address(request, hub)
     agent = await hub.login_check.log_in(hub.database, hub.vault, address, lead_id, username, password)
     if agent is None:
-        return _page("login.html", 401, lead_id=lead_id, username=username[:LONGEST_NAME], failed=True)
+        return _page("agent_login.html", 401, lead_id=lead_id, username=username[:LONGEST_NAME], failed=True)
     response = RedirectResponse(f"{PATH}?lead_id={lead_id}", 303)
     await start_session(response, hub, agent)
     return response
@@ -124,4 +133,5 @@ def _other_fields(lead: StoredLead) -> list[tuple[str, Any]]:
 
 
 def _page(template: str, status: int = 200, **context: Any) -> HTMLResponse:
-    return html_page(template, status, path=PATH, **context)
+    shown = {"agent": None, "lead": None, "path": PATH, **context}
+    return HTMLResponse(pages.render(template, PATH, shown), status, HEADERS)

@@ -1,9 +1,10 @@
 """Calls and dialers: what is ready, leased and overdue, and which campaigns have no dialer that works."""
 
-from typing import Annotated
+from typing import Final
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Response
 
+from api.fields import FilterId
 from api.web.pages import page
 from api.web.visitors import Hub, SignedIn
 from hub.status import Level
@@ -11,17 +12,15 @@ from hub.store import call_lists, dialer_ties, status
 from hub.store.paging import PageWanted
 
 router = APIRouter(include_in_schema=False)
+MOST_CAMPAIGNS: Final = 20
 
 
 @router.get("/calls")
-async def list_calls(
-    hub: Hub, who: SignedIn, dialer: Annotated[int | None, Query(ge=1, lt=2**63)] = None, cursor: str | None = None
-) -> Response:
+async def list_calls(hub: Hub, who: SignedIn, dialer: FilterId = None, cursor: str | None = None) -> Response:
     async with hub.turns.begin(0) as tx:
         calls = await call_lists.list_open_calls(tx, PageWanted.of(None, cursor), dialer)
-        found = await status.load(tx)
-        campaigns = await dialer_ties.list_campaigns(tx)
-    bad = {check.subject.partition(",")[0]: check for check in found.checks if check.level is not Level.OK}
-    silent = {each.id: bad[f"dialer {each.id}"] for each in found.dialers if f"dialer {each.id}" in bad}
-    troubled = [each for each in campaigns if each["dialer_id"] in silent]
-    return page(who, "calls.html", calls=calls, found=found, dialer=dialer, silent=silent, troubled=troubled)
+        dialers = await status.load_dialers(tx)
+        silent = {each.id: check for each, check in dialers if check.level is not Level.OK}
+        troubled = await dialer_ties.list_campaigns(tx, dialer_ids=list(silent), most=MOST_CAMPAIGNS) if silent else []
+    return page(who, "calls.html", calls=calls, dialers=[each for each, _ in dialers], dialer=dialer, silent=silent,
+                troubled=troubled)  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.fields import MOST_ID, PathId
+from api.fields import PathId
 from api.services import Services
 from api.web.forms import Form, read_form
 from api.web.pages import page
@@ -15,6 +15,7 @@ from hub import strictjson
 from hub.dialing.policy import CallingPolicy
 from hub.errors import Invalid, NotFound
 from hub.store import admin, administration, dialer_ties
+from hub.store.row_ids import MOST_ID
 from hub.store.tables import Dialer
 
 router = APIRouter(include_in_schema=False)

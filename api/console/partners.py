@@ -6,7 +6,7 @@ import phonenumbers
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.fields import MOST_ID, PathId
+from api.fields import PathId
 from api.services import Services
 from api.web.forms import Form, read_form
 from api.web.keys import keys_of, new_key
@@ -19,6 +19,7 @@ from hub.errors import Invalid, NotFound
 from hub.store import admin, administration, dialer_ties, partner_lists, requests, sign_ins
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
+from hub.store.row_ids import MOST_ID
 from hub.store.tables import Dialer, Origin, Partner, Product
 
 router = APIRouter(include_in_schema=False)

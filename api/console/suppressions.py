@@ -6,7 +6,6 @@ from typing import Any, Final
 from fastapi import APIRouter, Request, Response
 
 from api.cpu import off_loop
-from api.fields import MOST_ID
 from api.services import Services
 from api.web.forms import Form, read_form
 from api.web.pages import page
@@ -15,10 +14,11 @@ from hub import number_lists
 from hub.errors import Invalid, NotFound
 from hub.store import do_not_call, lead_search
 from hub.store.lead_search import LeadQuery
+from hub.store.row_ids import MOST_ID
 
 router = APIRouter(include_in_schema=False)
 ALL: Final = "for all partners"
-AT_ONCE: Final = 500
+AT_ONCE: Final = 100  # takes some 30 ms
 
 
 @router.get("/do-not-call")

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, TypeVar
 from fastapi import Depends, Request, Response, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPAuthorizationCredentials, HTTPBearer
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from api.auth import client_address, identify
 from api.body import read_body, validated
@@ -43,6 +43,12 @@ _header = APIKeyHeader(
 Bearer = HTTPAuthorizationCredentials | None
 
 
+class Nothing(BaseModel):
+    """The body of a route that needs none: empty, or `{}`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who calls. `partner_id` fixes the tenant; None for operators, who see all."""
@@ -64,11 +70,16 @@ class Caller:
         check_single_row(value)
         return body, validated(model, value)
 
-    async def change(self, body: bytes, work: Work, status: int = 200, kept: timedelta = kept_answers.KEPT) -> Response:
+    async def change(
+        self, work: Work, status: int = 200, *, body: bytes | None = None, kept: timedelta = kept_answers.KEPT
+    ) -> Response:
         """Do `work` in one transaction and answer what it returns as JSON; with an Idempotency-Key only once in `kept`.
 
-        The answer is kept with the change: it must hold nothing personal. Raises KeyReused, and what `work` raises.
+        `body` as it was read; None where there must be none. The answer is kept with the change: it must hold nothing
+        personal. Raises KeyReused, Invalid, and what `work` raises.
         """
+        if body is None:
+            body, _ = await self.read(Nothing)
         key = idempotency_key(self.request)
         vault = self.hub.vault
         async with self.begin() as tx:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from api import problems
 from api.fields import Id, Moment, PathId, Text
-from api.management.access import By, Caller
+from api.management.access import By, Caller, Nothing
 from api.management.pages import Listed, PageQuery
 from hub.store import audit, delivery_lists, retries
 from hub.store.db.engine import Tx
@@ -104,9 +104,10 @@ async def show_own_delivery(by: By, delivery_id: PathId) -> DeliveryOut:
         return DeliveryOut.model_validate((await _found(by, tx, delivery_id)).as_json())
 
 
-@operators.post("/deliveries/{delivery_id}/reveal", responses=problems.responses(404))
+@operators.post("/deliveries/{delivery_id}/reveal", responses=problems.responses(413, 415, 404))
 async def reveal_delivery(by: By, delivery_id: PathId) -> DeliveryOut:
     """One delivery with payload and answers. That you have seen them is kept in the audit list."""
+    await by.read(Nothing)
     async with by.begin() as tx:
         found = await _found(by, tx, delivery_id)
         await audit.record(tx, by.actor, "delivery.reveal", delivery_id, partner_id=found.delivery.partner_id)
@@ -118,7 +119,7 @@ async def _again(by: Caller, delivery_id: int, again: Callable[..., Awaitable[No
         await again(tx, by.actor, delivery_id, by.partner_id)
         return (await _found(by, tx, delivery_id)).delivery
 
-    return await by.change(b"", work)
+    return await by.change(work)
 
 
 @both.post("/deliveries/{delivery_id}/retry", response_model=DeliverySummary, **problems.change(404, 409))

@@ -90,7 +90,7 @@ async def retry_discount(by: By, request_id: PathName) -> Response:
         await discount_stories.retry_discount(tx, by.actor, request_id, mail_again=asked.mail_again)
         return RetriedDiscount(request_id=request_id, state=DiscountState.TAKEN)
 
-    return await by.change(body, work)
+    return await by.change(work, body=body)
 
 
 @operators.post("/discounts/{request_id}/erase", response_model=ErasedDiscount, **problems.change(404))
@@ -101,4 +101,4 @@ async def erase_discount(by: By, request_id: PathName) -> Response:
         erased_at = await discount_stories.erase_discount(tx, by.actor, request_id)
         return ErasedDiscount(request_id=request_id, erased_at=erased_at)
 
-    return await by.change(b"", work)
+    return await by.change(work)

@@ -87,7 +87,7 @@ class EndpointOut(BaseModel):
 
 
 class EndpointHealth(EndpointOut):
-    """`success_rate`: of the deliveries of the last 24 hours that were attempted, from 0 to 1."""
+    """`success_rate`: of the deliveries of the last 24 hours that were attempted, the newest 10,000, from 0 to 1."""
 
     pending: int
     waiting: int = Field(description="Deliveries that wait for it to be enabled")
@@ -145,7 +145,7 @@ async def _create(by: Caller, body: bytes, new: NewEndpoint, partner_id: int) ->
         told = new.url, new.types, new.campaign, new.contact
         return await endpoints.create_endpoint(tx, vault, rules, by.actor, partner_id, *told)
 
-    return await by.change(body, work, 201)
+    return await by.change(work, 201, body=body)
 
 
 @operators.post("/endpoints", **CREATED, **problems.change_by(NewEndpointOf, {"partner_id": 1, **NEW}, 404, 409))
@@ -184,7 +184,7 @@ async def set_endpoint(by: By, endpoint_id: PathId) -> Response:
         await endpoints.set_endpoint(tx, rules, by.actor, endpoint_id, **told, partner_id=by.partner_id)
         return await endpoint_health.show_endpoint(tx, endpoint_id, by.partner_id)
 
-    return await by.change(body, work)
+    return await by.change(work, body=body)
 
 
 @both.delete("/endpoints/{endpoint_id}", response_model=DeletedEndpoint, **OF_ONE)
@@ -195,7 +195,7 @@ async def delete_endpoint(by: By, endpoint_id: PathId) -> Response:
         await endpoints.delete_endpoint(tx, by.actor, endpoint_id, by.partner_id)
         return DeletedEndpoint(id=endpoint_id)
 
-    return await by.change(b"", work)
+    return await by.change(work)
 
 
 @both.post(
@@ -213,7 +213,7 @@ async def rotate_secret(by: By, endpoint_id: PathId) -> Response:
         secret = await endpoints.rotate_secret(tx, vault, by.actor, endpoint_id, overlap, by.partner_id)
         return NewSecret(id=endpoint_id, secret=secret)
 
-    return await by.change(body, work)
+    return await by.change(work, body=body)
 
 
 @both.post("/endpoints/{endpoint_id}/test", status_code=202, response_model=SentTest, **problems.change(404, 409))
@@ -224,7 +224,7 @@ async def send_test(by: By, endpoint_id: PathId) -> Response:
         sent = await endpoints.send_test(tx, by.hub.vault, by.actor, endpoint_id, by.partner_id)
         return SentTest(delivery_id=sent)
 
-    return await by.change(b"", work, 202)
+    return await by.change(work, 202)
 
 
 @both.post(
@@ -240,7 +240,7 @@ async def disable_endpoint(by: By, endpoint_id: PathId) -> Response:
         await endpoints.disable_endpoint(tx, by.actor, endpoint_id, asked.why, by.partner_id)
         return await endpoint_health.show_endpoint(tx, endpoint_id, by.partner_id)
 
-    return await by.change(body, work)
+    return await by.change(work, body=body)
 
 
 @both.post("/endpoints/{endpoint_id}/enable", response_model=EndpointHealth, **OF_ONE)
@@ -251,4 +251,4 @@ async def enable_endpoint(by: By, endpoint_id: PathId) -> Response:
         await endpoints.enable_endpoint(tx, by.actor, endpoint_id, by.partner_id)
         return await endpoint_health.show_endpoint(tx, endpoint_id, by.partner_id)
 
-    return await by.change(b"", work)
+    return await by.change(work)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api import problems
 from api.fields import Id, PathId, Text
-from api.management.access import By
+from api.management.access import By, Nothing
 from api.management.pages import Listed, PageQuery
 from api.management.stories import StoryEntry, StoryNow
 from hub.leads import LeadState
@@ -131,7 +131,7 @@ async def stop_lead(by: By, lead_id: PathId) -> Response:
     async def work(tx: Tx) -> LeadAnswer:
         return await lead_actions.stop_lead(tx, by.hub.vault, by.actor, lead_id)
 
-    return await by.change(b"", work)
+    return await by.change(work)
 
 
 @operators.post("/leads/{lead_id}/call-now", response_model=LeadAnswer, **problems.change(404, 409))
@@ -142,7 +142,7 @@ async def call_now(by: By, lead_id: PathId) -> Response:
     async def work(tx: Tx) -> LeadAnswer:
         return await lead_actions.call_now(tx, by.actor, lead_id, always_open=always_open)
 
-    return await by.change(b"", work)
+    return await by.change(work)
 
 
 @operators.post("/leads/{lead_id}/erase", response_model=ErasedLead, **CHANGE)
@@ -153,11 +153,12 @@ async def erase_lead(by: By, lead_id: PathId) -> Response:
         erased_at = await lead_actions.erase_lead(tx, by.hub.vault, by.actor, lead_id)
         return ErasedLead(id=lead_id, erased_at=erased_at)
 
-    return await by.change(b"", work)
+    return await by.change(work)
 
 
-@operators.post("/leads/{lead_id}/reveal", responses=problems.responses(404, 409))
+@operators.post("/leads/{lead_id}/reveal", responses=problems.responses(413, 415, 404, 409))
 async def reveal_lead(by: By, lead_id: PathId) -> RevealedLead:
     """Everything personal of a lead, in plain text. That you have seen it is kept in the audit list."""
+    await by.read(Nothing)
     async with by.begin() as tx:
         return RevealedLead(**await lead_actions.reveal_lead(tx, by.hub.vault, by.actor, lead_id))

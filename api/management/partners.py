@@ -1,4 +1,4 @@
-"""The tenants, for operators; who it is, for a partner's own key."""
+"""The tenants and links to their portals, for operators; who it is, for a partner's own key."""
 
 from datetime import datetime, timedelta
 from typing import Annotated
@@ -101,7 +101,7 @@ async def make_portal_link(by: By, partner_id: PathId) -> Response:
         link = await sign_ins.link_for_portal(tx, by.actor, partner_id, wanted.role, lifetime)
         return PortalLink(url=by.hub.settings.sign_in_link(link.token, portal=True), expires_at=link.expires_at)
 
-    answer = await by.change(body, work, 201, kept=lifetime)
+    answer = await by.change(work, 201, body=body, kept=lifetime)
     answer.headers["Cache-Control"] = "no-store"
     return answer
 

@@ -94,7 +94,7 @@ async def create_replay(by: By) -> Response:
     async def create(tx: Tx) -> Any:
         return await replays.create_replay(tx, by.actor, new.wanted(), by.partner_id)
 
-    return await (by.change(body, count) if new.dry_run else by.change(body, create, 201))
+    return await (by.change(count, body=body) if new.dry_run else by.change(create, 201, body=body))
 
 
 @both.get("/replays/{replay_id}", responses=problems.responses(404))
@@ -108,7 +108,7 @@ async def _changed(by: Caller, replay_id: int, change: Callable[..., Awaitable[R
     async def work(tx: Tx) -> ReplaySummary:
         return await change(tx, by.actor, replay_id, by.partner_id)
 
-    return await by.change(b"", work)
+    return await by.change(work)
 
 
 @both.post("/replays/{replay_id}/pause", response_model=ReplaySummary, **problems.change(404, 409))

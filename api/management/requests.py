@@ -1,25 +1,20 @@
 """What partners sent: every request, refused ones too, and how much of the limit is used."""
 
-from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from api import problems
 from api.fields import Id, Moment, PathId, PathName, Text
-from api.management.access import By
+from api.management.access import By, Nothing
 from api.management.pages import Listed, PageQuery
-from hub import phones, strictjson
-from hub.contracts import registry
 from hub.store import audit, requests
 from hub.store.requests import Contents, RequestFilter, RequestState, RequestSummary
 
 operators = APIRouter()
 partners = APIRouter()
-MASKED_FIELD: Final = "phone_number"
-"""Of the API that masks phones, SquadIQ's."""
 
 
 class RequestQuery(PageQuery):
@@ -109,53 +104,28 @@ async def list_own_requests(by: By, query: Annotated[RequestQuery, Query()]) -> 
 @operators.get("/requests/{request_id}", responses=problems.responses(404))
 async def show_request(by: By, request_id: PathName) -> Request:
     """One request, without body and answer: `POST /v1/requests/{request_id}/reveal` tells them too."""
-    return await _shown(by, request_id, lambda _: None)
+    async with by.begin() as tx:
+        found = await requests.show_request(tx, by.hub.vault, request_id)
+    return Request.model_validate(found.as_json() | {"body": None, "answer": None})
 
 
 @partners.get("/requests/{request_id}", responses=problems.responses(404))
 async def show_own_request(by: By, request_id: PathName) -> Request:
     """One request of yours, by the `X-Request-Id` of its answer, with what you sent and were answered in 24 h."""
-    masks = by.holder.api is not None and registry.find(by.holder.api).masks_phones
-    return await _shown(by, request_id, _masked if masks else _whole)
+    async with by.begin() as tx:
+        return Request.model_validate(
+            (await requests.show_request(tx, by.hub.vault, request_id, by.partner_id)).as_json()
+        )
 
 
-@operators.post("/requests/{request_id}/reveal", responses=problems.responses(404))
+@operators.post("/requests/{request_id}/reveal", responses=problems.responses(413, 415, 404))
 async def reveal_request(by: By, request_id: PathName) -> Request:
     """One request with body and answer, for 24 h. That you have seen them is kept in the audit list."""
+    await by.read(Nothing)
     async with by.begin() as tx:
         found = await requests.show_request(tx, by.hub.vault, request_id)
         await audit.record(tx, by.actor, "request.reveal", request_id, partner_id=found.summary.partner_id)
     return Request.model_validate(found.as_json())
-
-
-async def _shown(by: By, request_id: str, told: Callable[[str], str | None]) -> Request:
-    async with by.begin() as tx:
-        found = (await requests.show_request(tx, by.hub.vault, request_id, by.partner_id)).as_json()
-    texts = {name: None if found[name] is None else told(found[name]) for name in ("body", "answer")}
-    return Request.model_validate(found | texts)
-
-
-def _whole(text: str) -> str:
-    return text
-
-
-def _masked(text: str) -> str | None:
-    """JSON with an x for every digit of a lead's number; None for what is no JSON: nobody knows where one would be."""
-    try:
-        return strictjson.dumps(_without_numbers(strictjson.loads(text.encode()))).decode()
-    except strictjson.BadJson:
-        return None
-
-
-def _without_numbers(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_without_numbers(each) for each in value]
-    if not isinstance(value, dict):
-        return value
-    return {
-        name: phones.mask_sent(str(each)) if name == MASKED_FIELD else _without_numbers(each)
-        for name, each in value.items()
-    }
 
 
 @partners.get("/usage")

@@ -26,6 +26,7 @@ class Status(BaseModel):
 
     `leads_late_since`: when the longest waiting lead was due. `comparison_since`: since when open calls are compared
     with Temporal after a restart. `oldest_body_at`: when the oldest body came that is still kept.
+    `journal_at`: of the latest entry. `endpoints`: the latest to fail, of those that are counted.
     """
 
     level: Level
@@ -35,11 +36,14 @@ class Status(BaseModel):
     outbox: list[OutboxStatus]
     dialers: list[DialerStatus]
     endpoints: list[EndpointStatus]
+    endpoints_failing: int
+    endpoints_disabled: int
     deliveries: DeliveriesStatus
     refused: list[RefusedRequests]
     leads_late_since: datetime | None
     comparison_since: datetime | None
     oldest_body_at: datetime | None
+    journal_at: datetime | None
 
 
 @operators.get("/status")

@@ -1,6 +1,7 @@
 """The portal's first pages: how to call the API, what came last, and the API's own description."""
 
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
@@ -18,6 +19,7 @@ from hub.store.tables import ApiKey
 
 router = APIRouter(include_in_schema=False)
 LATEST = PageWanted(size=10)
+CHARTED: Final = 30  # days
 
 
 @router.get("")
@@ -47,7 +49,10 @@ async def show_usage(hub: Hub, who: SignedIn) -> Response:
     """How much is used of the limit, and what came by day."""
     async with hub.turns.begin(who.tenant) as tx:
         found = await requests.usage(tx, who.tenant)
-    return page(who, "usage.html", usage=found, most=max((day.requests for day in found.days), default=0))
+    requests_by_day = {day.day: day.requests for day in found.days}
+    today = datetime.now(UTC).date()
+    chart = [requests_by_day.get(today - timedelta(days=ago), 0) for ago in reversed(range(CHARTED))]
+    return page(who, "usage.html", usage=found, chart=chart, most=max(chart) or 1)
 
 
 async def _api(tx: Tx, partner_id: int) -> tuple[PartnerApi, dict[str, str]]:

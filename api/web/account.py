@@ -1,6 +1,7 @@
 """Everybody's own account: name and role, password, second factor."""
 
 import asyncio
+import re
 from typing import Any, Final
 
 import pyotp
@@ -8,6 +9,8 @@ import segno
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from api.agents.login import site_of
+from api.auth import client_address
 from api.services import Services
 from api.web.forms import read_form
 from api.web.pages import page
@@ -15,10 +18,12 @@ from api.web.visitors import Hub, SignedIn, Visitor, with_session
 from hub import passwords
 from hub.accounts import Account
 from hub.errors import Forbidden, Invalid
-from hub.store import accounts, sign_ins
+from hub.store import accounts, login_tries, sign_ins
 
 router = APIRouter(include_in_schema=False)
 ISSUER: Final = "Integration Hub"
+OTHER_PASSWORD: Final = "The present password is another one, or there were too many tries."  # noqa: S105 - a sentence
+_SECRET: Final = re.compile("[A-Z2-7]{32}")  # as pyotp.random_base32 makes them
 
 
 @router.get("/account")
@@ -33,11 +38,11 @@ async def set_password(request: Request, hub: Hub, who: SignedIn) -> Response:
     account = await _own_account(hub, who)
     form = await read_form(request, hub, who)
     new = form.exact("new")
-    if problem := await _password_problem(hub, account, form.exact("present"), new):
+    if problem := await _password_problem(request, hub, account, form.exact("present"), new):
         return page(who, "account.html", 400, account=account, done="", problem=problem, offered=None, qr=None)
     digest = await asyncio.to_thread(passwords.digest, new)
     async with hub.database.begin() as tx:
-        await accounts.set_password(tx, who.actor, account.id, digest)
+        await accounts.set_password(tx, who.actor, account, digest)
         token = await sign_ins.open_session(tx, account.id, account.partner_id, account.role)
     return with_session(hub, who.area, token, f"{who.area.path}/account?done=password")
 
@@ -47,15 +52,16 @@ async def offer_factor(request: Request, hub: Hub, who: SignedIn) -> Response:
     """A new secret, to be confirmed by a code of it."""
     account = await _own_account(hub, who)
     form = await read_form(request, hub, who)
-    await _require_password(hub, account, form.exact("present"))
-    secret = form["secret"] or pyotp.random_base32()
-    if not (code := form["code"]):
+    await _require_password(request, hub, account, form.exact("present"))
+    offered = _SECRET.fullmatch(form["secret"])
+    secret = offered[0] if offered else pyotp.random_base32()
+    if not offered or not (code := form["code"]):
         return page(who, "account.html", account=account, done="", problem=None, **_offer(account, secret))
     if not pyotp.TOTP(secret).verify(code, valid_window=1):
         problem = "That code does not go with the secret: look at the clock of your device, and try the next code."
         return page(who, "account.html", 400, account=account, done="", problem=problem, **_offer(account, secret))
     async with hub.database.begin() as tx:
-        await accounts.set_totp(tx, hub.vault, who.actor, account.id, secret)
+        await accounts.set_totp(tx, hub.vault, who.actor, account, secret)
     return RedirectResponse(f"{who.area.path}/account?done=second-factor", 303)
 
 
@@ -63,9 +69,9 @@ async def offer_factor(request: Request, hub: Hub, who: SignedIn) -> Response:
 async def remove_factor(request: Request, hub: Hub, who: SignedIn) -> Response:
     account = await _own_account(hub, who)
     form = await read_form(request, hub, who)
-    await _require_password(hub, account, form.exact("present"))
+    await _require_password(request, hub, account, form.exact("present"))
     async with hub.database.begin() as tx:
-        await accounts.set_totp(tx, hub.vault, who.actor, account.id, None)
+        await accounts.set_totp(tx, hub.vault, who.actor, account, None)
     return RedirectResponse(f"{who.area.path}/account?done=removed", 303)
 
 
@@ -77,9 +83,9 @@ async def _own_account(hub: Services, who: Visitor) -> Account:
         return await accounts.load_account(tx, who.signed_in.account_id)
 
 
-async def _password_problem(hub: Services, account: Account, present: str, new: str) -> str | None:
-    if account.password_digest and not await _matches(hub, account, present):
-        return "The present password is another one."
+async def _password_problem(request: Request, hub: Services, account: Account, present: str, new: str) -> str | None:
+    if account.password_digest and not await _matches(request, hub, account, present):
+        return OTHER_PASSWORD
     if len(new) < passwords.SHORTEST:
         return f"The new password must have at least {passwords.SHORTEST} characters."
     if len(new) > passwords.LONGEST:
@@ -87,16 +93,25 @@ async def _password_problem(hub: Services, account: Account, present: str, new: 
     return None
 
 
-async def _require_password(hub: Services, account: Account, present: str) -> None:
-    if not await _matches(hub, account, present):
-        raise Invalid("The present password is another one.")
+async def _require_password(request: Request, hub: Services, account: Account, present: str) -> None:
+    if not await _matches(request, hub, account, present):
+        raise Invalid(OTHER_PASSWORD)
 
 
-async def _matches(hub: Services, account: Account, present: str) -> bool:
+async def _matches(request: Request, hub: Services, account: Account, present: str) -> bool:
+    """As few tries as for signing in: whoever has only the session must not find the password."""
     if len(present) > passwords.LONGEST:
         return False
+    name = hub.vault.index("account password", str(account.id))
+    async with hub.database.begin() as tx:
+        if not await login_tries.admit(tx, hub.vault, name, site_of(client_address(request, hub))):
+            return False
     async with hub.login_check.checks:
-        return await asyncio.to_thread(passwords.matches, present, account.password_digest)
+        matches = await asyncio.to_thread(passwords.matches, present, account.password_digest)
+    if matches:
+        async with hub.database.begin() as tx:
+            await login_tries.forget(tx, name)
+    return matches
 
 
 def _offer(account: Account, secret: str) -> dict[str, Any]:

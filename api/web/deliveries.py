@@ -1,11 +1,10 @@
 """Webhook deliveries: which arrived, every attempt with its answer; sent again by a click."""
 
 import json
-from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
-from api.fields import PathId
+from api.fields import FilterId, PathId
 from api.services import Services
 from api.web.forms import read_form
 from api.web.pages import page
@@ -23,7 +22,7 @@ router = APIRouter(include_in_schema=False)
 async def list_deliveries(
     hub: Hub,
     who: SignedIn,
-    endpoint: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    endpoint: FilterId = None,
     state: str = "",
     event: str = "",
     cursor: str | None = None,

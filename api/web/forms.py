@@ -44,9 +44,10 @@ class Form:
         text = self[name]
         if not text:
             return None
-        if not (text.isascii() and text.isdigit() and int(text[:20]) <= most):
+        digits = text.lstrip("0") or "0"
+        if not (text.isascii() and text.isdigit() and len(digits) <= len(str(most)) and int(digits) <= most):
             raise Invalid(f"must be a whole number up to {most}.", field=name)
-        return int(text)
+        return int(digits)
 
 
 async def read_form(request: Request, hub: Services, visitor: Visitor) -> Form:

@@ -1,5 +1,6 @@
-"""Pages of console and portal: Jinja2 templates in one design, with headers that allow nothing from elsewhere."""
+"""Pages: Jinja2 templates in one design, with headers that allow nothing from elsewhere."""
 
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -39,15 +40,15 @@ def page(visitor: Visitor, template: str, status: int = 200, **context: Any) -> 
     """The rendered template of api/templates/web for who looks at it. Undefined names are errors."""
     area = visitor.area
     field = Markup('<input type="hidden" name="{}" value="{}">').format(CSRF_FIELD, visitor.csrf)
-    html = _TEMPLATES.get_template(template).render(
-        visitor=visitor,
-        area=area,
-        signed_in=visitor.signed_in,
-        token=lambda: field,
-        static=lambda name: f"{area.path}/static/{name}?{_version(name)}",
-        **context,
+    shown = {"visitor": visitor, "area": area, "signed_in": visitor.signed_in, "token": lambda: field, **context}
+    return HTMLResponse(render(template, area.path, shown), status, _HEADERS)
+
+
+def render(template: str, path: str, context: Mapping[str, Any]) -> str:
+    """The template's HTML, whose style sheet and script are below `path`."""
+    return _TEMPLATES.get_template(template).render(
+        context, static=lambda name: f"{path}/static/{name}?{_version(name)}"
     )
-    return HTMLResponse(html, status, _HEADERS)
 
 
 @router.get("/static/{name}")
@@ -64,5 +65,5 @@ def _version(name: str) -> str:
     return sha256((_FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
 
 
-_TEMPLATES.filters |= {"utc": words.utc, "clock": words.clock, "level": words.level}
-_TEMPLATES.globals["here"] = ""
+_TEMPLATES.filters |= {"utc": words.utc, "clock": words.clock, "level": words.level, "code": words.code}
+_TEMPLATES.globals |= {"here": "", "address": ""}

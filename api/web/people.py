@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
+from api.fields import PathId
 from api.services import Services
 from api.web.forms import read_form
 from api.web.pages import page
@@ -41,33 +42,34 @@ async def invite(request: Request, hub: Hub, who: Administering) -> Response:
 
 
 @router.post("/people/{account_id}/role")
-async def set_role(request: Request, hub: Hub, who: Administering, account_id: int) -> Response:
+async def set_role(request: Request, hub: Hub, who: Administering, account_id: PathId) -> Response:
     form = await read_form(request, hub, who)
     return await _change(hub, who, account_id, lambda tx: accounts.set_role(
         tx, who.actor, account_id, _role(form["role"])))  # fmt: skip
 
 
 @router.post("/people/{account_id}/disable")
-async def disable(request: Request, hub: Hub, who: Administering, account_id: int) -> Response:
+async def disable(request: Request, hub: Hub, who: Administering, account_id: PathId) -> Response:
     await read_form(request, hub, who)
     return await _change(hub, who, account_id, lambda tx: accounts.set_disabled(
         tx, who.actor, account_id, disabled=True))  # fmt: skip
 
 
 @router.post("/people/{account_id}/enable")
-async def enable(request: Request, hub: Hub, who: Administering, account_id: int) -> Response:
+async def enable(request: Request, hub: Hub, who: Administering, account_id: PathId) -> Response:
     await read_form(request, hub, who)
     return await _change(hub, who, account_id, lambda tx: accounts.set_disabled(
         tx, who.actor, account_id, disabled=False))  # fmt: skip
 
 
 @router.post("/people/{account_id}/link")
-async def make_link(request: Request, hub: Hub, who: Administering, account_id: int) -> Response:
-    """Another link to sign in by, for somebody who forgot the password."""
+async def make_link(request: Request, hub: Hub, who: Administering, account_id: PathId) -> Response:
+    """For somebody who forgot the password: it works no more, and the link lets them choose another."""
     await read_form(request, hub, who)
     async with hub.database.begin() as tx:
-        token = await sign_ins.another_link(tx, who.actor, account_id, who.partner_id)
-        account = await accounts.load_account(tx, account_id)
+        account = await accounts.load_account(tx, account_id, who.partner_id)
+        await accounts.reset_password(tx, who.actor, account)
+        token = await sign_ins.link_for_account(tx, account_id)
     return await _people(hub, who, link=_address(hub, who, token), linked=account.email)
 
 

@@ -1,10 +1,8 @@
 """Requests: all of them, refused ones too, with the reason of each row. In a portal the partner's own."""
 
-from typing import Annotated
+from fastapi import APIRouter, Request, Response
 
-from fastapi import APIRouter, Query, Request, Response
-
-from api.fields import PathName
+from api.fields import FilterId, PathName
 from api.web.forms import read_form
 from api.web.pages import page
 from api.web.visitors import Hub, Operating, SignedIn
@@ -19,7 +17,7 @@ router = APIRouter(include_in_schema=False)
 async def list_requests(
     hub: Hub,
     who: SignedIn,
-    partner: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
+    partner: FilterId = None,
     refused: bool = False,
     cursor: str | None = None,
 ) -> Response:

@@ -182,6 +182,9 @@ async def _code_is_valid(request: Request, hub: Services, account: Account, code
 
 def own_page(area: Area, then: str) -> str:
     """The page to go on to: never one of another site, or of the other area."""
-    parts = urlsplit(then)
+    try:
+        parts = urlsplit(then)
+    except ValueError:  # as of `//[`
+        return area.path
     own = not parts.scheme and not parts.netloc and "\\" not in then
     return then if own and (parts.path == area.path or parts.path.startswith(f"{area.path}/")) else area.path

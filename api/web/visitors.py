@@ -83,10 +83,15 @@ async def visitor_of(request: Request, hub: Annotated[Services, Depends(services
     signed_in = None
     if 0 < len(token) <= LONGEST_TOKEN:
         async with hub.database.begin() as tx:
-            signed_in = await sign_ins.find_session(tx, token, portal=area.portal)
+            signed_in = await sign_ins.find_session(tx, token, portal=area.portal, used=not _refreshes(request))
     address = client_address(request, hub)
     csrf = hub.vault.index("csrf", signed_in.session_id.hex()).hex() if signed_in else ""
     return Visitor(area, signed_in, csrf, str(address) if address else None)
+
+
+def _refreshes(request: Request) -> bool:
+    """Whether the page's own script asks: a page that is left open is not used."""
+    return "x-requested-for" in request.headers
 
 
 def signed_in(role: Role = Role.VIEWER) -> Callable[..., Coroutine[Any, Any, Visitor]]:

@@ -1,8 +1,11 @@
 """How states and times read on pages: one place for their colours and forms."""
 
+import re
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Final
+
+from markupsafe import Markup, escape
 
 _LEVELS: Final = {
     "good": {
@@ -39,3 +42,8 @@ def utc(moment: datetime | None) -> str:
 def clock(moment: datetime | None) -> str:
     """`21 Nov 10:02:33`, in UTC: for tables whose heading says so."""
     return "" if moment is None else f"{moment.astimezone(UTC):%d %b %H:%M:%S}"
+
+
+def code(text: str) -> Markup:
+    """The text of a description, what it has between backticks as code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text)))  # noqa: S704 - escaped

@@ -15,6 +15,7 @@ from hub.seal import Vault
 from hub.store import audit
 from hub.store.admin import require_partner, require_text
 from hub.store.db.engine import Tx
+from hub.store.row_ids import possible
 from hub.store.tables import Account, Partner, SignInLink, WebSession
 
 TOTP_SECRET = "account.totp_secret"  # noqa: S105 - a column's name
@@ -47,7 +48,7 @@ def _address(email: str) -> str:
 
 async def load_account(tx: Tx, account_id: int, partner_id: int | None = None) -> accounts.Account:
     """The account, of that partner if one is given. Raises NotFound."""
-    found = await _one(tx, Account.id == account_id, *_of(partner_id))
+    found = await _one(tx, Account.id == possible(account_id), *_of(partner_id))
     if found is None:
         raise NotFound(f"there is no account {account_id}.", field="account_id")
     return found
@@ -81,8 +82,9 @@ async def set_role(tx: Tx, actor: Actor, account_id: int, role: Role, partner_id
     """Ends the account's sessions. Raises NotFound, and Conflict for the last administrator."""
     account = await load_account(tx, account_id, partner_id)
     await audit.record(tx, actor, "account.set_role", account_id, partner_id=account.partner_id, role=role.value)
+    if role is not Role.ADMIN:
+        await _require_another_administrator(tx, account)
     await tx.execute(update(Account).where(Account.id == account_id).values(role=role))
-    await _require_administrator(tx, account)
     await end_sessions(tx, account_id)
 
 
@@ -91,25 +93,33 @@ async def set_disabled(tx: Tx, actor: Actor, account_id: int, *, disabled: bool,
     account = await load_account(tx, account_id, partner_id)
     action = "account.disable" if disabled else "account.enable"
     await audit.record(tx, actor, action, account_id, partner_id=account.partner_id)
+    if disabled:
+        await _require_another_administrator(tx, account)
+        await end_sessions(tx, account_id)
     moment = func.coalesce(Account.disabled_at, func.clock_timestamp()) if disabled else None
     await tx.execute(update(Account).where(Account.id == account_id).values(disabled_at=moment))
-    if disabled:
-        await _require_administrator(tx, account)
-        await end_sessions(tx, account_id)
 
 
-async def set_password(tx: Tx, actor: Actor, account_id: int, digest: bytes) -> None:
+async def set_password(tx: Tx, actor: Actor, account: accounts.Account, digest: bytes) -> None:
     """Ends the account's sessions and links: whoever had the old password is out."""
-    await audit.record(tx, actor, "account.set_password", account_id)
-    await tx.execute(update(Account).where(Account.id == account_id).values(password_digest=digest))
-    await end_sessions(tx, account_id)
+    await audit.record(tx, actor, "account.set_password", account.id, partner_id=account.partner_id)
+    await tx.execute(update(Account).where(Account.id == account.id).values(password_digest=digest))
+    await end_sessions(tx, account.id)
 
 
-async def set_totp(tx: Tx, vault: Vault, actor: Actor, account_id: int, secret: str | None) -> None:
+async def reset_password(tx: Tx, actor: Actor, account: accounts.Account) -> None:
+    """No password any more, for somebody who forgot it: by the next link another one is chosen. Ends sessions."""
+    await audit.record(tx, actor, "account.reset_password", account.id, partner_id=account.partner_id)
+    await tx.execute(update(Account).where(Account.id == account.id).values(password_digest=None))
+    await end_sessions(tx, account.id)
+
+
+async def set_totp(tx: Tx, vault: Vault, actor: Actor, account: accounts.Account, secret: str | None) -> None:
     """The secret of the second factor, or (None) no second factor any more."""
-    await audit.record(tx, actor, "account.set_totp" if secret else "account.remove_totp", account_id)
-    sealed = vault.seal_secret(secret.encode(), row=str(account_id), column=TOTP_SECRET) if secret else None
-    await tx.execute(update(Account).where(Account.id == account_id).values(totp_secret=sealed))
+    action = "account.set_totp" if secret else "account.remove_totp"
+    await audit.record(tx, actor, action, account.id, partner_id=account.partner_id)
+    sealed = vault.seal_secret(secret.encode(), row=str(account.id), column=TOTP_SECRET) if secret else None
+    await tx.execute(update(Account).where(Account.id == account.id).values(totp_secret=sealed))
 
 
 def totp_secret(vault: Vault, account: accounts.Account) -> str | None:
@@ -125,18 +135,19 @@ async def use_totp_step(tx: Tx, account_id: int, step: int) -> bool:
     return (await tx.execute(mine.returning(Account.id))).first() is not None
 
 
-async def end_sessions(tx: Tx, account_id: int, *, but: bytes | None = None) -> None:
-    """Sign the account out everywhere, except in the session `but`, and void its links."""
-    others = () if but is None else (WebSession.id != but,)
-    await tx.execute(delete(WebSession).where(WebSession.account_id == account_id, *others))
+async def end_sessions(tx: Tx, account_id: int) -> None:
+    """Sign the account out everywhere, and void its links."""
+    await tx.execute(delete(WebSession).where(WebSession.account_id == account_id))
     await tx.execute(delete(SignInLink).where(SignInLink.account_id == account_id))
 
 
-async def _require_administrator(tx: Tx, changed: accounts.Account) -> None:
-    if changed.role is not Role.ADMIN or changed.partner_id is not None:
+async def _require_another_administrator(tx: Tx, account: accounts.Account) -> None:
+    """Locks them all, so that two who are changed at once do not each count on the other."""
+    if account.partner_id is not None:
         return
-    left = select(Account.id).where(Account.partner_id.is_(None), Account.role == Role.ADMIN, ENABLED).limit(1)
-    if (await tx.execute(left)).first() is None:
+    admins = select(Account.id).where(Account.partner_id.is_(None), Account.role == Role.ADMIN, ENABLED)
+    found = (await tx.execute(admins.order_by(Account.id).with_for_update(of=Account))).scalars().all()
+    if found == [account.id]:
         raise Conflict("This is the last administrator. Make another one first.")
 
 

@@ -10,6 +10,7 @@ from hub.store import tables
 from hub.store.db.engine import Tx
 from hub.store.keys import create_key
 from hub.store.paging import Page, PageWanted, page_of
+from hub.store.row_ids import possible
 
 DEFAULT_DIALER: Final = "default"
 LONGEST_TEXT: Final = 255
@@ -161,7 +162,7 @@ async def set_disabled(tx: Tx, partner_id: int, *, disabled: bool) -> None:
 
 async def require_partner(tx: Tx, partner_id: int) -> str:
     """The partner's API. Raises NotFound."""
-    api = (await tx.execute(select(tables.Partner.api).where(tables.Partner.id == partner_id))).scalar()
+    api = (await tx.execute(select(tables.Partner.api).where(tables.Partner.id == possible(partner_id)))).scalar()
     if api is None:
         raise _no_partner(partner_id)
     return api

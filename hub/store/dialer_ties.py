@@ -70,21 +70,28 @@ _MOVE_CALLS = text("""
 
 
 async def list_campaigns(
-    tx: Tx, campaign_id: int | None = None, *, partner_id: int | None = None, dialer_id: int | None = None
+    tx: Tx,
+    campaign_id: int | None = None,
+    *,
+    partner_id: int | None = None,
+    dialer_ids: Sequence[int] | None = None,
+    most: int | None = None,
 ) -> list[dict[str, Any]]:
-    """All campaigns, one, a partner's or a dialer's, with their dialer's name, and whether it is one of their own."""
+    """All campaigns, one, a partner's, or those of some dialers; `most` of them at most.
+
+    Each with its dialer's name, and whether that is one of its own.
+    """
     columns = (*tables.Campaign.__table__.columns, tables.Dialer.name.label("dialer"))
     rows = select(*columns).join(tables.Dialer, tables.Dialer.id == tables.Campaign.dialer_id)
-    for column, value in (
-        (tables.Campaign.id, campaign_id),
-        (tables.Campaign.partner_id, partner_id),
-        (tables.Campaign.dialer_id, dialer_id),
-    ):
-        if value is not None:
-            rows = rows.where(column == value)
+    if campaign_id is not None:
+        rows = rows.where(tables.Campaign.id == campaign_id)
+    if partner_id is not None:
+        rows = rows.where(tables.Campaign.partner_id == partner_id)
+    if dialer_ids is not None:
+        rows = rows.where(tables.Campaign.dialer_id.in_(dialer_ids))
     return [
         {**row, "own_dialer": row["dialer"] != DEFAULT_DIALER}
-        for row in (await tx.execute(rows.order_by(tables.Campaign.id))).mappings()
+        for row in (await tx.execute(rows.order_by(tables.Campaign.id).limit(most))).mappings()
     ]
 
 

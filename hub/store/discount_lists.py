@@ -40,21 +40,22 @@ async def list_discounts(
     doubtful: bool = False,
 ) -> Page[DiscountLine]:
     """Newest first; of one partner, in one state; `doubtful`: those of which nobody knows whether a mail was sent."""
+    ids = select(Discount.id).order_by(Discount.id.desc()).limit(page.size + 1)
+    if page.before is not None:
+        ids = ids.where(Discount.id < page.before)
+    if partner_id is not None:
+        ids = ids.where(Discount.partner_id == partner_id)
+    if state is not None:
+        ids = ids.where(Discount.state == state)
+    if doubtful:
+        ids = ids.where(_DOUBTFUL)
     rows = (
         select(Discount, Partner.name.label("partner"), Coupon.state.label("coupon"))
         .join(Partner, Partner.id == Discount.partner_id)
         .join(Coupon, Coupon.discount_id == Discount.id)
+        .where(Discount.id.in_(ids))
         .order_by(Discount.id.desc())
-        .limit(page.size + 1)
     )
-    if page.before is not None:
-        rows = rows.where(Discount.id < page.before)
-    if partner_id is not None:
-        rows = rows.where(Discount.partner_id == partner_id)
-    if state is not None:
-        rows = rows.where(Discount.state == state)
-    if doubtful:
-        rows = rows.where(_DOUBTFUL)
     return page_of((await tx.execute(rows)).all(), page, lambda row: DiscountLine(
         row.public_id, row.partner_id, row.partner, row.sandbox, row.state, row.why, row.coupon, row.mail_state,
         row.mails_sent, row.created_at,

@@ -14,6 +14,7 @@ from hub.store.tables import Campaign, Delivery, DeliveryAttempt, Endpoint
 from hub.webhooks import DeliveryState
 
 MOST_TROUBLED: Final = 50
+MOST_JUDGED: Final = 10_000
 _COLUMNS = select(
     Endpoint.id,
     Endpoint.partner_id,
@@ -62,7 +63,8 @@ async def show_endpoint(tx: Tx, endpoint_id: int, partner_id: int | None = None)
     """One endpoint with its health. Raises NotFound.
 
     `pending`, `waiting`: deliveries; `success_rate`: from 0 to 1, of the last 24 hours' deliveries that were attempted,
-    None without one; `last_success_at`: the last attempt of its newest delivery that succeeded.
+    the newest 10,000 of them, None without one; `last_success_at`: the last attempt of its newest delivery that
+    succeeded.
     """
     row = (await tx.execute(_COLUMNS.where(*live_endpoint(endpoint_id, partner_id)))).first()
     if row is None:
@@ -83,9 +85,11 @@ def _in_state(endpoint_id: int, state: DeliveryState) -> Select[int]:
 
 def _recent(endpoint_id: int) -> Select[int, int]:
     since = func.statement_timestamp() - timedelta(hours=24)
-    delivered = func.count().filter(Delivery.state == DeliveryState.DELIVERED)
-    mine = Delivery.endpoint_id == endpoint_id, Delivery.id >= first_id_since(since), Delivery.attempts > 0
-    return select(func.count(), delivered).where(*mine, Delivery.created_at >= since)
+    mine = Delivery.endpoint_id == endpoint_id, Delivery.id >= first_id_since(since)
+    newest = select(Delivery.state, Delivery.attempts, Delivery.created_at).where(*mine)
+    rows = newest.order_by(Delivery.id.desc()).limit(MOST_JUDGED).subquery()
+    delivered = func.count().filter(rows.c.state == DeliveryState.DELIVERED)
+    return select(func.count(), delivered).where(rows.c.attempts > 0, rows.c.created_at >= since)
 
 
 def _last_success(endpoint_id: int, failing_since: datetime | None) -> Select[datetime]:

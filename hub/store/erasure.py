@@ -18,6 +18,7 @@ from hub.store import do_not_call, events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import LeadRow, lock_leads
+from hub.store.row_ids import possible
 from hub.store.submissions import ERASED
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Event, Lead, Submission
 from hub.store.withdrawals import erase_calls
@@ -25,7 +26,6 @@ from hub.store.withdrawals import erase_calls
 BY_SENDER: Final = "erased by its sender"
 BY_OPERATOR: Final = "erased by an operator"
 LEAD, DISCOUNT = "lead", "discount"
-MOST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ async def erase_lead(tx: Tx, vault: Vault, lead_id: int) -> datetime:
 
     One that was erased before stays as it is.
     """
-    leads = await lock_leads(tx, [lead_id]) if 0 < lead_id <= MOST_ID else []
+    leads = await lock_leads(tx, [possible(lead_id)])
     if not leads:
         raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
     if leads[0].state is not LeadState.ERASED:

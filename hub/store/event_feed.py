@@ -48,7 +48,7 @@ class _Cursor:
     @classmethod
     def read(cls, cursor: str) -> Self:
         try:
-            found = _CURSOR.fullmatch(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
+            found = _CURSOR.fullmatch(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii"))
         except ValueError:
             found = None
         if len(cursor) > LONGEST_CURSOR or found is None or not (_is_snapshot(found[1]) and _is_snapshot(found[5])):

@@ -7,20 +7,22 @@ from typing import Any, Final
 from sqlalchemy import func, update
 
 from hub.actors import Actor, ActorKind
+from hub.contracts import registry
 from hub.dialing.decision import Allowed, Never, NotYet
 from hub.errors import Conflict, NotFound
 from hub.journal import at
 from hub.leads import LeadState
+from hub.people import without_numbers
 from hub.seal import Vault
 from hub.store import audit, calls, contacts, erasure
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import LeadRow, lock_leads
+from hub.store.row_ids import possible
 from hub.store.stops import stop_leads
 from hub.store.tables import Lead
 
 BY: Final = {ActorKind.OPERATOR: "an operator", ActorKind.PARTNER: "its sender"}
-MOST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,7 @@ async def reveal_lead(
 ) -> dict[str, Any]:
     """Everything personal of the lead, in plain text: `person` and `responses`. That it was seen is audited.
 
+    With `partner_id` as that partner may see its own lead: without its number, if its API masks phones.
     Raises NotFound, and Conflict for a lead that was erased.
     """
     lead = await _lock(tx, lead_id, partner_id)
@@ -105,11 +108,13 @@ async def reveal_lead(
         raise Conflict("it was erased, and nothing personal is left of it.", field="lead_id")
     await audit.record(tx, actor, "lead.reveal", lead_id, partner_id=lead.partner_id)
     contact = await contacts.load_contact(tx, vault, lead_id)
-    return {"id": lead_id, "person": contact.person, "responses": contact.responses}
+    shown = {"id": lead_id, "person": contact.person, "responses": contact.responses}
+    masked = partner_id is not None and registry.find(lead.api).masks_phones
+    return without_numbers(shown) if masked else shown
 
 
 async def _lock(tx: Tx, lead_id: int, partner_id: int | None) -> LeadRow:
-    leads = await lock_leads(tx, [lead_id]) if 0 < lead_id <= MOST_ID else []
+    leads = await lock_leads(tx, [possible(lead_id)])
     if not leads or partner_id not in {None, leads[0].partner_id}:
         raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
     return leads[0]

@@ -16,11 +16,11 @@ from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key
 from hub.store.paging import Page, PageWanted, page_of
+from hub.store.row_ids import MOST_ID
 from hub.store.tables import Partner
-from hub.store.tenants import load_tenant
+from hub.store.tenants import load_tenants
 
 LONGEST_TEXT: Final = 512
-MOST_ID: Final = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +145,9 @@ def _text(value: str, field: str) -> str:
 
 async def phone_hashes(tx: Tx, vault: Vault, query: LeadQuery) -> list[bytes]:
     """The keyed hashes of the numbers that `query.phone` may mean. Raises Invalid when it is none."""
+    phone = query.phone or ""
     regions: list[str | None] = [query.region.strip().upper()] if query.region else [None]
-    if not query.region:
+    if not query.region and "+" not in phone:
         partners = select(Partner.region, Partner.api).distinct()
         if query.partner_id is not None:
             partners = partners.where(Partner.id == query.partner_id)
@@ -155,7 +156,7 @@ async def phone_hashes(tx: Tx, vault: Vault, query: LeadQuery) -> list[bytes]:
     found = []
     for region in dict.fromkeys(regions):
         try:
-            found.append(phones.parse(query.phone or "", region).e164)
+            found.append(phones.parse(phone, region).e164)
         except phones.InvalidPhone:
             continue
     if not found:
@@ -165,16 +166,12 @@ async def phone_hashes(tx: Tx, vault: Vault, query: LeadQuery) -> list[bytes]:
 
 async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int | None) -> list[bytes]:
     """The dedupe keys of leads with this id of their sender's, in all campaigns of the partner, or of all partners."""
-    partners = select(Partner.id, Partner.api).order_by(Partner.id)
-    if partner_id is not None:
-        partners = partners.where(Partner.id == partner_id)
-    keys = []
-    for row in (await tx.execute(partners)).all():
-        if identities := registry.find(row.api).identities:
-            tenant = await load_tenant(tx, row.id, shared_identity=False)
-            found = identities(list(tenant.campaigns.values()), reference)
-            keys += [identity_key(vault, tenant, identity) for identity in found]
-    return keys
+    identities = {api.name: api.identities for api in registry.PARTNER_APIS if api.identities}
+    return [
+        identity_key(vault, tenant, identity)
+        for tenant in await load_tenants(tx, list(identities), partner_id)
+        for identity in identities[tenant.api](list(tenant.campaigns.values()), reference)
+    ]
 
 
 def _found(vault: Vault, row: Any, why: str | None) -> FoundLead:

@@ -1,4 +1,4 @@
-"""Failed logins to the agents' dashboard, counted by name and by address, exactly over all API processes."""
+"""Failed sign-ins of agents, operators and partners' people, by name and by address, exactly over all processes."""
 
 from sqlalchemy import delete, text
 

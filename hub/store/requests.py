@@ -8,9 +8,11 @@ from http import HTTPStatus
 from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnExpressionArgument, func, select, text
+from sqlalchemy import ColumnExpressionArgument, Select, func, select, text, true
 
+from hub.contracts import registry
 from hub.errors import NotFound
+from hub.people import text_without_numbers
 from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.paging import Page, PageWanted, page_of
@@ -52,6 +54,11 @@ class RequestFilter:
     status: int | None = None
     refused_only: bool = False
     since: datetime | None = None
+
+    @property
+    def only_refused(self) -> bool:
+        """Whether nothing else can fit: an error's row is one of them, and they have an index."""
+        return self.refused_only or (self.status or 0) >= HTTPStatus.BAD_REQUEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +142,22 @@ def _summary(row: Any) -> RequestSummary:
 
 async def list_requests(tx: Tx, wanted: RequestFilter, page: PageWanted) -> Page[RequestSummary]:
     """The requests that fit, newest first."""
-    query = select(*_COLUMNS).where(*_conditions(wanted))
+    conditions = _conditions(wanted)
     if page.before is not None:
-        query = query.where(Submission.id < page.before)
-    rows = (await tx.execute(query.order_by(Submission.id.desc()).limit(page.size + 1))).all()
+        conditions.append(Submission.id < page.before)
+    ids = select(Submission.id).where(*conditions).order_by(Submission.id.desc()).limit(page.size + 1)
+    if wanted.partner_id is None and wanted.only_refused:
+        ids = _of_each_partner(ids, page)
+    rows = (await tx.execute(select(*_COLUMNS).where(Submission.id.in_(ids)).order_by(Submission.id.desc()))).all()
     return page_of(rows, page, _summary)
+
+
+def _of_each_partner(ids: Select[int], page: PageWanted) -> Select[int]:
+    """The newest of each partner's newest: an index has a partner's refused requests in order, not those of all."""
+    newest = ids.where(Submission.partner_id == Partner.id).correlate(Partner).lateral("newest")
+    return (
+        select(newest.c.id).select_from(Partner).join(newest, true()).order_by(newest.c.id.desc()).limit(page.size + 1)
+    )
 
 
 def _conditions(wanted: RequestFilter) -> list[ColumnExpressionArgument[bool]]:
@@ -150,15 +168,18 @@ def _conditions(wanted: RequestFilter) -> list[ColumnExpressionArgument[bool]]:
         found.append(Submission.api == wanted.api)
     if wanted.status is not None:
         found.append(Submission.status == wanted.status)
-    if wanted.refused_only or (wanted.status or 0) >= HTTPStatus.BAD_REQUEST:
-        found.append(Submission.refused)  # an error's row is one of them, and they have an index
+    if wanted.only_refused:
+        found.append(Submission.refused)
     if wanted.since is not None:
         found.append(Submission.created_at >= wanted.since)
     return found
 
 
 async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> RequestDetail:
-    """The request of this `X-Request-Id`; with `partner_id` only if it is theirs. Raises NotFound."""
+    """The request of this `X-Request-Id`. Raises NotFound.
+
+    With `partner_id` only if it is theirs; then no number is in its body and answer, if their API masks phones.
+    """
     found = select(*Submission.__table__.columns).where(Submission.request_id == request_id)
     if partner_id is not None:
         found = found.where(Submission.partner_id == partner_id)
@@ -167,6 +188,9 @@ async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | 
     if row is None:
         raise NotFound("there is no request of this id.", field="request_id")
     leads, count = await _leads_of(tx, row.id)
+    body, answer = _opened(vault, row, "body"), _opened(vault, row, "answer")
+    if partner_id is not None and registry.find(row.api).masks_phones:
+        body, answer = (text and text_without_numbers(text) for text in (body, answer))
     earlier = select(Submission.request_id).where(Submission.id == row.replay_of)
     discount = select(Discount.public_id).where(Discount.id == row.discount_id)
     return RequestDetail(
@@ -174,8 +198,8 @@ async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | 
         reasons=row.reasons or [],
         contents=_contents(row),
         kept_until=row.created_at + KEPT,
-        body=_opened(vault, row, "body"),
-        answer=_opened(vault, row, "answer"),
+        body=body,
+        answer=answer,
         lead_ids=leads,
         lead_count=count,
         discount_request_id=None if row.discount_id is None else (await tx.execute(discount)).scalar(),

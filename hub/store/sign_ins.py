@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import insert
 from hub.accounts import Role
 from hub.actors import Actor, ActorKind
 from hub.store import audit
-from hub.store.accounts import ENABLED, load_account
+from hub.store.accounts import ENABLED
 from hub.store.admin import require_partner
 from hub.store.db.engine import Tx
 from hub.store.tables import Account, Partner, SignInLink, WebSession
@@ -59,7 +59,7 @@ async def open_session(tx: Tx, account_id: int | None, partner_id: int | None, r
 
 _FIND = text("""
     WITH found AS (
-        UPDATE web_session SET seen_at = clock_timestamp()
+        UPDATE web_session SET seen_at = CASE WHEN :used THEN clock_timestamp() ELSE seen_at END
         WHERE id = :id AND expires_at > clock_timestamp() AND seen_at > clock_timestamp() - CAST(:idle AS interval)
         RETURNING *
     )
@@ -71,9 +71,12 @@ _FIND = text("""
 """)
 
 
-async def find_session(tx: Tx, token: str, *, portal: bool) -> SignedIn | None:
-    """Whose session it is; None for none, one that has ended, one of the other place, or while somebody is disabled."""
-    row = (await tx.execute(_FIND, {"id": _hash(token), "idle": IDLE})).first()
+async def find_session(tx: Tx, token: str, *, portal: bool, used: bool = True) -> SignedIn | None:
+    """Whose session it is; None for none, one that has ended, one of the other place, or while somebody is disabled.
+
+    With `used` it stays for another IDLE.
+    """
+    row = (await tx.execute(_FIND, {"id": _hash(token), "idle": IDLE, "used": used})).first()
     if row is None or portal != (row.partner_id is not None):
         return None
     columns = row._asdict()
@@ -89,13 +92,6 @@ async def link_for_account(tx: Tx, account_id: int, lifetime: timedelta = INVITA
     owner = select(Account.partner_id, Account.role).where(Account.id == account_id)
     partner_id, role = (await tx.execute(owner)).one()
     return (await _link(tx, account_id, partner_id, role, lifetime)).token
-
-
-async def another_link(tx: Tx, actor: Actor, account_id: int, partner_id: int | None = None) -> str:
-    """As `link_for_account`, for somebody who forgot the password; of this partner if one is given. Raises NotFound."""
-    account = await load_account(tx, account_id, partner_id)
-    await audit.record(tx, actor, "account.link", account_id, partner_id=account.partner_id)
-    return await link_for_account(tx, account_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
 from hub.status import (
     WORKER_GONE,
+    Check,
     DeliveriesStatus,
     DialerStatus,
     EndpointStatus,
@@ -13,6 +14,7 @@ from hub.status import (
     OutboxStatus,
     RefusedRequests,
     RoleStatus,
+    judge_dialer,
 )
 from hub.store.db.engine import Tx
 from hub.store.db.outbox import RELAYED_BY
@@ -130,6 +132,13 @@ async def load(tx: Tx) -> HubStatus:
         oldest_body_at=moments.oldest_body_at,
         journal_at=moments.journal_at,
     )
+
+
+async def load_dialers(tx: Tx) -> list[tuple[DialerStatus, Check]]:
+    """The dialers of `load` alone, each with what is to be said of it."""
+    at = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
+    found = [DialerStatus(**row) for row in await _rows(tx, _DIALERS)]
+    return [(dialer, judge_dialer(dialer, at)) for dialer in found]
 
 
 async def _rows(tx: Tx, statement: Any) -> list[Any]:

@@ -16,8 +16,7 @@ from hub.seal import Vault
 from hub.store import early_calls
 from hub.store.contacts import PERSON, open_column
 from hub.store.db.engine import Tx
-
-MOST_ID = 2**63 - 1
+from hub.store.row_ids import possible
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +84,7 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
 
     Raises NotFound.
     """
-    wanted = {"lead_id": lead_id, "partner_id": partner_id}
-    lead = (await tx.execute(_LEAD, wanted)).first() if 0 < lead_id <= MOST_ID else None
+    lead = (await tx.execute(_LEAD, {"lead_id": possible(lead_id), "partner_id": partner_id})).first()
     if lead is None:
         raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
     entries = [*await _journal(tx, lead_id), *await _deliveries(tx, lead_id)]

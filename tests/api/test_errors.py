@@ -5,6 +5,7 @@ from pathlib import Path
 
 import requests
 
+from tests.support.management import PROBLEM
 from tests.support.servers import Databases
 from tests.support.stack import alive_api
 
@@ -23,6 +24,9 @@ def test_without_its_database_the_api_answers_503_and_logs_no_values(databases: 
             answer = hub.post(TRANSFER, key, {"leads": [{"name": "Ann Lee", "phone": NUMBER}]})
             assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
             assert "database" in answer.json()["detail"]
+        managed = requests.get(hub.url + "/v1/partner/leads", headers={"X-API-Key": key}, timeout=30)
+        assert (managed.status_code, managed.headers["Retry-After"]) == (503, "5")
+        assert (managed.headers["Content-Type"], managed.json()["status"]) == (PROBLEM, 503)
         refused = hub.post(DISCOUNT, leanpub, {"recipient": {"firstName": "Ann Lee"}}).json()
         assert refused["code"] == 501
         ready = requests.get(f"{hub.url}/readyz", timeout=10)

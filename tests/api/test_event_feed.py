@@ -103,6 +103,7 @@ def cursor(text: str) -> str:
         {"after": cursor("3:9:9||0")},
         {"after": cursor("3:9:5,4||0")},
         {"after": cursor("3:9:|1:|0")},
+        {"after": cursor("٣:٩:||0")},  # digits that PostgreSQL does not read
         {"after": "é"},
         {"after": "a" * 5000},
         {"wait": "26"},

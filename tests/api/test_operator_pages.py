@@ -42,6 +42,8 @@ def test_in_production_the_token_opens_them(hub: Hub, tmp_path: Path) -> None:
         assert requests.get(url + "/docs", auth=("anyone", TOKEN), timeout=30).status_code == 200
         assert "Basic" in requests.get(url + "/docs", timeout=30).headers["WWW-Authenticate"]
         assert status(url + "/healthz") == status(url + "/readyz") == 200
+        plain = requests.get(url + "/v1/partner", headers={"X-API-Key": hub.partner()["key"]}, timeout=30)
+        assert (plain.status_code, plain.json()["detail"]) == (403, "Use HTTPS.")
 
 
 def test_in_production_without_a_token_there_are_none_but_public_documentation(hub: Hub, tmp_path: Path) -> None:

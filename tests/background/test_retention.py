@@ -115,3 +115,11 @@ async def test_a_lease_counts_for_a_day_from_its_end(hub: Hub) -> None:
 def test_nothing_is_kept_for_less_than_a_day(name: str) -> None:
     with pytest.raises(ValidationError, match=name):
         settings("postgresql://", **{name: timedelta(hours=23)})
+
+
+async def test_answers_to_idempotency_keys_are_kept_for_a_day(hub: Hub) -> None:
+    kept = "INSERT INTO kept_answer (key_hash, fingerprint, created_at) VALUES ($1, '', now() - $2::interval)"
+    for key, age in ((b"old", timedelta(hours=25)), (b"new", timedelta(hours=23))):
+        hub.query(kept, key, age)
+    left = "SELECT key_hash FROM kept_answer"
+    await run_until(hub, lambda: hub.query(left) == [(b"new",)])

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 import pytest
 
+from hub.seal import Vault, load_master_keys
 from tests.bench.loads import SIZE, Target, batches, partner_api, post_all, until
 from tests.bench.processes import Groups, cpu, less, memory
 from tests.bench.rows import CORES, Report
+from tests.bench.seed import Seeded, Size, seed
 from tests.bench.stack import Bench, Servers, dialing, running_bench, running_plain, running_servers
+from tests.support.servers import Databases
+from tests.support.stack import MASTER_KEY, PEPPER
 
 USUAL_LEADS = 600
 LEADS = int(os.environ.get("BENCH_LEADS", str(USUAL_LEADS)))
@@ -36,6 +40,20 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """PostgreSQL and Temporal, for all sections."""
     with running_servers(tmp_path_factory.mktemp("servers")) as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def vault() -> Vault:
+    """As the running hub's."""
+    return Vault(load_master_keys(MASTER_KEY), PEPPER.encode())
+
+
+@pytest.fixture(scope="session")
+async def seeded(databases: Databases, vault: Vault) -> AsyncIterator[Seeded]:
+    """A database of its own with BENCH_ROWS leads and all that belongs to them."""
+    url = databases.fresh()
+    yield await seed(url, vault, PEPPER.encode(), Size.of(int(os.environ.get("BENCH_ROWS", "1000000"))))
+    databases.drop(url)
 
 
 @pytest.fixture(scope="session")

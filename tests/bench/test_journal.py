@@ -48,7 +48,7 @@ class Line:
             await calls.advance(tx, vault, lead_ids, always_open=True)
         for _ in lead_ids:
             async with self.database.begin() as tx:
-                [call] = (await leases.lease(tx, vault, self.dialer_id, Wanted(1, timedelta(minutes=1)))).calls
+                [call] = (await leases.lease(tx, self.dialer_id, Wanted(1, timedelta(minutes=1)))).calls
             async with self.database.begin() as tx:
                 ended = CallReport(call.call_id, call.token, Outcome.INTERESTED)
                 await outcomes.report(tx, vault, self.dialer_id, ended)

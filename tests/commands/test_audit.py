@@ -130,7 +130,7 @@ def change_accounts(told_of: Told, squadiq: int) -> None:
     of = ("--partner", str(squadiq))
     words = ("account", "invite", "eve@example.com", "--name", "Eva", *of)
     account = str(told_of("account.create", "id", squadiq, *words)["id"])
-    told_of("account.link", account, squadiq, "account", "link", account)
+    told_of("account.reset_password", account, squadiq, "account", "link", account)
     told_of("account.set_role", account, squadiq, "account", "set", account, "--role", "operator")
     told_of("account.disable", account, squadiq, "account", "disable", account)
     told_of("account.enable", account, squadiq, "account", "enable", account)

@@ -18,7 +18,7 @@ from tests.support.stack import Hub, environment, running_api
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 METHODS = ("get", "post", "patch", "put", "delete")
 LIMIT = 1_000_000
-MANAGEMENT_EXAMPLES = 10  # they are many, and alike
+MANAGEMENT_EXAMPLES = 5  # they are many, and alike
 OPERATORS, PARTNERS = "Operators", "Partner"
 
 

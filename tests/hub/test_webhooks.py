@@ -29,8 +29,8 @@ ZONES = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(mi
 
 
 def test_the_event_types_are_those_that_endpoints_choose_from() -> None:
-    assert len(EVENT_TYPES) == len(set(EVENT_TYPES)) == 11
-    assert {"lead.processed", "meeting.booked", "discount.failed", "endpoint.test"} < set(EVENT_TYPES)
+    assert len(EVENT_TYPES) == len(set(EVENT_TYPES)) == 12
+    assert {"lead.processed", "meeting.booked", "discount.failed", "endpoint.disabled"} < set(EVENT_TYPES)
 
 
 def test_a_secret_is_32_random_bytes_in_the_specified_form() -> None:

@@ -20,7 +20,7 @@ from infra.processes import is_running
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90.0  # on a machine busy with other tests; alone it takes six
-FIELDS = ["api", "temporal", "temporal_ui", "database_url", "mail_ui", "tenants"]
+FIELDS = ["api", "temporal", "temporal_ui", "database_url", "mail_ui", "console", "portal", "tenants"]
 TENANTS = {"partner_api", "margav", "squadiq", "leanpub", "comunik8", "dialer", "admin"}
 
 

@@ -2,22 +2,26 @@
 "use strict";
 
 const REFRESH_MS = 5000;
+// After a form was sent, the address bar has the form's address; the page's own is in its head.
+const ADDRESS = document.querySelector("link[rel=canonical]")?.href ?? location.href;
 
-async function refresh(part) {
-  if (document.hidden || part.contains(document.activeElement)) return;
+async function refresh() {
+  const parts = [...document.querySelectorAll("[data-live]")].filter((part) => !part.contains(document.activeElement));
+  if (document.hidden || !parts.length) return;
   try {
-    const response = await fetch(location.href, { headers: { "X-Requested-For": part.id }, credentials: "same-origin" });
+    const response = await fetch(ADDRESS, { credentials: "same-origin" });
     if (!response.ok || response.redirected) return;
-    const fresh = new DOMParser().parseFromString(await response.text(), "text/html").getElementById(part.id);
-    if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const part of parts) {
+      const fresh = page.getElementById(part.id);
+      if (fresh && fresh.innerHTML !== part.innerHTML) part.replaceChildren(...fresh.childNodes);
+    }
   } catch {
     // The next try may succeed.
   }
 }
 
-for (const part of document.querySelectorAll("[data-live]")) {
-  if (part.id) setInterval(refresh, REFRESH_MS, part);
-}
+if (document.querySelector("[data-live]")) setInterval(refresh, REFRESH_MS);
 
 document.addEventListener("submit", (event) => {
   const question = event.submitter?.dataset.confirm ?? event.target.dataset.confirm;

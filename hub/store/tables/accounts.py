@@ -1,6 +1,6 @@
 """People who sign in: accounts, their sessions, and one-time links."""
 
-from sqlalchemy import ForeignKey, text
+from sqlalchemy import ForeignKey, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.accounts import Role
@@ -8,11 +8,15 @@ from hub.store.tables.base import Base, EnumText, Id, Moment, Now
 
 
 class Account(Base):
-    """See hub.accounts.Account. `email` is in lower case; `oidc_subject`: `issuer subject` of a provider's user."""
+    """See hub.accounts.Account. `email` is in lower case; `oidc_subject`: `issuer subject` of a provider's user.
+
+    An address has at most one account of the console, and one of a portal.
+    """
 
     __tablename__ = "account"
+    __table_args__ = (Index("uq_account_email", "email", text("(partner_id IS NULL)"), unique=True),)
     id: Mapped[Id]
-    email: Mapped[str] = mapped_column(unique=True)
+    email: Mapped[str]
     name: Mapped[str]
     partner_id: Mapped[int | None] = mapped_column(ForeignKey("partner.id"), index=True)
     role: Mapped[Role] = mapped_column(EnumText(Role))

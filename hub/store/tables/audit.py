@@ -12,7 +12,10 @@ class Audit(Base):
     """One change: `actor` as hub.actors.Actor.label, `action` as `SUBJECT.VERB`, of the subject with this id."""
 
     __tablename__ = "audit"
-    __table_args__ = (Index("ix_audit_partner_id", "partner_id", "id"),)
+    __table_args__ = (
+        Index("ix_audit_partner_id", "partner_id", "id"),
+        Index("ix_audit_by_partner", "partner_id", "id", postgresql_where=text("actor LIKE 'partner:%'")),
+    )
     id: Mapped[Id]
     created_at: Mapped[Now]
     actor: Mapped[str]

@@ -18,6 +18,7 @@ class Discount(Base):
 
     __tablename__ = "discount"
     __table_args__ = (
+        Index("ix_discount_state", "state", "id"),
         Index("ix_discount_repeat", "partner_id", "repeat_hash"),
         Index("ix_discount_email", "email_hash", postgresql_where=text("email_hash IS NOT NULL")),
         Index("ix_discount_taken", "created_at", postgresql_where=text("state = 'taken'")),

@@ -100,6 +100,7 @@ class Call(Base):
     __table_args__ = (
         Index("ix_call_ready", "dialer_id", "due_at", "id", postgresql_where=text("state = 'ready'")),
         Index("ix_call_leased", "lease_until", postgresql_where=text("state = 'leased'")),
+        Index("ix_call_dialer", "dialer_id", "id", postgresql_where=text("ended_at IS NULL")),
         Index("ix_call_open", "partner_id", postgresql_where=text("ended_at IS NULL")),
         Index("ix_call_number", "phone_hash", "placed_at"),
         Index("ix_call_closing", "closes_at", postgresql_where=text("ended_at IS NULL")),

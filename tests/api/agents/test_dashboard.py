@@ -1,5 +1,6 @@
 """The agent dashboard: only for agents who log in, only for leads of their own partner, only from the database."""
 
+import re
 from typing import Any
 
 import pytest
@@ -81,6 +82,20 @@ def test_wrong_credentials_start_no_session(hub: Hub, partner: dict[str, Any], u
     lead = report(hub, partner)["lead"]["id"]
     session = log_in(hub, lead, username, password)
     assert (session.headers["X-Status"], dict(session.cookies)) == ("401", {})
+
+
+def test_what_was_typed_comes_back_as_text(hub: Hub, partner: dict[str, Any]) -> None:
+    form = {"lead_id": report(hub, partner)["lead"]["id"], "username": '"><script>', "password": "wrong"}
+    answer = requests.post(f"{hub.url}/agent-dashboard/login", data=form, timeout=30)
+    assert (answer.status_code, "<script" in answer.text, "&lt;script&gt;" in answer.text) == (401, False, True)
+
+
+def test_its_style_sheet_is_the_only_thing_it_loads(hub: Hub, partner: dict[str, Any]) -> None:
+    answer = requests.get(report(hub, partner)["redirect_url"], timeout=30)
+    assert "style-src 'self'" in answer.headers["Content-Security-Policy"]
+    assert "img-src" not in answer.headers["Content-Security-Policy"]
+    [sheet] = re.findall(r'(?:href|src)="(/[^"]+)"', answer.text)
+    assert requests.get(hub.url + sheet, timeout=30).headers["content-type"].startswith("text/css")
 
 
 def test_after_ten_wrong_tries_the_right_password_is_refused_too(hub: Hub, partner: dict[str, Any]) -> None:

@@ -127,6 +127,22 @@ def test_a_problem_says_what_is_wrong_and_where(
     assert problem["title"]
 
 
+def test_what_no_body_may_be_is_refused_before_anything_is_done(hub: Hub, admin: Client) -> None:
+    unread: dict[str, tuple[bytes, dict[str, str], int]] = {
+        "compressed": (b"{}", {"Content-Encoding": "gzip"}, 415),
+        "large": (b" " * (1024 * 1024 + 1), {}, 413),
+        "doubled": (b'{"a": 1, "a": 2}', {}, 400),
+        "unknown": (b'{"colour": "red"}', {}, 400),
+    }
+    for method, path, operation in routes(hub):
+        if method == "GET" or operation["tags"] != ["Operators"]:
+            continue
+        for what, (body, headers, status) in unread.items():
+            answer = admin(method, re.sub(r"{\w+}", "1", path.removeprefix("/v1")), data=body, headers=headers)
+            assert answer.status_code == status, (what, method, path, answer.text)
+    assert admin.get("/audit", actor=f"operator:{admin.key.split('_')[2]}")["data"] == []
+
+
 @pytest.fixture(scope="module")
 def admin(hub: Hub) -> Client:
     return operator(hub)

@@ -1,6 +1,7 @@
 """Webhooks by HTTP: endpoints made and changed, deliveries read and sent again, ranges replayed."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -104,6 +105,18 @@ def test_an_idempotency_key_makes_one_endpoint_and_shows_its_secret_again(hub: H
     assert own("POST", "/endpoints", json={**body, "types": ["lead.created"]}, headers=key).status_code == 422
     [(answer,)] = hub.query("SELECT answer FROM kept_answer ORDER BY id DESC LIMIT 1")
     assert first.json()["secret"].encode() not in answer
+
+
+def test_the_same_request_at_once_is_done_once_and_after_a_day_anew(hub: Hub) -> None:
+    own, body = partner(hub, hub.partner()), {"url": "https://example.com/hooks"}
+    key = {"Idempotency-Key": "at once"}
+    with ThreadPoolExecutor(6) as crowd:
+        answers = list(crowd.map(lambda _: own("POST", "/endpoints", json=body, headers=key), range(6)))
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 1
+    hub.query("UPDATE kept_answer SET created_at = created_at - interval '24 h'")
+    assert own("POST", "/endpoints", json=body, headers=key).content != answers[0].content
+    assert len(own.get("/endpoints")["data"]) == 2
 
 
 def test_a_partner_makes_only_so_many_endpoints(hub: Hub) -> None:

@@ -11,6 +11,7 @@ from pytest_httpserver import HTTPServer
 
 from api.web.areas import CONSOLE, PORTAL
 from tests.support.dialing import eventually
+from tests.support.squadiq import Sender
 from tests.support.stack import Hub
 from tests.support.web import Browser, invite
 
@@ -258,3 +259,17 @@ def test_without_signing_in_there_is_nothing(hub: Hub) -> None:
         for entry in area.pages:
             assert "Sign in" in stranger.get(entry.path).text
         assert "Sign in" in stranger.post("/leads/1/reveal").text
+
+
+def test_a_portal_of_an_api_that_masks_numbers_shows_none(hub: Hub) -> None:
+    sender = Sender(hub, hub.partner("squadiq"))
+    lead = sender.lead("a1")
+    created = sender.send("create", [lead])
+    assert created.status_code == 201, created.text
+    number = lead["phone_number"][-10:]
+    [(lead_id,)] = hub.query("SELECT id FROM lead WHERE partner_id = $1", sender.partner["id"])
+    own, boss = signed_in(hub, partner=sender.partner["id"]), signed_in(hub)
+    for path in (f"/leads/{lead_id}", f"/requests/{created.headers['X-Request-Id']}"):
+        shown = own.post(f"{path}/reveal").text
+        assert ("John Doe" in shown, "xxxxxxxxxx" in shown, number in shown) == (True, True, False)
+        assert number in boss.post(f"{path}/reveal").text

@@ -1,33 +1,36 @@
-"""Deliveries: what an attempt's result changes, which are claimed, and how many at once."""
+"""Deliveries: what an attempt's result changes, and what follows from the state of their endpoint."""
 
 from collections.abc import AsyncIterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import StatementError
 
-from hub.actors import Actor, ActorKind
-from hub.egress_rules import EgressRules
-from hub.seal import Vault
-from hub.store import deliveries, delivery_claims, delivery_queue, events
+from hub.store import delivery_claims, delivery_queue, events
 from hub.store.db.engine import Database, Tx
 from hub.store.deliveries import AttemptResult, OutgoingWebhook
-from hub.store.delivery_claims import PARTNER_PLACES, NotNow
-from hub.store.endpoints import create_endpoint
+from hub.store.delivery_claims import NotNow
 from hub.store.events import NewEvent
-from hub.store.provisioning import NewPartner, create_partner
 from hub.store.tables import Delivery, DeliveryAttempt, Endpoint, Event
-from hub.webhooks import MAX_BODY_BYTES, MOST_PLACES, PAUSED_AFTER, DeliveryState, PayloadFormat, Verdict
+from hub.webhooks import MAX_BODY_BYTES, DeliveryState, PayloadFormat
+from tests.support.deliveries import (
+    DELIVERED,
+    EXHAUSTED,
+    GONE,
+    REFUSED,
+    RETRY,
+    VAULT,
+    claim,
+    happen,
+    new_endpoint,
+    new_partner,
+    new_webhook,
+    pass_time,
+    record,
+    states,
+)
 
-OPERATOR = Actor(ActorKind.OPERATOR, "test")
-VAULT = Vault([b"k" * 32], b"p" * 32)
-DELIVERED = AttemptResult(200, Verdict.DELIVERED, 12, "192.0.2.1", b"ok", None)
-RETRY = AttemptResult("timeout", Verdict.RETRY, 15_000, None, b"", timedelta(minutes=5))
-EXHAUSTED = AttemptResult(500, Verdict.RETRY, 12, "192.0.2.1", b"", None)
-REFUSED = AttemptResult(400, Verdict.GIVE_UP, 12, "192.0.2.1", b"", None)
-GONE = AttemptResult(410, Verdict.DISABLE, 12, "192.0.2.1", b"", None)
 MANY = 10_000
 
 
@@ -40,49 +43,9 @@ async def tx(database: str) -> AsyncIterator[Tx]:
     await opened.close()
 
 
-async def new_partner(tx: Tx, api: str = "partner_api") -> dict[str, Any]:
-    return await create_partner(tx, b"p" * 32, NewPartner("Acme", api), 600)
-
-
-async def new_endpoint(tx: Tx, partner_id: int, *types: str, campaign: str | None = None) -> int:
-    rules = EgressRules(development=True)
-    made = await create_endpoint(tx, VAULT, rules, OPERATOR, partner_id, "http://127.0.0.1:9/hook", types, campaign)
-    return int(made["id"])
-
-
-async def happen(tx: Tx, partner_id: int, times: int = 1, **data: Any) -> None:
-    """Events without personal data."""
-    await events.record(tx, VAULT, partner_id, [NewEvent("lead.deleted", data, impersonal=True)] * times)
-
-
-async def claim(tx: Tx, most: int = 1000) -> list[OutgoingWebhook]:
-    return list((await delivery_claims.claim(tx, VAULT, most)).webhooks)
-
-
-async def record(tx: Tx, webhooks: list[OutgoingWebhook], result: AttemptResult) -> set[int]:
-    return await deliveries.record_attempts(tx, VAULT, [(webhook, result) for webhook in webhooks])
-
-
-async def states(tx: Tx, endpoint_id: int) -> list[DeliveryState]:
-    mine = select(Delivery.state).where(Delivery.endpoint_id == endpoint_id).order_by(Delivery.id)
-    return list((await tx.execute(mine)).scalars())
-
-
-async def pass_time(tx: Tx, endpoint_id: int) -> None:
-    """The endpoint's pause ends, and so do the claims of its deliveries."""
-    past = func.clock_timestamp() - timedelta(seconds=1)
-    await tx.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(paused_until=past))
-    await tx.execute(update(Delivery).where(Delivery.claimed_until.is_not(None)).values(claimed_until=past))
-
-
 @pytest.fixture
 async def webhook(tx: Tx) -> OutgoingWebhook:
-    """A delivery that was claimed."""
-    partner = await new_partner(tx)
-    await new_endpoint(tx, partner["id"])
-    await happen(tx, partner["id"])
-    [claimed] = await claim(tx)
-    return claimed
+    return await new_webhook(tx)
 
 
 @pytest.mark.parametrize(
@@ -137,107 +100,14 @@ async def test_an_endpoint_is_failing_from_its_first_failure_to_its_next_success
     assert (await tx.execute(health)).one() == (None, 0, 0, None)
 
 
-async def test_an_endpoint_has_so_many_attempts_under_way_and_no_more(tx: Tx) -> None:
+async def test_what_cannot_be_decrypted_fails_alone(tx: Tx) -> None:
     partner = await new_partner(tx)
     endpoint = await new_endpoint(tx, partner["id"])
-    await happen(tx, partner["id"], 20)
-    first = await claim(tx)
-    assert len(first) == MOST_PLACES
-    assert await claim(tx) == []
-    await record(tx, first[:3], DELIVERED)
-    assert len(await claim(tx)) == 3
-    await pass_time(tx, endpoint)  # the claims of a process that was killed
-    again = await claim(tx)
-    assert [webhook.message_id for webhook in again][:5] == [webhook.message_id for webhook in first[3:]]
-
-
-async def test_a_partner_with_many_endpoints_leaves_places_to_others(tx: Tx) -> None:
-    greedy, other = await new_partner(tx), await new_partner(tx)
-    for _ in range(50):
-        await new_endpoint(tx, greedy["id"])
-    await happen(tx, greedy["id"], MOST_PLACES)
-    mine = await claim(tx, 400)
-    assert len(mine) == PARTNER_PLACES // 2
-    assert len({webhook.endpoint_id for webhook in mine}) == 50
-    late = await new_endpoint(tx, greedy["id"], "lead.deleted")
-    await new_endpoint(tx, other["id"])
-    for partner in (greedy, other):
-        await happen(tx, partner["id"], 2)
-    claimed = [webhook.endpoint_id for webhook in await claim(tx, 400)]
-    assert claimed.count(late) == 1  # its first place; the rest are others', so that one more may hang
-    assert len(claimed) == 3
-
-
-async def test_an_endpoint_that_fails_is_tried_once_after_each_pause_and_recovers_step_by_step(tx: Tx) -> None:
-    partner = await new_partner(tx)
-    endpoint = await new_endpoint(tx, partner["id"])
-    await happen(tx, partner["id"], 40)
-    failed = (await claim(tx))[:PAUSED_AFTER]
-    await record(tx, failed, RETRY)
-    await tx.execute(update(Delivery).values(claimed_until=None))
-    paused_for = select(Endpoint.paused_until - func.clock_timestamp())
-    pauses = [(await tx.execute(paused_for)).scalar_one()]
-    for _ in range(3):
-        assert await claim(tx) == []
-        await pass_time(tx, endpoint)
-        [probe] = await claim(tx)
-        assert await claim(tx) == []
-        await record(tx, [probe], RETRY)
-        pauses.append((await tx.execute(paused_for)).scalar_one())
-    assert pauses == sorted(pauses)
-    assert pauses[-1] > 3 * pauses[0]
-    untouched = select(func.count()).where(Delivery.attempts == 0)
-    assert (await tx.execute(untouched)).scalar_one() == 40 - PAUSED_AFTER - 3
-    await pass_time(tx, endpoint)
-    under_way = await claim(tx)
-    rates = []
-    while under_way:
-        rates.append(len(under_way))
-        await record(tx, under_way, DELIVERED)
-        under_way = await claim(tx)
-    assert rates[:5] == [1, 2, 4, 8, 8]
-    # Those that had failed did not wait for their next attempts' times.
-    assert set(await states(tx, endpoint)) == {DeliveryState.DELIVERED}
-
-
-async def test_a_payload_that_is_refused_for_good_pauses_nothing(tx: Tx) -> None:
-    partner = await new_partner(tx)
-    await new_endpoint(tx, partner["id"])
-    await happen(tx, partner["id"], 2 * PAUSED_AFTER)
-    await record(tx, await claim(tx), REFUSED)
-    assert await claim(tx) != []
-
-
-async def test_a_retry_whose_endpoint_has_no_place_goes_into_the_queue(tx: Tx, webhook: OutgoingWebhook) -> None:
-    partner_id = (await tx.execute(select(Endpoint.partner_id))).scalar_one()
-    await record(tx, [webhook], RETRY)
-    early = await delivery_claims.claim_due(tx, VAULT, webhook.delivery_id)
-    assert isinstance(early, NotNow)
-    assert early.wait is not None
-    assert early.wait > timedelta(minutes=4)
-    await tx.execute(update(Delivery).values(next_at=func.clock_timestamp()))
-    await happen(tx, partner_id, MOST_PLACES)
-    busy = await claim(tx)
-    assert len(busy) == MOST_PLACES
-    token = select(Delivery.workflow_token).where(Delivery.id == webhook.delivery_id)
-    before = (await tx.execute(token)).scalar_one()
-    full = await delivery_claims.claim_due(tx, VAULT, webhook.delivery_id)
-    assert isinstance(full, NotNow)
-    assert full.wait is None
-    assert (await tx.execute(token)).scalar_one() != before  # the next failure starts another workflow
-    await record(tx, busy, DELIVERED)
-    assert [(again.delivery_id, again.attempt) for again in await claim(tx)] == [(webhook.delivery_id, 2)]
-
-
-async def test_a_retry_whose_endpoint_has_a_place_is_claimed_once(tx: Tx, webhook: OutgoingWebhook) -> None:
-    await record(tx, [webhook], RETRY)
-    await tx.execute(update(Delivery).values(next_at=func.clock_timestamp()))
-    claimed = await delivery_claims.claim_due(tx, VAULT, webhook.delivery_id)
-    assert isinstance(claimed, OutgoingWebhook)
-    assert (claimed.attempt, claimed.message_id, claimed.body) == (2, webhook.message_id, webhook.body)
-    second = await delivery_claims.claim_due(tx, VAULT, webhook.delivery_id)
-    assert isinstance(second, NotNow)
-    assert second.wait is not None
+    await happen(tx, partner["id"], 2)
+    first = select(func.min(Event.id)).scalar_subquery()
+    await tx.execute(update(Event).where(Event.id == first).values(body=b"not sealed by its key, and long enough"))
+    assert len(await claim(tx)) == 1
+    assert await states(tx, endpoint) == [DeliveryState.FAILED, DeliveryState.PENDING]
 
 
 async def test_events_are_kept_for_any_endpoint_and_wait_for_a_disabled_one(tx: Tx) -> None:

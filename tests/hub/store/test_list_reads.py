@@ -1,0 +1,80 @@
+"""What lists read to show rows that lie behind many others: those alone, however many others there are."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from hub.discounts import DiscountState
+from hub.store import audit, call_lists, discount_lists, requests
+from hub.store.audit import ChangeFilter
+from hub.store.db.engine import Database, Tx
+from hub.store.paging import Page, PageWanted
+from hub.store.provisioning import NewPartner, create_partner
+from hub.store.requests import RequestFilter
+
+ROWS, MOST_READ = 4000, 200
+FILL = """
+    INSERT INTO submission (partner_id, key_id, api, route, request_id, fingerprint, weight, held_until, refused, state)
+    SELECT 1, 'k', 'leanpub', 'r', 'q', '', 1, now(), n <= 1000, 'done' FROM generate_series(1, :rows) AS n;
+    INSERT INTO audit (actor, action, subject_id, partner_id, details)
+    SELECT CASE WHEN n <= 1000 THEN 'partner\\:account 1' ELSE 'operator\\:account 2' END, 'a.b', '1', 1, '{}'
+    FROM generate_series(1, :rows) AS n;
+    INSERT INTO discount (public_id, partner_id, product_id, sandbox, state)
+    SELECT 'd' || n, 1, 1, false, CASE WHEN n <= 1000 THEN 'failed' ELSE 'sent' END FROM generate_series(1, :rows) AS n;
+    INSERT INTO coupon (discount_id, code, slug, package, price_cents, starts_on, ends_on, max_uses)
+    SELECT id, public_id, 's', 'book', 1, now(), now(), 1 FROM discount;
+    INSERT INTO dialer (name, kind) VALUES ('first', 'pull'), ('second', 'pull');
+    INSERT INTO lead (partner_id, api, submission_id, state, dial_at)
+    SELECT 1, 'squadiq', 1, 'calling', now() FROM generate_series(1, 1000);
+    INSERT INTO call (lead_id, partner_id, dialer_id, attempt, state, due_at, closes_at, ended_at)
+    SELECT 1 + n % 1000, 1, 1, 1, CASE WHEN n <= 1000 THEN 'ready' ELSE 'ended' END, now(), now(),
+           CASE WHEN n > 1000 THEN now() END
+    FROM generate_series(1, :rows) AS n
+"""
+
+
+@pytest.fixture
+async def tx(database: str) -> AsyncIterator[Tx]:
+    """Of each kind the first thousand rows differ from all others."""
+    found = Database(database, 1)
+    async with found.begin() as tx:
+        await create_partner(tx, b"p" * 32, NewPartner("Acme", "leanpub"), 600)
+        for statement in FILL.split(";"):
+            await tx.execute(text(statement), {"rows": ROWS} if ":rows" in statement else {})
+        await tx.execute(text("ANALYZE"))
+    async with found.begin() as tx:
+        for plan in ("seqscan", "mergejoin", "hashjoin"):  # which read all, and are right for so few rows
+            await tx.execute(text(f"SET LOCAL enable_{plan} = off"))
+        yield tx
+    await found.close()
+
+
+PAGE = PageWanted()
+
+
+@pytest.mark.parametrize(
+    ("table", "read"),
+    [
+        ("submission", lambda tx: requests.list_requests(tx, RequestFilter(refused_only=True), PAGE)),
+        ("submission", lambda tx: requests.list_requests(tx, RequestFilter(partner_id=1, refused_only=True), PAGE)),
+        ("audit", lambda tx: audit.list_changes(tx, ChangeFilter(1, by_itself=True), PAGE)),
+        ("discount", lambda tx: discount_lists.list_discounts(tx, PAGE, state=DiscountState.FAILED)),
+        ("call", lambda tx: call_lists.list_open_calls(tx, PAGE)),
+        ("call", lambda tx: call_lists.list_open_calls(tx, PAGE, 1)),
+    ],
+    ids=["refused requests", "one partner's", "own changes", "failed discounts", "open calls", "one dialer's"],
+)
+async def test_rows_that_are_not_shown_are_not_read(
+    tx: Tx, table: str, read: Callable[[Tx], Awaitable[Page[Any]]]
+) -> None:
+    before = await _rows_read(tx, table)
+    assert len((await read(tx)).items) == PAGE.size
+    assert await _rows_read(tx, table) - before <= MOST_READ
+
+
+async def _rows_read(tx: Tx, table: str) -> int:
+    """By this connection, as far as it counts for itself."""
+    reads = "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = :table"
+    return int((await tx.execute(text(reads), {"table": table})).scalar_one())
