@@ -17,9 +17,9 @@ from tests.support.stack import Hub, environment
 
 
 @pytest.fixture
-def hub(postgres_url: str, tmp_path: Path) -> Hub:
-    """Nothing of it runs."""
-    return Hub("", postgres_url, "", environment(postgres_url, "127.0.0.1:1"), tmp_path)
+def hub(database: str, tmp_path: Path) -> Hub:
+    """Nothing of it runs, nor looks at its rows."""
+    return Hub("", database, "", environment(database, "127.0.0.1:1"), tmp_path)
 
 
 def told(hub: Hub, *words: str) -> Any:
