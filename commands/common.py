@@ -82,7 +82,7 @@ def find_settings(data: Path) -> Settings:
             f" environment's settings:\n{problems}"
         ) from None
     found = {"master_key": secrets["master_key"], "pepper": secrets["pepper"], "env": "development"}
-    found["public_url"] = dev["api"]
+    found |= {"public_url": dev["api"]} if "api" in dev else {}
     try:
         return load_settings(DATABASE_URL=dev["database_url"], **found)
     except InvalidSettings as error:

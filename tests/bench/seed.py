@@ -52,7 +52,7 @@ class Size:
 
 @dataclass(frozen=True, slots=True)
 class Seeded:
-    """What was made: `main` is the partner that has nine of ten rows, `quiet_dialer` has no calls at all."""
+    """What was made: `main` is the partner that has nine of ten rows, `quiet_dialer` has few of the calls."""
 
     url: str
     leads: int
@@ -82,7 +82,7 @@ async def seed(url: str, vault: Vault, pepper: bytes, size: Size) -> Seeded:
         partners, quiet = await _tenants(tx, vault, pepper)
     connection = await asyncpg.connect(url.replace("+asyncpg", ""))
     try:
-        await _describe(connection, size, partners)
+        await _describe(connection, size, partners[0])
         for table in _JOURNALLED:
             await connection.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
         await connection.execute(_SCRIPT.read_text(), timeout=None)
@@ -101,7 +101,7 @@ async def seed(url: str, vault: Vault, pepper: bytes, size: Size) -> Seeded:
 
 
 async def _tenants(tx: Tx, vault: Vault, pepper: bytes) -> tuple[list[int], int]:
-    """The partners, each with its endpoints, and a dialer that has nothing to do."""
+    """The partners, each with its endpoints, and a dialer that has little to do."""
     apis = [MAIN_API, DISCOUNTS_API, *(api for api in registry.names() if api not in {MAIN_API, DISCOUNTS_API})]
     partners = []
     for number in range(PARTNERS):
@@ -117,23 +117,22 @@ async def _tenants(tx: Tx, vault: Vault, pepper: bytes) -> tuple[list[int], int]
     return partners, dialer["id"]
 
 
-async def _describe(connection: Any, size: Size, partners: list[int]) -> None:
-    """The tables that the script reads."""
+async def _describe(connection: Any, size: Size, main: int) -> None:
+    """The tables that the script reads. Partners without campaigns have no requests: their leads are not called."""
     names = ", ".join(f"{value} AS {name}" for name, value in _numbers(size))
     await connection.execute(f"CREATE TEMP TABLE size AS SELECT {names}")
-    others = PLACES // 10
-    places = [partners[0] if place >= others else partners[1 + place % (len(partners) - 1)] for place in range(PLACES)]
-    await connection.execute("CREATE TEMP TABLE share (place int PRIMARY KEY, partner_id bigint, api text)")
+    await connection.execute("""
+        CREATE TEMP TABLE campaign_of AS
+        SELECT DISTINCT ON (partner_id) partner_id, id AS campaign_id, dialer_id FROM campaign ORDER BY partner_id, id;
+        CREATE TEMP TABLE share (place int PRIMARY KEY, partner_id bigint, api text)
+    """)
+    calling = "SELECT partner_id FROM campaign_of WHERE partner_id <> $1 ORDER BY 1"
+    others = [row["partner_id"] for row in await connection.fetch(calling, main)]
+    places = [main if place >= PLACES // 10 else others[place % len(others)] for place in range(PLACES)]
     await connection.executemany(
         "INSERT INTO share SELECT $1, id, api FROM partner WHERE id = $2", list(enumerate(places))
     )
-    await connection.execute("""
-        CREATE TEMP TABLE campaign_of AS
-        SELECT partner.id AS partner_id, campaign.id AS campaign_id, coalesce(campaign.dialer_id, 1) AS dialer_id
-        FROM partner LEFT JOIN LATERAL (
-            SELECT id, dialer_id FROM campaign WHERE partner_id = partner.id ORDER BY id LIMIT 1) AS campaign ON true;
-        ANALYZE size; ANALYZE share; ANALYZE campaign_of
-    """)
+    await connection.execute("ANALYZE size; ANALYZE share; ANALYZE campaign_of")
 
 
 def _numbers(size: Size) -> list[tuple[str, int]]:

@@ -58,7 +58,7 @@ def test_an_idempotency_key_does_it_once_and_answers_the_same(hub: Hub, admin: C
     key = {"Idempotency-Key": f"erase {lead}"}
     first, again = (admin("POST", f"/leads/{lead}/erase", headers=key) for _ in range(2))
     assert (first.status_code, first.content) == (again.status_code, again.content)
-    assert len(admin.get("/audit", subject_id=lead)["data"]) == 1
+    assert len(admin.get("/audit", subject_id=lead, action="lead.erase")["data"]) == 1
     assert admin("POST", f"/leads/{other}/erase", headers=key).status_code == 422
     assert operator(hub)("POST", f"/leads/{other}/erase", headers=key).status_code == 200, "another's key is another"
     missing = {"Idempotency-Key": "erase none"}
