@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.console import calls, discounts, health, partners, suppressions
+from api.console import agents, calls, campaigns, dialers, discounts, health, partners, suppressions
 from api.portal import start
 from api.web import account, audit, deliveries, endpoints, keys, leads, oidc, pages, people, requests, sign_in
 from api.web.areas import AREAS, CONSOLE, PORTAL, area_of
@@ -28,7 +28,17 @@ SHARED: Final = (
 """In both: what they show and change is fixed to the visitor's partner in the portal."""
 
 OWN: Final = {
-    CONSOLE: (health.router, oidc.router, calls.router, discounts.router, partners.router, suppressions.router),
+    CONSOLE: (
+        health.router,
+        oidc.router,
+        calls.router,
+        dialers.router,
+        discounts.router,
+        campaigns.router,  # before partners.router, whose last path takes any action
+        agents.router,
+        partners.router,
+        suppressions.router,
+    ),
     PORTAL: (start.router,),
 }
 

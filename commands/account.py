@@ -28,7 +28,7 @@ def invite(
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         account = await accounts.create_account(tx, operator(), email, name, role, partner)
-        return _shown(account) | {"link": await _link(tx, settings, account)}
+        return _shown(account) | {"link": _link(settings, account, await sign_ins.link_for_account(tx, account.id))}
 
     show(run(data, work), as_json=as_json)
 
@@ -40,7 +40,7 @@ def link(account_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         account = await accounts.load_account(tx, account_id)
         await accounts.reset_password(tx, operator(), account)
-        return {"id": account_id, "link": await _link(tx, settings, account)}
+        return {"id": account_id, "link": _link(settings, account, await sign_ins.link_for_account(tx, account_id))}
 
     show(run(data, work), as_json=as_json)
 
@@ -97,6 +97,5 @@ def _shown(account: Account) -> dict[str, Any]:
     return {name: getattr(account, name) for name in names}
 
 
-async def _link(tx: Tx, settings: Settings, account: Account) -> str:
-    token = await sign_ins.link_for_account(tx, account.id)
+def _link(settings: Settings, account: Account, token: str) -> str:
     return settings.sign_in_link(token, portal=account.partner_id is not None)

@@ -6,10 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, fail, list_all, run_change, show
+from commands.common import DATA, Data, Json, OfPartner, fail, list_all, operator, run, show
 from hub import passwords
 from hub.settings import Settings
-from hub.store import admin, agents
+from hub.store import admin, administration
 from hub.store.db.engine import Tx
 from hub.store.tables import Agent
 
@@ -35,11 +35,11 @@ def create(
     digest = _ask_password() if password else None
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await admin.require_partner(tx, partner)
-        agent_id = await admin.create_agent(tx, partner, username, name, dialer_user_id, digest)
+        actor = operator()
+        agent_id = await administration.create_agent(tx, actor, partner, username, name, dialer_user_id, digest)
         return {"id": agent_id, "username": username, "name": name, "dialer_user_id": dialer_user_id}
 
-    show(run_change(data, "agent.create", work, partner=partner), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("set")
@@ -60,10 +60,9 @@ def set_(
         names = {field: text for field, text in given.items() if text is not None}
         admin.require_text(**names)
         password = {"password_digest": digest} if digest else {}
-        return await admin.change(tx, Agent, agent_id, {**names, **password})
+        return await administration.set_agent(tx, operator(), agent_id, {**names, **password})
 
-    changed = [*(field for field, text in given.items() if text is not None), *(["password"] if digest else [])]
-    show(run_change(data, "agent.set", work, changed=changed), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command()
@@ -80,10 +79,10 @@ def enable(agent_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
 
 def _switch(agent_id: int, data: Path, *, disabled: bool, as_json: bool) -> None:
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await agents.set_agent_disabled(tx, agent_id, disabled=disabled)
+        await administration.switch_agent(tx, operator(), agent_id, disabled=disabled)
         return {"id": agent_id, "disabled": disabled}
 
-    show(run_change(data, "agent.disable" if disabled else "agent.enable", work), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 def _ask_password() -> bytes:

@@ -5,13 +5,11 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from pydantic import ValidationError
 
-from commands.common import DATA, Data, Json, OfPartner, fail, note, run, run_change, show
-from hub.dialing.decision import CallingPolicy
+from commands.common import DATA, Data, Json, OfPartner, fail, note, operator, run, show
 from hub.dialing.policy import MOST_ATTEMPTS
 from hub.settings import Settings
-from hub.store import admin, dialer_ties
+from hub.store import admin, administration, dialer_ties
 from hub.store.db.engine import Tx
 from hub.store.tables import Campaign
 
@@ -34,14 +32,13 @@ def create(
     """Add a campaign. Its calling policy is the default until `set` changes it."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await admin.require_partner(tx, partner)
-        campaign_id = await admin.create_campaign(tx, partner, name, dialer)
-        given = {"language": language, "required_fields": required_field}
-        await admin.change(tx, Campaign, campaign_id, {key: value for key, value in given.items() if value is not None})
+        given = {"language": language, "required_fields": required_field, "dialer_id": dialer}
+        values = {key: value for key, value in given.items() if value is not None}
+        campaign_id = (await administration.create_campaign(tx, operator(), partner, name, values))["id"]
         [made] = await dialer_ties.list_campaigns(tx, campaign_id)
         return {"id": campaign_id, "name": name, "dialer": made["dialer"], "own_dialer": made["own_dialer"]}
 
-    made = run_change(data, "campaign.create", work, partner=partner)
+    made = run(data, work)
     show(made, as_json=as_json)
     if not as_json:
         _note_shared([made])
@@ -61,23 +58,16 @@ def set_(
     as_json: Json = False,
 ) -> None:
     """Change what is given, leave the rest."""
-    given = {"language": language, "required_fields": required_field}
+    given = {"language": language, "required_fields": required_field, "dialer_id": dialer}
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     changes = _policy(policy, max_attempts=max_attempts, dial_unverified=dial_unverified)
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         before = await admin.change(tx, Campaign, campaign_id, {})
-        merged = {**before["policy"], **changes}
-        try:
-            CallingPolicy.model_validate(merged)
-        except ValidationError as error:
-            raise fail(f"--policy: {error}") from None
-        if dialer is not None:
-            await dialer_ties.tie_campaigns(tx, dialer, [campaign_id])
-        return await admin.change(tx, Campaign, campaign_id, {**values, "policy": merged})
+        merged = {"policy": {**before["policy"], **changes}} if changes else {}
+        return await administration.set_campaign(tx, operator(), campaign_id, {**values, **merged})
 
-    changed = sorted([*values, *changes, *([] if dialer is None else ["dialer"])])
-    show(run_change(data, "campaign.set", work, changed=changed), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 def _policy(text: str | None, **options: object) -> dict[str, Any]:

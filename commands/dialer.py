@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, list_all, note, pepper, run_change, show
+from commands.common import DATA, Data, Json, list_all, note, operator, pepper, run, show
 from hub.settings import Settings
-from hub.store import admin, dialer_ties
+from hub.store import administration, dialer_ties
 from hub.store.db.engine import Tx
 from hub.store.tables import Dialer
 
@@ -25,12 +25,11 @@ def create(
     wanted = campaign or []
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        made = await admin.create_dialer(tx, pepper(settings), name)
-        await dialer_ties.tie_campaigns(tx, made["id"], wanted)
+        made = await administration.create_dialer(tx, operator(), pepper(settings), name, wanted)
         unserved = [each["id"] for each in await dialer_ties.list_campaigns(tx) if not each["own_dialer"]]
         return {**made, "campaigns": wanted, "campaigns_without_own_dialer": unserved}
 
-    made = run_change(data, "dialer.create", work, campaigns=wanted)
+    made = run(data, work)
     show(made, as_json=as_json)
     if not wanted and not as_json:
         offered = ", ".join(map(str, made["campaigns_without_own_dialer"])) or "none at present"
@@ -51,9 +50,9 @@ def set_(
     """Rename it."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        return await admin.rename_dialer(tx, dialer_id, name)
+        return await administration.rename_dialer(tx, operator(), dialer_id, name)
 
-    show(run_change(data, "dialer.set", work, changed=["name"]), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("list")

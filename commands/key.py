@@ -14,15 +14,16 @@ from commands.common import (
     find_settings,
     list_all,
     opened,
+    operator,
     pepper,
-    run_change,
+    run,
     run_to_end,
     show,
 )
 from hub.keys import READ_ONLY, Kind
 from hub.seal import Vault
 from hub.settings import Settings
-from hub.store import admin, keys
+from hub.store import admin, administration, audit
 from hub.store import rewrap as rewrapping
 from hub.store.db.engine import Tx
 from hub.store.tables import ApiKey
@@ -54,8 +55,9 @@ def create(
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         kind: Kind = "admin" if administrator else "dialer" if partner is None else "partner"
         scope = READ_ONLY if read_only else kind if partner is None else await admin.require_partner(tx, partner)
-        key = await keys.create_key(
+        key = await administration.create_key(
             tx,
+            operator(),
             pepper(settings),
             kind,
             scope=scope,
@@ -66,8 +68,7 @@ def create(
         )
         return {"id": key.key_id, "key": key.text}
 
-    details: dict[str, Any] = {"cidrs": list(cidr or ()), "expires_at": expires_at and expires_at.isoformat()}
-    show(run_change(data, "key.create", work, partner=partner, dialer_id=dialer, **details), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command()
@@ -81,10 +82,11 @@ def rotate(
     """Make a new key in the place of this one; it is shown once."""
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        key = await keys.rotate_key(tx, pepper(settings), key_id, timedelta(days=overlap))
+        days = timedelta(days=overlap)
+        key = await administration.rotate_key(tx, operator(), pepper(settings), key_id, days)
         return {"id": key.key_id, "key": key.text, "replaces": key_id}
 
-    show(run_change(data, "key.rotate", work, replaces=key_id, overlap_days=overlap), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command()
@@ -92,10 +94,10 @@ def revoke(key_id: KeyId, data: Data = DATA, *, as_json: Json = False) -> None:
     """End a key, everywhere within a second."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await keys.revoke_key(tx, key_id)
+        await administration.revoke_key(tx, operator(), key_id)
         return {"id": key_id, "revoked": True}
 
-    show(run_change(data, "key.revoke", work), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command()
@@ -129,6 +131,8 @@ async def _rewrap(settings: Settings, vault: Vault, batch: int) -> dict[str, Any
         held = await rewrapping.count(database, batch)
         total = held.total() - held[current]
         _tell(f"{total} of {held.total()} values are under other master keys than {current}.")
+        async with database.begin() as tx:
+            await audit.record(tx, operator(), "key.rewrap", current, values=total)
         async for number in rewrapping.rewrap(database, vault, batch):
             moved += number
             if number and monotonic() - told >= PROGRESS_SECONDS:

@@ -42,8 +42,8 @@ def delete(origin_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
     """Allow it no more."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await admin.delete_origin(tx, origin_id)
-        return {"id": origin_id, "deleted": True}
+        partner_id = await admin.delete_origin(tx, origin_id)
+        return {"id": origin_id, "partner_id": partner_id, "deleted": True}
 
     show(run_change(data, "origin.delete", work), as_json=as_json)
 

@@ -5,10 +5,10 @@ from typing import Annotated, Any
 import phonenumbers
 import typer
 
-from commands.common import DATA, Data, Json, fail, pepper, run, run_change, show
+from commands.common import DATA, Data, Json, fail, operator, pepper, run, show
 from hub.contracts import registry
 from hub.settings import Settings
-from hub.store import admin, dialer_ties, provisioning
+from hub.store import admin, administration
 from hub.store.db.engine import Tx
 from hub.store.provisioning import NewPartner
 from hub.store.tables import Partner
@@ -41,10 +41,10 @@ def create(
     new = NewPartner(name, api, rate_limit, region, production_ready, public_id)
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        return await provisioning.create_partner(tx, pepper(settings), new, settings.default_rate_limit)
+        limit = settings.default_rate_limit
+        return await administration.create_partner(tx, operator(), pepper(settings), new, limit)
 
-    made = run_change(data, "partner.create", work, api=api)
-    show(made, as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 def _require_region(region: str | None) -> None:
@@ -54,11 +54,10 @@ def _require_region(region: str | None) -> None:
 
 def _switch(partner_id: int, data: Any, *, disabled: bool, as_json: bool) -> None:
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await admin.set_disabled(tx, partner_id, disabled=disabled)
+        await administration.switch_partner(tx, operator(), partner_id, disabled=disabled)
         return {"id": partner_id, "disabled": disabled}
 
-    action = "partner.disable" if disabled else "partner.enable"
-    show(run_change(data, action, work), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command()
@@ -97,16 +96,16 @@ def set_(
         "rate_limit": rate_limit,
         "daily_calls": daily_calls,
         "production_ready": production_ready,
+        "dialer_id": dialer,
     }
-    values = {name: value for name, value in given.items() if value is not None}
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if no_dialer:
+        values["dialer_id"] = None
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        if no_dialer or dialer is not None:
-            await dialer_ties.tie_partner(tx, partner_id, dialer)
-        return await admin.change(tx, Partner, partner_id, values)
+        return await administration.set_partner(tx, operator(), partner_id, values)
 
-    changed = sorted([*values, *(["dialer"] if no_dialer or dialer is not None else [])])
-    show(run_change(data, "partner.set", work, changed=changed), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("list")

@@ -3,13 +3,13 @@
 import csv
 import sys
 from pathlib import Path
-from string import hexdigits
 from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, run, run_change, show
-from hub import phones
+from commands.common import DATA, Data, Json, fail, operator, run, run_change, show
+from hub import number_lists, phones
+from hub.errors import Invalid
 from hub.settings import Settings
 from hub.store import do_not_call, lead_search
 from hub.store.db.engine import Tx
@@ -18,20 +18,7 @@ from hub.store.lead_search import LeadQuery
 
 app = typer.Typer(no_args_is_help=True)
 Partner = Annotated[int | None, typer.Option(help="For this partner only; otherwise for all.")]
-HASH_CHARS = 64
 ALL = "all partners"
-HEADINGS = {"phone", "hash"}
-
-
-def _hash(settings: Settings, text: str) -> bytes:
-    """Of a number in international form, or a hash as `export` writes it."""
-    if _is_hash(text):
-        return bytes.fromhex(text)
-    return settings.vault().index("phone", phones.parse(text, None).e164)
-
-
-def _is_hash(text: str) -> bool:
-    return len(text) == HASH_CHARS and all(char in hexdigits for char in text)
 
 
 @app.command()
@@ -58,31 +45,22 @@ def import_(
 ) -> None:
     """Add a list; all of it or, when a line is bad, none."""
     try:
-        with file.open(newline="") as lines:
-            rows = csv.reader(lines)
-            cells = [(rows.line_num, row[0].strip()) for row in rows if row and row[0].strip()]
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            cells = number_lists.read_cells(lines.read())
     except (OSError, UnicodeDecodeError) as error:
         raise fail(f"FILE: {type(error).__name__}: can't be read.") from None
-    if cells and cells[0][1].lower() in HEADINGS:
-        del cells[0]
+    except Invalid as error:
+        raise fail(f"FILE: {error.reason}") from None
     _import(data, partner, cells, reason, as_json=as_json)
 
 
 def _import(data: Path, partner: int | None, cells: list[tuple[int, str]], reason: str, *, as_json: bool) -> None:
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        numbers: list[tuple[int | None, bytes]] = []
-        for line, cell in cells:
-            try:
-                numbers.append((partner, _hash(settings, cell)))
-            except phones.InvalidPhone:
-                raise fail(f"Line {line}: not a phone number in international form, nor a hash.") from None
-        await do_not_call.suppress(tx, numbers, reason)
+        hashes = number_lists.hashes_of(settings.vault(), cells)
+        await do_not_call.add_numbers(tx, operator(), partner, hashes, reason)
         return {"suppressed": len(cells)}
 
-    show(
-        run_change(data, "suppression.add", work, subject=partner or ALL, partner=partner, numbers=len(cells)),
-        as_json=as_json,
-    )
+    show(run(data, work), as_json=as_json)
 
 
 @app.command()
@@ -96,7 +74,7 @@ def remove(
     """Allow calls to this number again."""
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        return {"removed": await do_not_call.remove(tx, partner, _hash(settings, phone))}
+        return {"removed": await do_not_call.remove(tx, partner, number_lists.hash_of(settings.vault(), phone))}
 
     try:
         done = run_change(data, "suppression.remove", work, subject=partner or ALL, partner=partner)
@@ -118,9 +96,10 @@ def check(
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
         query = LeadQuery(phone=phone, region=region, partner_id=partner)
-        hashes = (
-            [bytes.fromhex(phone)] if _is_hash(phone) else await lead_search.phone_hashes(tx, settings.vault(), query)
-        )
+        if number_lists.is_hash(phone):
+            hashes = [bytes.fromhex(phone)]
+        else:
+            hashes = await lead_search.phone_hashes(tx, settings.vault(), query)
         entries = [_entry(number) for number in await do_not_call.find(tx, hashes, partner)]
         return {"suppressed": bool(entries), "entries": entries}
 

@@ -4,7 +4,7 @@ All thresholds are here.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -40,7 +40,8 @@ class Level(StrEnum):
 class Check:
     """One thing looked at: its level, what was found, and, unless it is OK, what to do.
 
-    `area` is one word, the same for all of a kind: `workers`, `dialers`, ...; `subject` says which.
+    `area` is one word, the same for all of a kind: `workers`, `dialers`, ...; `subject` says which, `subject_id` by
+    the id of a dialer (`dialers`), an endpoint (`endpoints`) or a partner (`requests`).
     """
 
     area: str
@@ -48,6 +49,7 @@ class Check:
     level: Level
     found: str
     advice: str = ""
+    subject_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,7 @@ class RefusedRequests:
     partner_id: int
     api: str
     requests: int
+    partner: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +182,12 @@ def _judge(status: HubStatus) -> Iterator[Check]:
     yield _leads(status)
     yield _comparison(status)
     for dialer in status.dialers:
-        yield judge_dialer(dialer, status.at)
+        yield replace(judge_dialer(dialer, status.at), subject_id=dialer.id)
     yield _deliveries(status)
     for endpoint in status.endpoints:
-        yield _endpoint(status, endpoint)
-    yield from (_refused(refused) for refused in status.refused)
+        yield replace(_endpoint(status, endpoint), subject_id=endpoint.id)
+    for refused in status.refused:
+        yield replace(_refused(refused), subject_id=refused.partner_id)
     yield _bodies(status)
 
 
@@ -264,7 +268,8 @@ def _endpoint(status: HubStatus, endpoint: EndpointStatus) -> Check:
 
 def _refused(refused: RefusedRequests) -> Check:
     found = f"{refused.requests} refused within the hour"
-    return Check("requests", f"requests of partner {refused.partner_id}", Level.OK, found)
+    subject = f"requests of partner {refused.partner_id}, {refused.partner}"
+    return Check("requests", subject, Level.OK, found)
 
 
 def _bodies(status: HubStatus) -> Check:

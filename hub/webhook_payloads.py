@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, create_model
 
 from hub import phones
 from hub.contracts import registry
+from hub.contracts.registry import PartnerApi
 from hub.contracts.squadiq_models import LeadResult
 from hub.leads import Outcome
 
@@ -157,6 +158,14 @@ PAYLOADS: Final[Mapping[str, type[EventData]]] = {
     "endpoint.test": EndpointTest,
     "endpoint.disabled": EndpointDisabled,
 }
+
+
+ABOUT_ENDPOINTS: Final = ("endpoint.test", "endpoint.disabled")
+
+
+def types_for(api: PartnerApi) -> tuple[str, ...]:
+    """The event types that a partner of this API may get."""
+    return (*api.handling.events, *ABOUT_ENDPOINTS)
 
 
 def envelope(event_type: str) -> type[BaseModel]:

@@ -34,4 +34,4 @@ async def make_links(settings: Settings, tenants: Mapping[str, Any]) -> dict[str
         console = await sign_ins.link_for_account(tx, account.id, LIFETIME)
         portal = await sign_ins.link_for_portal(tx, BY, holder.partner_id, Role.ADMIN, LIFETIME)
     await database.close()
-    return {"console": f"/console/sign-in/link?token={console}", "portal": f"/portal/sign-in/link?token={portal}"}
+    return {"console": f"/console/sign-in/link?token={console}", "portal": f"/portal/sign-in/link?token={portal.token}"}

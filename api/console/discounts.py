@@ -10,7 +10,7 @@ from api.web.leads import Line
 from api.web.pages import page
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
 from hub import journal
-from hub.discounts import DiscountState
+from hub.discounts import DiscountState, MailState
 from hub.errors import Conflict, Invalid, NotFound
 from hub.store import discount_lists, discount_stories
 from hub.store.paging import PageWanted
@@ -20,10 +20,12 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/discounts")
 async def list_discounts(hub: Hub, who: SignedIn, state: str = "", cursor: str | None = None) -> Response:
-    wanted = DiscountState(state) if state in set(DiscountState) else None
+    """All, those in a state, or by `state=doubtful` those whose mail may or may not have been sent."""
+    wanted, doubtful = DiscountState(state) if state in set(DiscountState) else None, state == MailState.DOUBTFUL
     async with hub.turns.begin(0) as tx:
-        found = await discount_lists.list_discounts(tx, PageWanted.of(None, cursor), state=wanted)
-    return page(who, "discounts.html", found=found, states=list(DiscountState), state=wanted)
+        found = await discount_lists.list_discounts(tx, PageWanted.of(None, cursor), state=wanted, doubtful=doubtful)
+    shown = MailState.DOUBTFUL if doubtful else wanted
+    return page(who, "discounts.html", found=found, states=[*DiscountState, MailState.DOUBTFUL], state=shown)
 
 
 @router.get("/discounts/{request_id}")

@@ -14,11 +14,13 @@ from api.web.pages import page
 from api.web.visitors import Administering, Hub, SignedIn, Visitor
 from hub.accounts import Role
 from hub.contracts import registry
+from hub.contracts.registry import Discounts, Leads
 from hub.errors import Invalid, NotFound
-from hub.store import admin, audit, dialer_ties, partner_lists, provisioning, requests, sign_ins
+from hub.store import admin, administration, dialer_ties, partner_lists, requests, sign_ins
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
-from hub.store.tables import Partner
+from hub.store.row_ids import MOST_ID
+from hub.store.tables import Dialer, Origin, Partner, Product
 
 router = APIRouter(include_in_schema=False)
 MOST_REQUESTS, MOST_CALLS = 1_000_000, 100_000_000
@@ -49,8 +51,8 @@ async def create_partner(request: Request, hub: Hub, who: Administering) -> Resp
     new = NewPartner(form["name"], form["api"], region=region)
     try:
         async with hub.turns.begin(0) as tx:
-            made = await provisioning.create_partner(tx, hub.pepper, new, hub.settings.default_rate_limit)
-            await audit.record(tx, who.actor, "partner.create", made["id"], partner_id=made["id"], api=new.api)
+            limit = hub.settings.default_rate_limit
+            made = await administration.create_partner(tx, who.actor, hub.pepper, new, limit)
     except Invalid as error:
         return await _list(hub, who, None, 400, problem=error.message, name=form["name"])
     return await _show(hub, who, made["id"], secret={name: value for name, value in made.items() if name != "id"})
@@ -66,10 +68,16 @@ async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200,
     async with hub.turns.begin(0) as tx:
         partner = await admin.change(tx, Partner, partner_id, {})
         campaigns = await dialer_ties.list_campaigns(tx, partner_id=partner_id)
+        dialers = await admin.list_rows(tx, Dialer, Dialer.name != admin.DEFAULT_DIALER)
+        origins = await admin.list_rows(tx, Origin, Origin.partner_id == partner_id)
+        products = await admin.list_rows(tx, Product, Product.partner_id == partner_id)
         keys = await keys_of(tx, partner_id)
         usage = await requests.usage(tx, partner_id)
-    return page(who, "partner.html", status, partner=partner, api=registry.find(partner["api"]), campaigns=campaigns,
-                keys=keys, usage=usage, problem=problem, secret=secret)  # fmt: skip
+    api = registry.find(partner["api"])
+    has = {"campaigns": isinstance(api.handling, Leads), "discounts": isinstance(api.handling, Discounts),
+           "reports": api.name == dialer_ties.REPORTING_API}  # fmt: skip
+    return page(who, "partner.html", status, partner=partner, api=api, has=has, campaigns=campaigns, dialers=dialers,
+                origins=origins, products=products, keys=keys, usage=usage, problem=problem, secret=secret)  # fmt: skip
 
 
 @router.post("/partners/{partner_id}/settings")
@@ -78,8 +86,7 @@ async def set_partner(request: Request, hub: Hub, who: Administering, partner_id
     try:
         values = _settings(form)
         async with hub.turns.begin(0) as tx:
-            await audit.record(tx, who.actor, "partner.set", partner_id, partner_id=partner_id, **values)
-            await admin.change(tx, Partner, partner_id, values)
+            await administration.set_partner(tx, who.actor, partner_id, values)
     except Invalid as error:
         return await _show(hub, who, partner_id, 400, problem=error.message)
     return RedirectResponse(f"{who.area.path}/partners/{partner_id}", 303)
@@ -93,14 +100,13 @@ async def act(request: Request, hub: Hub, who: Administering, partner_id: PathId
         api = await admin.require_partner(tx, partner_id)
         match action:
             case "disable" | "enable":
-                await audit.record(tx, who.actor, f"partner.{action}", partner_id, partner_id=partner_id)
-                await admin.set_disabled(tx, partner_id, disabled=action == "disable")
+                await administration.switch_partner(tx, who.actor, partner_id, disabled=action == "disable")
                 secret = None
             case "key":
                 secret = {"key": await new_key(tx, hub, who, partner_id, api)}
             case "portal-link":
-                token = await sign_ins.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
-                secret = {"portal": hub.settings.sign_in_link(token, portal=True)}
+                link = await sign_ins.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
+                secret = {"portal": hub.settings.sign_in_link(link.token, portal=True)}
             case _:
                 raise NotFound("There is no such action.")
     if secret is None:
@@ -112,7 +118,12 @@ def _settings(form: Form) -> dict[str, Any]:
     limit = form.number("rate_limit", MOST_REQUESTS)
     if not limit:
         raise Invalid("must be at least 1.", field="rate_limit")
-    return {"rate_limit": limit, "region": _region(form), "daily_calls": form.number("daily_calls", MOST_CALLS) or None}
+    values = {
+        "rate_limit": limit,
+        "region": _region(form),
+        "daily_calls": form.number("daily_calls", MOST_CALLS) or None,
+    }
+    return values | ({"dialer_id": form.number("dialer", MOST_ID)} if form.has("dialer") else {})
 
 
 def _region(form: Form) -> str | None:

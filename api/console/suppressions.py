@@ -1,4 +1,4 @@
-"""Do-not-call: whether a number is on a list, and adding numbers. Numbers come in forms, so that no address has one."""
+"""Do-not-call: whether a number is on a list, and adding numbers. They come in forms, so that no address has one."""
 
 from functools import partial
 from typing import Any, Final
@@ -7,18 +7,18 @@ from fastapi import APIRouter, Request, Response
 
 from api.cpu import off_loop
 from api.services import Services
-from api.web.forms import read_form
+from api.web.forms import Form, read_form
 from api.web.pages import page
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
-from hub import phones
+from hub import number_lists
 from hub.errors import Invalid, NotFound
-from hub.store import admin, audit, do_not_call, lead_search
+from hub.store import do_not_call, lead_search
 from hub.store.lead_search import LeadQuery
+from hub.store.row_ids import MOST_ID
 
 router = APIRouter(include_in_schema=False)
-MOST_LINES: Final = 10_000
-PIECE: Final = 100  # takes some 30 ms
 ALL: Final = "for all partners"
+AT_ONCE: Final = 100  # takes some 30 ms
 
 
 @router.get("/do-not-call")
@@ -42,42 +42,31 @@ async def check(request: Request, hub: Hub, who: SignedIn) -> Response:
 
 @router.post("/do-not-call")
 async def add(request: Request, hub: Hub, who: Operating) -> Response:
-    """One number a line, in international form: all of them, or none when a line is bad."""
+    """The field's lines and the file's, as `hub suppression import` reads them: all of them, or none if one is bad."""
     form = await read_form(request, hub, who)
     try:
-        partner_id = form.number("partner")
-        hashes = await _hashes(hub, form["numbers"])
+        partner_id = form.number("partner", MOST_ID)
+        hashes = await _hashes(hub, form)
         async with hub.turns.begin(0) as tx:
-            if partner_id is not None:
-                await admin.require_partner(tx, partner_id)
             reason = form["reason"] or "asked for it"
-            admin.require_text(reason=reason)
-            await audit.record(tx, who.actor, "suppression.add", partner_id or "all", partner_id=partner_id,
-                               numbers=len(hashes))  # fmt: skip
-            await do_not_call.suppress(tx, [(partner_id, each) for each in hashes], reason)
+            added = await do_not_call.add_numbers(tx, who.actor, partner_id, hashes, reason)
     except (Invalid, NotFound) as error:
         return _page(who, error.status, problem=error.message)
-    return _page(who, said=f"{len(hashes)} numbers are not called any more, "
-                           + (f"for partner {partner_id}." if partner_id else f"{ALL}."))  # fmt: skip
+    known = len(hashes) - added
+    said = f"{added} added" + (f", {known} already there" if known else "")
+    scope = f"for partner {partner_id}" if partner_id else ALL
+    return _page(who, said=f"{said}: not called any more {scope}.")
 
 
-async def _hashes(hub: Services, text: str) -> list[bytes]:
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if not 0 < len(lines) <= MOST_LINES:
-        raise Invalid(f"give 1 to {MOST_LINES} numbers, one a line.", field="numbers")
-    # In pieces: the thread is there for others' requests too.
-    pieces = [lines[start : start + PIECE] for start in range(0, len(lines), PIECE)]
-    return [each for piece in pieces for each in await off_loop(partial(_hashes_of, hub, piece))]
-
-
-def _hashes_of(hub: Services, lines: list[tuple[int, str]]) -> list[bytes]:
-    hashes = []
-    for number, line in lines:
-        try:
-            hashes.append(hub.vault.index("phone", phones.parse(line, None).e164))
-        except phones.InvalidPhone:
-            raise Invalid(f"line {number} is not a number in international form, such as +442079460123.",
-                          field="numbers") from None  # fmt: skip
+async def _hashes(hub: Services, form: Form) -> list[bytes]:
+    """Raises Invalid."""
+    given = [text for name in ("numbers", "file") if (text := form.exact(name)).strip()]
+    if len(given) != 1:
+        raise Invalid("give either numbers or a file.", field="numbers")
+    cells = number_lists.read_cells(given[0])
+    hashes: list[bytes] = []
+    for first in range(0, len(cells), AT_ONCE):  # in between others may compute
+        hashes += await off_loop(partial(number_lists.hashes_of, hub.vault, cells[first : first + AT_ONCE]))
     return hashes
 
 

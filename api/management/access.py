@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Annotated, Any, Final, TypeVar
 
 from fastapi import Depends, Request, Response, Security
@@ -69,8 +70,10 @@ class Caller:
         check_single_row(value)
         return body, validated(model, value)
 
-    async def change(self, work: Work, status: int = 200, *, body: bytes | None = None) -> Response:
-        """Do `work` in one transaction and answer what it returns as JSON; with an Idempotency-Key only once.
+    async def change(
+        self, work: Work, status: int = 200, *, body: bytes | None = None, kept: timedelta = kept_answers.KEPT
+    ) -> Response:
+        """Do `work` in one transaction and answer what it returns as JSON; with an Idempotency-Key only once in `kept`.
 
         `body` as it was read; None where there must be none. The answer is kept with the change: it must hold nothing
         personal. Raises KeyReused, Invalid, and what `work` raises.
@@ -84,7 +87,7 @@ class Caller:
                 return _response(Answer(status, _json(await work(tx))))
             whose = f"{self.actor.kind}:{self.partner_id or self.actor.id}"
             asked = f"{self.request.method} {self.request.url.path}?{self.request.url.query} ".encode() + body
-            claimed = await kept_answers.claim(tx, vault, KeyedRequest(whose, key, asked))
+            claimed = await kept_answers.claim(tx, vault, KeyedRequest(whose, key, asked), kept)
             if isinstance(claimed, Answer):
                 return _response(claimed)
             answer = Answer(status, _json(await work(tx)))

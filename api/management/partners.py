@@ -1,6 +1,6 @@
 """The tenants and links to their portals, for operators; who it is, for a partner's own key."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -13,7 +13,7 @@ from api.management.pages import Listed, PageQuery
 from api.request_limit import MOST_REQUESTS
 from hub.accounts import Role
 from hub.contracts import registry
-from hub.store import admin, sign_ins
+from hub.store import admin, kept_answers, sign_ins
 from hub.store.db.engine import Tx
 from hub.store.tables import Partner
 
@@ -57,17 +57,22 @@ class Identity(BaseModel):
     limits: Limits
 
 
-class NewLink(BaseModel):
-    """`role`: what whoever comes by the link may do in the portal."""
+class LinkRequest(BaseModel):
+    """A link to a partner's portal. `viewer` looks, `operator` changes, `admin` also manages keys and people."""
 
     model_config = ConfigDict(extra="forbid")
+
     role: Role = Role.VIEWER
+    lifetime_seconds: int = Field(
+        int(sign_ins.LINK_LIFETIME.total_seconds()), ge=60, le=int(kept_answers.KEPT.total_seconds())
+    )
 
 
 class PortalLink(BaseModel):
-    """Works once, within 15 minutes, for whoever has it."""
+    """`url` opens the portal once, for whoever has it, until `expires_at`."""
 
-    link: str
+    url: str
+    expires_at: datetime
 
 
 @operators.get("/partners")
@@ -82,18 +87,23 @@ async def list_partners(by: By, query: Annotated[PageQuery, Query()]) -> Listed[
     "/partners/{partner_id}/portal-link",
     status_code=201,
     response_model=PortalLink,
-    **problems.change_by(NewLink, {"role": "viewer"}, 404),
+    **problems.change_by(LinkRequest, {"role": "operator", "lifetime_seconds": 300}, 404),
 )
 async def make_portal_link(by: By, partner_id: PathId) -> Response:
-    """A link that opens the partner's portal: for a site of yours to lead its users there."""
-    body, asked = await by.read(NewLink)
+    """Make a link by which somebody enters the partner's portal without an account, such as from your own site.
+
+    An Idempotency-Key gives the same link for as long as it lives.
+    """
+    body, wanted = await by.read(LinkRequest)
+    lifetime = timedelta(seconds=wanted.lifetime_seconds)
 
     async def work(tx: Tx) -> PortalLink:
-        await admin.require_partner(tx, partner_id)
-        token = await sign_ins.link_for_portal(tx, by.actor, partner_id, asked.role)
-        return PortalLink(link=by.hub.settings.sign_in_link(token, portal=True))
+        link = await sign_ins.link_for_portal(tx, by.actor, partner_id, wanted.role, lifetime)
+        return PortalLink(url=by.hub.settings.sign_in_link(link.token, portal=True), expires_at=link.expires_at)
 
-    return await by.change(work, 201, body=body)
+    answer = await by.change(work, 201, body=body, kept=lifetime)
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
 
 
 @partners.get("")

@@ -1,4 +1,4 @@
-"""A partner's own API as /docs has it: its operations with examples, and a command to try each."""
+"""A partner's own API as /docs has it: its operations with a command to try each, and the events that it causes."""
 
 import json
 import shlex
@@ -8,7 +8,9 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from api.webhook_docs import CAMPAIGN_PAYLOAD
 from hub.contracts.registry import PartnerApi
+from hub.webhook_payloads import types_for
 
 METHODS: Final = ("get", "post", "put", "patch", "delete")
 KEY: Final = "YOUR_KEY"
@@ -31,6 +33,27 @@ class Operation:
 def operations(app: FastAPI, api: PartnerApi, base: str, facts: Mapping[str, str]) -> list[Operation]:
     """Those of one API, in the order of /docs. `facts` (the tenant's own ids) take the place of the examples' ids."""
     return list(_operations(app.openapi(), api, base, {_plain(name): value for name, value in facts.items()}))
+
+
+@dataclass(frozen=True, slots=True)
+class EventType:
+    """What the hub sends to endpoints: when, and an example of the whole body."""
+
+    name: str
+    about: str
+    example: str
+
+
+def event_types(app: FastAPI, api: PartnerApi) -> list[EventType]:
+    """Those that a partner of this API may get, as /docs has them."""
+    described = app.openapi()["webhooks"]
+    campaigns = [CAMPAIGN_PAYLOAD] if api.payload else []
+    return [_event_type(name, described[name]["post"]) for name in (*types_for(api), *campaigns)]
+
+
+def _event_type(name: str, described: dict[str, Any]) -> EventType:
+    example = described["requestBody"]["content"]["application/json"]["example"]
+    return EventType(name, described.get("description", ""), json.dumps(example, indent=2, ensure_ascii=False))
 
 
 def _operations(described: dict[str, Any], api: PartnerApi, base: str, facts: Mapping[str, str]) -> Iterator[Operation]:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 
-from api.portal.operations import operations
+from api.portal.operations import event_types, operations
 from api.services import Services
 from api.web.pages import page
 from api.web.visitors import Hub, SignedIn
@@ -39,7 +39,9 @@ async def show_docs(request: Request, hub: Hub, who: SignedIn) -> Response:
     """The partner's own API alone."""
     async with hub.turns.begin(who.tenant) as tx:
         api, facts = await _api(tx, who.tenant)
-    return page(who, "docs.html", api=api, base=_base(hub), operations=_described(request, hub, api, facts))
+    events = event_types(request.app, api)
+    return page(who, "docs.html", api=api, base=_base(hub), operations=_described(request, hub, api, facts),
+                events=events)  # fmt: skip
 
 
 @router.get("/usage")

@@ -12,10 +12,11 @@ from api.fields import PathId
 from api.services import Services
 from api.web.forms import Form, read_form
 from api.web.pages import page
+from api.web.snippets import PROGRAMS
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
 from hub.errors import Conflict, Invalid, NotFound
 from hub.replays import DEFAULT_PACE, MOST_PACE
-from hub.store import admin, delivery_lists, endpoint_health, endpoints, replays
+from hub.store import admin, delivery_lists, endpoint_health, endpoint_rates, endpoints, replays
 from hub.store.db.engine import Tx
 from hub.store.delivery_lists import DeliveryFilter
 from hub.store.paging import PageWanted
@@ -24,21 +25,26 @@ from hub.webhooks import EVENT_TYPES
 
 router = APIRouter(include_in_schema=False)
 LATEST: Final = PageWanted(size=20)
+OF_EACH: Final = 500
+"""Deliveries that are counted of each endpoint in a list."""
 OVERLAP: Final = timedelta(days=1)
 
 
 @router.get("/webhooks")
 async def list_endpoints(hub: Hub, who: SignedIn, cursor: str | None = None) -> Response:
-    """Newest first."""
+    """On the first page those that fail come first."""
     return await _list(hub, who, cursor)
 
 
 async def _list(hub: Services, who: Visitor, cursor: str | None = None, status: int = 200, **shown: Any) -> Response:
     async with hub.turns.begin(who.partner_id or 0) as tx:
+        troubled = [] if cursor else await endpoint_health.list_troubled(tx, who.partner_id)
         found = await endpoint_health.page_of_endpoints(tx, PageWanted.of(None, cursor), who.partner_id)
+        rates = await endpoint_rates.day_rates(tx, [each["id"] for each in (*troubled, *found.items)], OF_EACH)
         latest = await delivery_lists.list_deliveries(tx, DeliveryFilter(partner_id=who.partner_id), LATEST)
     context = {"problem": None, "given": {}} | shown
-    return page(who, "endpoints.html", status, found=found, latest=latest, types=EVENT_TYPES, **context)
+    return page(who, "endpoints.html", status, troubled=troubled, found=found, rates=rates, latest=latest,
+                types=EVENT_TYPES, **context)  # fmt: skip
 
 
 @router.post("/webhooks")
@@ -71,10 +77,12 @@ async def _show(hub: Services, who: Visitor, endpoint_id: int, status: int = 200
         endpoint = await endpoint_health.show_endpoint(tx, endpoint_id, who.partner_id)
         latest = await delivery_lists.list_deliveries(tx, DeliveryFilter(endpoint_id=endpoint_id), LATEST)
         recent = await replays.list_replays(tx, LATEST, partner_id=who.partner_id, endpoint_id=endpoint_id)
+        rates = await endpoint_rates.day_rates(tx, [endpoint_id])
     day_ago = datetime.now(UTC) - timedelta(days=1)
     context = {"problem": None, "said": None, "secret": None, "since": f"{day_ago:%Y-%m-%dT%H:%M}"} | shown
-    return page(who, "endpoint.html", status, endpoint=endpoint, latest=latest, replays=recent, types=EVENT_TYPES,
-                pace=DEFAULT_PACE, most_pace=MOST_PACE, **context)  # fmt: skip
+    context |= {"types": EVENT_TYPES, "pace": DEFAULT_PACE, "most_pace": MOST_PACE, "programs": PROGRAMS}
+    return page(who, "endpoint.html", status, endpoint=endpoint, latest=latest, replays=recent, day=rates[endpoint_id],
+                **context)  # fmt: skip
 
 
 @router.post("/webhooks/{endpoint_id}/{action}")

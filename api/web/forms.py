@@ -1,5 +1,7 @@
 """Forms as browsers send them: read whole, within limits, and only from the hub's own pages."""
 
+import re
+from collections.abc import Iterator
 from typing import Final
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,6 +13,8 @@ from api.web.visitors import CSRF_FIELD, Visitor, check_token
 from hub.errors import Forbidden, Invalid
 
 MOST_FIELDS: Final = 200
+_BOUNDARY: Final = re.compile(r'boundary="?([^\s";]{1,70})')
+_NAME: Final = re.compile(rb'; name="([^"\r\n]*)"')
 
 
 class Form:
@@ -22,6 +26,10 @@ class Form:
 
     def __getitem__(self, name: str) -> str:
         return self._values.get(name, "").strip()
+
+    def has(self, name: str) -> bool:
+        """Whether the form has the field, blank or not."""
+        return name in self._values
 
     def exact(self, name: str) -> str:
         """As it was typed, of a password."""
@@ -46,8 +54,12 @@ async def read_form(request: Request, hub: Services, visitor: Visitor) -> Form:
     """Raises Invalid, TooLarge, and Forbidden for a form that is not of this visitor's own pages."""
     require_own_site(request, hub)
     try:
-        text = (await read_body(request)).decode()
-        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        body = await read_body(request)
+        content_type = request.headers.get("content-type", "")
+        if content_type.lower().startswith("multipart/form-data"):
+            pairs = list(_parts(content_type, body))
+        else:
+            pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except (UnicodeDecodeError, ValueError):
         raise Invalid(f"The form must be UTF-8 text with at most {MOST_FIELDS} fields.") from None
     if any("\0" in value for _, value in pairs):
@@ -56,6 +68,22 @@ async def read_form(request: Request, hub: Services, visitor: Visitor) -> Form:
     if visitor.signed_in is not None:
         check_token(visitor, form[CSRF_FIELD])
     return form
+
+
+def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
+    """The fields of a form with a file, which is a field like the others: its text. Raises ValueError."""
+    boundary = _BOUNDARY.search(content_type)
+    if boundary is None:
+        raise ValueError("no boundary")
+    begin, *parts, end = (b"\r\n" + body).split(b"\r\n--" + boundary[1].encode("latin-1"), MOST_FIELDS + 2)
+    if begin or not end.startswith(b"--"):
+        raise ValueError("incomplete, or too many fields")
+    for part in parts:
+        head, _, content = part.partition(b"\r\n\r\n")
+        name = _NAME.search(head)
+        if name is None:
+            raise ValueError("no name")
+        yield name[1].decode(), content.decode("utf-8-sig")
 
 
 def require_own_site(request: Request, hub: Services) -> None:

@@ -1,4 +1,4 @@
-"""A partner's keys: listed by their public part, made and replaced with the text shown once, revoked."""
+"""Keys of partners and dialers: listed by their public part, replaced with the text shown once, revoked."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -12,7 +12,7 @@ from api.web.forms import read_form
 from api.web.pages import page
 from api.web.visitors import Administering, Hub, Visitor
 from hub.errors import NotFound
-from hub.store import admin, audit, keys
+from hub.store import admin, administration
 from hub.store.db.engine import Tx
 from hub.store.tables import ApiKey
 
@@ -27,9 +27,8 @@ async def keys_of(tx: Tx, partner_id: int) -> list[dict[str, Any]]:
 
 async def new_key(tx: Tx, hub: Services, who: Visitor, partner_id: int, api: str) -> str:
     """The text of a further key."""
-    key = await keys.create_key(tx, hub.pepper, "partner", scope=api, partner_id=partner_id)
-    await audit.record(tx, who.actor, "key.create", key.key_id, partner_id=partner_id)
-    return key.text
+    made = await administration.create_key(tx, who.actor, hub.pepper, "partner", scope=api, partner_id=partner_id)
+    return made.text
 
 
 @router.get("/keys")
@@ -53,23 +52,24 @@ async def change_key(request: Request, hub: Hub, who: Administering, key_id: Pat
     """`rotate`: a new key, the old one works for a day more; `revoke`: it works no more."""
     await read_form(request, hub, who)
     async with hub.turns.begin(who.partner_id or 0) as tx:
-        rows = await admin.list_rows(tx, ApiKey, ApiKey.id == key_id, ApiKey.partner_id.is_not(None))
-        if not rows or who.partner_id not in {None, rows[0]["partner_id"]}:
+        owned = ApiKey.dialer_id.is_not(None) | ApiKey.partner_id.is_not(None)
+        mine = owned if who.partner_id is None else ApiKey.partner_id == who.partner_id
+        if not (found := await admin.list_rows(tx, ApiKey, ApiKey.id == key_id, mine)):
             raise NotFound("There is no such key.")
-        partner_id = rows[0]["partner_id"]
-        if action not in {"rotate", "revoke"}:
-            raise NotFound("There is no such action.")
-        await audit.record(tx, who.actor, f"key.{action}", key_id, partner_id=partner_id)
-        text = None
-        if action == "revoke":
-            await keys.revoke_key(tx, key_id)
-        else:
-            text = (await keys.rotate_key(tx, hub.pepper, key_id, OVERLAP)).text
+        [key], text = found, None
+        match action:
+            case "revoke":
+                await administration.revoke_key(tx, who.actor, key_id)
+            case "rotate":
+                text = (await administration.rotate_key(tx, who.actor, hub.pepper, key_id, OVERLAP)).text
+            case _:
+                raise NotFound("There is no such action.")
     if who.partner_id is not None:
         return await _own(hub, who, text)
+    owner = f"partners/{key['partner_id']}" if key["partner_id"] else f"dialers/{key['dialer_id']}"
     if text is None:
-        return RedirectResponse(f"{who.area.path}/partners/{partner_id}", 303)
-    return page(who, "key.html", text=text, partner_id=partner_id)
+        return RedirectResponse(f"{who.area.path}/{owner}", 303)
+    return page(who, "key.html", text=text, owner=owner)
 
 
 async def _own(hub: Services, who: Visitor, text: str | None = None) -> Response:

@@ -24,12 +24,28 @@ class LeadContract(Protocol):
         """Word what became of the rows. With a `rejected` one, nothing of them stays stored."""
 
 
+LEAD_EVENTS = (
+    "lead.created",
+    "call.scheduled",
+    "call.completed",
+    "lead.interested",
+    "meeting.booked",
+    "lead.processed",
+    "lead.deleted",
+)
+"""The types of events that every lead which is called may cause."""
+
+
 @dataclass(frozen=True, slots=True)
 class Leads:
-    """The API submits leads to be called. `payload`: how its campaigns' endpoints get a processed lead."""
+    """The API submits leads to be called. `payload`: how its campaigns' endpoints get a processed lead.
+
+    `events`, here and below: the types of events that its partners may get, beside those about endpoints.
+    """
 
     contract: LeadContract
     payload: Callable[[Record], dict[str, Any]] | None = None
+    events: tuple[str, ...] = LEAD_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +56,7 @@ class Reports:
     """
 
     module: str
+    events: tuple[str, ...] = ("lead.created", "lead.interested", "lead.deleted")
 
     @property
     def handler(self) -> Callable[..., Awaitable[ApiResponse]]:
@@ -50,6 +67,8 @@ class Reports:
 @dataclass(frozen=True, slots=True)
 class Discounts:
     """The API asks for discounts; its route starts their workflows by itself."""
+
+    events: tuple[str, ...] = ("discount.sent", "discount.failed")
 
 
 class ClientField(Enum):
@@ -184,7 +203,7 @@ PARTNER_APIS: tuple[PartnerApi, ...] = (
         prefixes=("/api/v4/leads/",),
         error_key="detail",
         key_header="Authorization",
-        handling=Leads(squadiq, payload=squadiq.result),
+        handling=Leads(squadiq, payload=squadiq.result, events=(*LEAD_EVENTS, "lead.converted")),
         tenant=TenantDefaults(
             {"token": ClientField.KEY, "campaign_id": ClientField.CAMPAIGN},
             campaigns=(RANDOM_ID,),

@@ -86,11 +86,13 @@ async def create_origin(tx: Tx, partner_id: int, name: str) -> dict[str, Any]:
     return await change(tx, tables.Origin, made, {})
 
 
-async def delete_origin(tx: Tx, origin_id: int) -> None:
-    """Accept nothing from it from now on. Raises NotFound."""
-    gone = delete(tables.Origin).where(tables.Origin.id == origin_id).returning(tables.Origin.id)
-    if (await tx.execute(gone)).first() is None:
+async def delete_origin(tx: Tx, origin_id: int) -> int:
+    """Accept nothing from it from now on; returns its partner. Raises NotFound."""
+    gone = delete(tables.Origin).where(tables.Origin.id == origin_id).returning(tables.Origin.partner_id)
+    partner_id: int | None = (await tx.execute(gone)).scalar()
+    if partner_id is None:
         raise NotFound(f"there is no origin {origin_id}.", field="origin_id")
+    return partner_id
 
 
 async def create_product(tx: Tx, partner_id: int, public_id: str, **columns: Any) -> dict[str, Any]:

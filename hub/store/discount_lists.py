@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from hub.discounts import CouponState, DiscountState, MailState
 from hub.store.db.engine import Tx
@@ -27,10 +27,19 @@ class DiscountLine:
     created_at: datetime
 
 
+# As discount_stories has it; in words that the planner finds in ix_discount_doubtful.
+_DOUBTFUL = text("(discount.mail_state = 'doubtful' OR discount.mail_state = 'sending' AND discount.state <> 'taken')")
+
+
 async def list_discounts(
-    tx: Tx, page: PageWanted, *, partner_id: int | None = None, state: DiscountState | None = None
+    tx: Tx,
+    page: PageWanted,
+    *,
+    partner_id: int | None = None,
+    state: DiscountState | None = None,
+    doubtful: bool = False,
 ) -> Page[DiscountLine]:
-    """Newest first; of one partner, in one state."""
+    """Newest first; of one partner, in one state; `doubtful`: those of which nobody knows whether a mail was sent."""
     ids = select(Discount.id).order_by(Discount.id.desc()).limit(page.size + 1)
     if page.before is not None:
         ids = ids.where(Discount.id < page.before)
@@ -38,6 +47,8 @@ async def list_discounts(
         ids = ids.where(Discount.partner_id == partner_id)
     if state is not None:
         ids = ids.where(Discount.state == state)
+    if doubtful:
+        ids = ids.where(_DOUBTFUL)
     rows = (
         select(Discount, Partner.name.label("partner"), Coupon.state.label("coupon"))
         .join(Partner, Partner.id == Discount.partner_id)

@@ -6,6 +6,9 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, text
 
+from hub.actors import Actor
+from hub.store import audit
+from hub.store.admin import require_partner, require_text
 from hub.store.db.engine import Tx
 from hub.store.tables import Suppression
 
@@ -42,6 +45,16 @@ async def suppress(tx: Tx, numbers: Sequence[tuple[int | None, bytes]], reason: 
     partners, hashes = zip(*sorted(set(numbers), key=lambda number: (number[0] or 0, number[1])), strict=True)
     rows = await tx.execute(_SUPPRESS, {"partners": list(partners), "hashes": list(hashes), "reason": reason})
     return {(row.partner_id, row.phone_hash) for row in rows}
+
+
+async def add_numbers(tx: Tx, actor: Actor, partner_id: int | None, hashes: Sequence[bytes], reason: str) -> int:
+    """Put numbers on the partner's list, or (None) on that of all; how many are new there. Raises Invalid, NotFound."""
+    require_text(reason=reason)
+    if partner_id is not None:
+        await require_partner(tx, partner_id)
+    subject = partner_id or "all partners"
+    await audit.record(tx, actor, "suppression.add", subject, partner_id=partner_id, numbers=len(hashes))
+    return len(await suppress(tx, [(partner_id, each) for each in hashes], reason))
 
 
 # Those that a dialer has, or had until the hub took them back or ended them: of others, it has said how they ended.

@@ -13,6 +13,7 @@ from hub.store.row_ids import MOST_ID
 from hub.store.tables import Campaign, Delivery, DeliveryAttempt, Endpoint
 from hub.webhooks import DeliveryState
 
+MOST_TROUBLED: Final = 50
 MOST_JUDGED: Final = 10_000
 _COLUMNS = select(
     Endpoint.id,
@@ -36,6 +37,16 @@ async def list_endpoints(tx: Tx, partner_id: int | None = None) -> list[dict[str
     if partner_id is not None:
         wanted = wanted.where(Endpoint.partner_id == partner_id)
     return [dict(row._mapping) for row in await tx.execute(wanted)]  # noqa: SLF001 - SQLAlchemy's public name for it
+
+
+async def list_troubled(tx: Tx, partner_id: int | None = None) -> list[dict[str, Any]]:
+    """Those that are disabled or whose last attempts failed, the latest trouble first, up to a maximum."""
+    since = func.coalesce(Endpoint.disabled_at, Endpoint.failing_since)
+    wanted = _COLUMNS.where(Endpoint.deleted_at.is_(None), since.is_not(None))
+    if partner_id is not None:
+        wanted = wanted.where(Endpoint.partner_id == partner_id)
+    rows = await tx.execute(wanted.order_by(since.desc()).limit(MOST_TROUBLED))
+    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
 
 
 async def page_of_endpoints(tx: Tx, page: PageWanted, partner_id: int | None = None) -> Page[dict[str, Any]]:

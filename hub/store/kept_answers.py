@@ -42,14 +42,14 @@ class Answer:
     body: bytes
 
 
-async def claim(tx: Tx, vault: Vault, request: KeyedRequest) -> int | Answer:
-    """The answer that this request got before; else the id under which `keep` stores the one that it will get.
+async def claim(tx: Tx, vault: Vault, request: KeyedRequest, kept: timedelta = KEPT) -> int | Answer:
+    """The answer that this request got before, within `kept`; else the id under which `keep` stores its answer.
 
     Raises KeyReused when the key came with another request. While another transaction answers it, this one waits.
     """
     key_hash = vault.index("idempotency", f"{request.owner} {request.key}")
     fingerprint = vault.index("fingerprint", sha256(request.request).hexdigest())
-    row = {"key_hash": key_hash, "fingerprint": fingerprint, "kept": KEPT}
+    row = {"key_hash": key_hash, "fingerprint": fingerprint, "kept": kept}
     claimed = (await tx.execute(_CLAIM, row)).scalar()
     if claimed is not None:
         return int(claimed)

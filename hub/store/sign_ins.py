@@ -1,7 +1,7 @@
 """Who is signed in: sessions as rows, and links that make one once. Only hashes of their random texts are stored."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final
@@ -13,6 +13,7 @@ from hub.accounts import Role
 from hub.actors import Actor, ActorKind
 from hub.store import audit
 from hub.store.accounts import ENABLED
+from hub.store.admin import require_partner
 from hub.store.db.engine import Tx
 from hub.store.tables import Account, Partner, SignInLink, WebSession
 
@@ -90,22 +91,31 @@ async def link_for_account(tx: Tx, account_id: int, lifetime: timedelta = INVITA
     """The random text of a link that signs the account in once, and lets a password be chosen."""
     owner = select(Account.partner_id, Account.role).where(Account.id == account_id)
     partner_id, role = (await tx.execute(owner)).one()
-    return await _link(tx, account_id, partner_id, role, lifetime)
+    return (await _link(tx, account_id, partner_id, role, lifetime)).token
+
+
+@dataclass(frozen=True, slots=True)
+class PortalLink:
+    """The random text of a link, and until when it works."""
+
+    token: str
+    expires_at: datetime
 
 
 async def link_for_portal(
     tx: Tx, actor: Actor, partner_id: int, role: Role, lifetime: timedelta = LINK_LIFETIME
-) -> str:
-    """The random text of a link that opens the partner's portal once, for whoever has it."""
+) -> PortalLink:
+    """A link that opens the partner's portal once, for whoever has it. Raises NotFound."""
+    await require_partner(tx, partner_id)
     await audit.record(tx, actor, "partner.portal_link", partner_id, partner_id=partner_id, role=role.value)
     return await _link(tx, None, partner_id, role, lifetime)
 
 
-async def _link(tx: Tx, account_id: int | None, partner_id: int | None, role: Role, lifetime: timedelta) -> str:
+async def _link(tx: Tx, account_id: int | None, partner_id: int | None, role: Role, lifetime: timedelta) -> PortalLink:
     token = token_urlsafe(RANDOM_BYTES)
     values = {"id": _hash(token), "account_id": account_id, "partner_id": partner_id, "role": role}
-    await tx.execute(insert(SignInLink).values(**values, expires_at=func.clock_timestamp() + lifetime))
-    return token
+    made = insert(SignInLink).values(**values, expires_at=func.clock_timestamp() + lifetime)
+    return PortalLink(token, (await tx.execute(made.returning(SignInLink.expires_at))).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,10 +103,13 @@ _DELIVERIES = text("""
                  (SELECT min(due_at) FROM first_queued)) AS oldest_due_at
 """)
 _REFUSED = text("""
-    SELECT partner_id, api, sum(requests)::bigint AS requests FROM (
-        SELECT partner_id, api, requests FROM submission
-        WHERE refused AND created_at > statement_timestamp() - interval '1 hour' ORDER BY created_at DESC LIMIT :most
-    ) AS latest GROUP BY partner_id, api ORDER BY requests DESC
+    SELECT counted.*, partner.name AS partner FROM (
+        SELECT partner_id, api, sum(requests)::bigint AS requests FROM (
+            SELECT partner_id, api, requests FROM submission
+            WHERE refused AND created_at > statement_timestamp() - interval '1 hour'
+            ORDER BY created_at DESC LIMIT :most
+        ) AS latest GROUP BY partner_id, api
+    ) AS counted JOIN partner ON partner.id = partner_id ORDER BY requests DESC
 """)
 
 

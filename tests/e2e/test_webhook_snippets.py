@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from api.web.snippets import PROGRAMS
 from hub.webhook_payloads import example
 from hub.webhooks import new_secret, sign
 
@@ -29,6 +30,12 @@ for (const { headers, body } of JSON.parse(process.env.CASES)) console.log(recei
 foreach (json_decode(getenv('CASES'), true) as $case) echo receive($case['headers'], $case['body']), "\\n";
 """,
 }
+
+
+def test_the_portal_shows_the_same_programs() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    printed = [re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL) for language in RUNNERS]
+    assert [[program.text] for program in PROGRAMS] == printed
 
 
 @pytest.mark.parametrize("language", RUNNERS)

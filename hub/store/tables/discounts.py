@@ -22,6 +22,7 @@ class Discount(Base):
         Index("ix_discount_repeat", "partner_id", "repeat_hash"),
         Index("ix_discount_email", "email_hash", postgresql_where=text("email_hash IS NOT NULL")),
         Index("ix_discount_taken", "created_at", postgresql_where=text("state = 'taken'")),
+        Index("ix_discount_doubtful", "id", postgresql_where=text("mail_state IN ('doubtful', 'sending')")),
         Index("ix_discount_unconfirmed", "created_at", postgresql_where=text("NOT confirmed")),
     )
     id: Mapped[Id]

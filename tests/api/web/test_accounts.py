@@ -78,7 +78,7 @@ def test_whoever_is_signed_in_can_use_anothers_link(hub: Hub) -> None:
 
 def test_an_operators_own_site_leads_a_partners_user_to_the_portal_once(hub: Hub) -> None:
     admin, partner = operator(hub), hub.partner("comunik8")["id"]
-    link = admin.post(f"/partners/{partner}/portal-link", {"role": "viewer"}, 201)["link"]
+    link = admin.post(f"/partners/{partner}/portal-link", {"role": "viewer"}, 201)["url"]
     query = f"?{urlsplit(link).query}"  # its host is the public URL
     visitor, second = (Browser(hub, "portal") for _ in range(2))
     assert "(viewer)" in visitor.use(f"{hub.url}/portal/sign-in/link{query}").text

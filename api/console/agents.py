@@ -1,0 +1,56 @@
+"""The agents of a Margav partner: added, disabled and enabled. Their passwords are set by `hub agent`."""
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import RedirectResponse
+
+from api.fields import PathId
+from api.services import Services
+from api.web.forms import Form, read_form
+from api.web.pages import page
+from api.web.visitors import Administering, Hub, SignedIn, Visitor
+from hub.errors import Invalid, NotFound
+from hub.store import admin, administration, dialer_ties
+from hub.store.tables import Agent, Partner
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/partners/{partner_id}/agents")
+async def list_agents(hub: Hub, who: SignedIn, partner_id: PathId) -> Response:
+    return await _list(hub, who, partner_id)
+
+
+async def _list(hub: Services, who: Visitor, partner_id: int, status: int = 200, *, problem: str | None = None,
+                given: Form | None = None) -> Response:  # fmt: skip
+    async with hub.turns.begin(0) as tx:
+        partner = await admin.change(tx, Partner, partner_id, {})
+        found = await admin.list_rows(tx, Agent, Agent.partner_id == partner_id)
+    if partner["api"] != dialer_ties.REPORTING_API:
+        raise NotFound("Partners of this API have no agents.")
+    shown = {name: given[name] if given else "" for name in ("username", "name", "dialer_user_id")}
+    return page(who, "agents.html", status, partner=partner, agents=found, shown=shown, problem=problem)
+
+
+@router.post("/partners/{partner_id}/agents")
+async def create_agent(request: Request, hub: Hub, who: Administering, partner_id: PathId) -> Response:
+    form = await read_form(request, hub, who)
+    names = form["username"], form["name"], form["dialer_user_id"] or None
+    try:
+        async with hub.turns.begin(0) as tx:
+            if await admin.require_partner(tx, partner_id) != dialer_ties.REPORTING_API:
+                raise NotFound("Partners of this API have no agents.")
+            await administration.create_agent(tx, who.actor, partner_id, *names)
+    except Invalid as error:
+        return await _list(hub, who, partner_id, 400, problem=error.message, given=form)
+    return RedirectResponse(f"{who.area.path}/partners/{partner_id}/agents", 303)
+
+
+@router.post("/agents/{agent_id}/{action}")
+async def act(request: Request, hub: Hub, who: Administering, agent_id: PathId, action: str) -> Response:
+    """`disable`: the agent's sessions end; `enable`."""
+    await read_form(request, hub, who)
+    if action not in {"disable", "enable"}:
+        raise NotFound("There is no such action.")
+    async with hub.turns.begin(0) as tx:
+        owner = await administration.switch_agent(tx, who.actor, agent_id, disabled=action == "disable")
+    return RedirectResponse(f"{who.area.path}/partners/{owner}/agents", 303)

@@ -1,0 +1,168 @@
+"""What operators change on the console's pages: campaigns, dialers, agents, lists of numbers."""
+
+import re
+
+from tests.api.web.test_pages import signed_in
+from tests.support.dialing import eventually
+from tests.support.stack import Hub
+
+
+def shown_secret(text: str) -> str:
+    return re.search(r'<pre id="secret">(\S+)</pre>', text)[1]
+
+
+def test_a_campaign_is_made_and_changed(hub: Hub) -> None:
+    partner, boss = hub.partner("squadiq"), signed_in(hub)
+    made = boss.post(f"/partners/{partner['id']}/campaigns", name="summer")
+    path = "/campaigns/" + made.url.rpartition("/")[2]
+    dialer = boss.post("/dialers", name=f"room {partner['id']}")
+    [(dialer_id,)] = hub.query("SELECT id FROM dialer WHERE name = $1", f"room {partner['id']}")
+    assert shown_secret(dialer.text).startswith("hub_dialer_")
+    saved = boss.post(
+        path, dialer=str(dialer_id), language="hi", required_fields="city\nage", policy='{"max_per_day": 2}'
+    )
+    assert (saved.status_code, "shared dialer" in saved.text) == (200, False)
+    kept = "SELECT dialer_id, language, required_fields, policy ->> 'max_per_day' FROM campaign WHERE id = $1"
+    assert hub.query(kept, int(path.rpartition("/")[2])) == [(dialer_id, "hi", ["city", "age"], "2")]
+    assert "summer" in boss.get(f"/dialers/{dialer_id}").text
+    assert "summer" in boss.get(f"/partners/{partner['id']}").text
+    for wrong, why in (
+        ('{"max_attempts": 0}', "policy: max_attempts: Input should be greater than or equal to 1"),
+        ('{"calls": 1}', "policy: calls: there is no such setting"),
+        ("[1]", "policy: must be a JSON object"),
+        ("{", "policy: is not JSON"),
+    ):
+        refused = boss.post(path, dialer=str(dialer_id), language="de", policy=wrong)
+        assert (refused.status_code, why in refused.text) == (400, True), refused.text
+        assert "de" in refused.text  # what was typed is still there
+    assert boss.post(path, dialer="999999999").status_code == 400
+    assert hub.query(kept, int(path.rpartition("/")[2])) == [(dialer_id, "hi", ["city", "age"], "2")]
+    assert boss.get("/campaigns/999999999").status_code == 404
+    assert boss.post(f"/partners/{partner['id']}/campaigns", name="a/b").status_code == 400
+    assert boss.post("/partners/999999999/campaigns", name="b").status_code == 404
+    written = (
+        "SELECT count(*) FROM audit WHERE action LIKE 'campaign.%' AND partner_id = $1 AND actor LIKE 'operator:acc%'"
+    )
+    assert hub.query(written, partner["id"]) == [(2,)]
+
+
+def test_a_dialer_is_renamed_and_its_keys_end(hub: Hub) -> None:
+    boss, name = signed_in(hub), f"floor {hub.number()}"
+    key = shown_secret(boss.post("/dialers", name=name).text)
+    [(dialer,)] = hub.query("SELECT id FROM dialer WHERE name = $1", name)
+    assert boss.post("/dialers", name=name).status_code == 400
+    assert boss.post("/dialers", name=" ").status_code == 400
+    assert f"{name} b" in boss.post(f"/dialers/{dialer}/rename", name=f"{name} b").text
+    assert boss.post(f"/dialers/{dialer}/rename", name="").status_code == 400
+    assert boss.post("/dialers/999999999/rename", name="x").status_code == 404
+    assert boss.post(f"/dialers/{dialer}/sell").status_code == 404
+    further = shown_secret(boss.post(f"/dialers/{dialer}/key").text)
+    assert further != key
+    assert further not in boss.get(f"/dialers/{dialer}").text
+    assert boss.post(f"/keys/{key.split('_')[2]}/revoke").url.endswith(f"/dialers/{dialer}")
+    assert hub.query("SELECT count(*) FROM api_key WHERE dialer_id = $1 AND revoked_at IS NULL", dialer) == [(1,)]
+    assert name in boss.get("/dialers").text
+
+
+def test_margavs_agents_and_dialer(hub: Hub) -> None:
+    partner, boss = hub.partner("margav"), signed_in(hub)
+    path = f"/partners/{partner['id']}"
+    assert "eve" in boss.post(f"{path}/agents", username="eve", name="Eve").text
+    assert boss.post(f"{path}/agents", username="eve", name="Eve").status_code == 400
+    assert boss.post(f"{path}/agents", username="", name="Eve").status_code == 400
+    [(agent,)] = hub.query("SELECT id FROM agent WHERE partner_id = $1 AND username = 'eve'", partner["id"])
+    assert "disabled" in boss.post(f"/agents/{agent}/disable").text
+    assert f"/agents/{agent}/disable" in boss.post(f"/agents/{agent}/enable").text
+    assert boss.post("/agents/999999999/disable").status_code == 404
+    other = hub.partner()
+    assert boss.get(f"/partners/{other['id']}/agents").status_code == 404
+    assert boss.post(f"/partners/{other['id']}/agents", username="x", name="X").status_code == 404
+    boss.post("/dialers", name=f"desk {partner['id']}")
+    [(dialer,)] = hub.query("SELECT id FROM dialer WHERE name = $1", f"desk {partner['id']}")
+    tied = "SELECT dialer_id FROM partner WHERE id = $1"
+    boss.post(f"{path}/settings", rate_limit="9", dialer=str(dialer))
+    assert hub.query(tied, partner["id"]) == [(dialer,)]
+    assert boss.post(f"{path}/settings", rate_limit="9", dialer="999999999").status_code == 400
+    boss.post(f"{path}/settings", rate_limit="9", dialer="")
+    assert hub.query(tied, partner["id"]) == [(None,)]
+
+
+def test_leanpubs_products_and_origins_are_shown(hub: Hub) -> None:
+    page = signed_in(hub).get(f"/partners/{hub.partner('leanpub')['id']}").text
+    assert "The Foobar Book" in page
+    assert "shop.example.com" in page
+
+
+def test_only_administrators_change_them(hub: Hub) -> None:
+    partner, operator = hub.partner("squadiq"), signed_in(hub, "operator")
+    [(campaign, dialer)] = hub.query("SELECT id, dialer_id FROM campaign WHERE partner_id = $1", partner["id"])
+    for path in ("/dialers", f"/dialers/{dialer}/rename", f"/campaigns/{campaign}", f"/partners/{partner['id']}/agents",
+                 f"/partners/{partner['id']}/campaigns", "/agents/1/disable"):  # fmt: skip
+        assert (path, operator.post(path, name="x").status_code) == (path, 403)
+    assert f"/campaigns/{campaign}" not in re.findall(
+        r'action="/console(\S+)"', operator.get(f"/campaigns/{campaign}").text
+    )
+
+
+def test_a_file_of_numbers_is_put_on_a_list_all_or_none(hub: Hub) -> None:
+    partner, boss = hub.partner(), signed_in(hub, "operator")
+    first, second = hub.number(), hub.number()
+    of = {"partner": str(partner["id"]), "reason": "a list of 2025"}
+    bad = boss.upload("/do-not-call", "file", f"phone\n{first}\nnonsense\n{second}\n12\n".encode(), **of)
+    assert (bad.status_code, "Lines 3, 5: not a phone number" in bad.text) == (400, True)
+    assert "on no list" in boss.post("/do-not-call/check", phone=first).text
+    listed = f"\ufeffphone,name\r\n{first},Ann\r\n\r\n{second},Bob\r\n{first},Ann\r\n".encode()
+    assert (
+        f"2 added, 1 already there: not called any more for partner {partner['id']}."
+        in boss.upload("/do-not-call", "file", listed, **of).text
+    )
+    assert "a list of 2025" in boss.post("/do-not-call/check", phone=second).text
+    assert "0 added, 2 already there" in boss.post("/do-not-call", numbers=f"\n{first}\n{second}", **of).text
+    details = "SELECT details FROM audit WHERE action = 'suppression.add' AND partner_id = $1 ORDER BY id DESC LIMIT 1"
+    assert first[3:] not in str(hub.query(details, partner["id"]))
+
+
+def test_forms_with_files_that_are_refused(hub: Hub) -> None:
+    boss, number = signed_in(hub, "operator"), hub.number()
+    for text, fields in ((b"", {}), (b"\xff\xfe", {}), (number.encode(), {"numbers": number}), (b"a\0b", {}),
+                         (number.encode(), {"partner": "x"}), (b'"' + b"a" * 200_000, {})):  # fmt: skip
+        assert (text[:9], boss.upload("/do-not-call", "file", text, **fields).status_code) == (text[:9], 400)
+    assert boss.upload("/do-not-call", "file", number.encode(), partner="999999999").status_code == 404
+    assert boss.upload("/do-not-call", "file", b"1" * 1_100_000).status_code == 413
+    url = boss.base + "/do-not-call"
+    for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
+        for body in (b"", b"--x", b"--x\r\n\r\na\r\n--x--", b"--x\r\n" * 300):
+            answer = boss.session.post(url, data=body, headers={"Content-Type": kind}, timeout=30)
+            assert (kind, body[:20], answer.status_code) == (kind, body[:20], 400)
+    forged = boss.session.post(url, files={"file": ("a", number)}, timeout=30)
+    assert forged.status_code == 403
+    assert "on no list" in boss.post("/do-not-call/check", phone=number).text
+
+
+def test_discounts_whose_mail_is_doubtful_are_listed(hub: Hub) -> None:
+    made, boss = hub.partner("leanpub"), signed_in(hub, "viewer")
+    body = {"partnerId": made["partner_id"], "origin": made["origin"], "productId": made["product_id"]}
+    ids = []
+    for number in range(3):
+        recipient = {"firstName": "John", "lastName": "Smith", "email": f"john{number}@example.com"}
+        answer = hub.post("/api/v2/PartnerDiscountRequest", made["key"], {**body, "recipient": recipient})
+        ids.append(answer.json()["requestId"])
+    for request, state, mail in zip(ids, ("failed", "failed", "sent"), ("doubtful", "sending", "sent"), strict=True):
+        hub.query("UPDATE discount SET state = $2, mail_state = $3 WHERE public_id = $1", request, state, mail)
+    listed = boss.get("/discounts?state=doubtful").text
+    assert [request in listed for request in ids] == [True, True, False]
+    assert all(request in boss.get("/discounts").text for request in ids)
+
+
+def test_healths_words_lead_to_what_they_are_about(hub: Hub) -> None:
+    partner, boss = hub.partner(), signed_in(hub, "viewer")
+    hub.query("UPDATE partner SET name = 'Refusing Ltd' WHERE id = $1", partner["id"])
+    endpoint = hub.endpoint(partner["id"], "http://127.0.0.1:9/hook")["id"]
+    gone = "UPDATE endpoint SET disabled_at = clock_timestamp(), disabled_why = 'it is gone' WHERE id = $1"
+    hub.query(gone, endpoint)
+    assert hub.post("/api/leads/partner-transfer", partner["key"], {"leads": 1}).status_code == 400
+    eventually(lambda: "Refusing Ltd" in boss.get("").text)
+    page = boss.get("").text
+    assert f'/console/webhooks/{endpoint}">endpoint {endpoint} of partner {partner["id"]}</a>' in page
+    assert f'/console/partners/{partner["id"]}">Refusing Ltd</a>' in page
+    assert f"/console/requests?partner={partner['id']}&amp;refused=1" in page
