@@ -11,7 +11,6 @@ from api.fields import Id, PathId, Text
 from api.management.access import By, Nothing
 from api.management.pages import Listed, PageQuery
 from api.management.stories import StoryEntry, StoryNow
-from hub.leads import LeadState
 from hub.store import lead_actions, lead_search, timelines
 from hub.store.db.engine import Tx
 from hub.store.lead_actions import LeadAnswer
@@ -61,7 +60,7 @@ class LeadOut(BaseModel):
     phone: str | None
     name: str | None
     email: str | None
-    state: LeadState
+    state: str
     outcome: str | None
     attempts: int
     created_at: datetime

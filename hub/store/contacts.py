@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import select, text, update
 
 from hub import strictjson
-from hub.seal import DataKey, Vault
+from hub.people import MaskedPerson, Person
+from hub.seal import DataKey, SealError, Vault
 from hub.store.db.engine import Tx
 from hub.store.tables import Contact
 
@@ -27,6 +28,15 @@ class LoadedContact:
 def open_column(vault: Vault, lead_id: int, wrapped_key: bytes, sealed: bytes | None, column: str) -> dict[str, Any]:
     """Open a contact's column; empty when nothing was stored."""
     return {} if sealed is None else open_with(vault.unwrap(wrapped_key), lead_id, sealed, column)
+
+
+def masked(vault: Vault, lead_id: int, wrapped_key: bytes | None, sealed: bytes | None) -> MaskedPerson:
+    """The contact's person, masked. Nothing of one who was erased, or can't be read: one such row hides no other."""
+    try:
+        person = Person.load(open_column(vault, lead_id, wrapped_key, sealed, PERSON)) if wrapped_key else None
+    except (SealError, ValueError, TypeError, KeyError):
+        person = None
+    return MaskedPerson.of(person)
 
 
 def open_with(key: DataKey, lead_id: int, sealed: bytes | None, column: str) -> dict[str, Any]:

@@ -10,9 +10,8 @@ from hub import journal, phones
 from hub.contracts import registry
 from hub.errors import Invalid
 from hub.leads import LeadState
-from hub.people import MaskedPerson, Person
 from hub.seal import Vault
-from hub.store.contacts import PERSON, open_column
+from hub.store import contacts
 from hub.store.db.engine import Tx
 from hub.store.leads import identity_key
 from hub.store.paging import Page, PageWanted, page_of
@@ -20,6 +19,7 @@ from hub.store.row_ids import MOST_ID
 from hub.store.tables import Partner
 from hub.store.tenants import load_tenants
 
+_OPEN: Final = frozenset(state for state in LeadState if state.open)
 LONGEST_TEXT: Final = 512
 
 
@@ -45,7 +45,10 @@ class LeadQuery:
 
 @dataclass(frozen=True, slots=True)
 class FoundLead:
-    """One lead, masked. `next_at`: when it is due or looked at again, None for one that is closed."""
+    """One lead, masked. `next_at`: when it is due or looked at again, None for one that is closed.
+
+    `state` is a LeadState, or one that only a later version knows.
+    """
 
     id: int
     api: str
@@ -57,7 +60,7 @@ class FoundLead:
     phone: str | None
     name: str | None
     email: str | None
-    state: LeadState
+    state: str
     why: str | None
     outcome: str | None
     attempts: int
@@ -175,10 +178,7 @@ async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int 
 
 
 def _found(vault: Vault, row: Any, why: str | None) -> FoundLead:
-    person = None
-    if row.wrapped_key is not None:
-        person = Person.load(open_column(vault, row.id, row.wrapped_key, row.sealed, PERSON))
-    masked, state = MaskedPerson.of(person), LeadState(row.state)
+    masked = contacts.masked(vault, row.id, row.wrapped_key, row.sealed)
     return FoundLead(
         id=row.id,
         api=row.api,
@@ -190,10 +190,10 @@ def _found(vault: Vault, row: Any, why: str | None) -> FoundLead:
         phone=masked.phone,
         name=masked.name,
         email=masked.email,
-        state=state,
+        state=row.state,
         why=why,
         outcome=row.outcome,
         attempts=row.attempts,
-        next_at=row.next_at if state.open else None,
+        next_at=row.next_at if row.state in _OPEN else None,
         created_at=row.created_at,
     )

@@ -8,13 +8,12 @@ from typing import Any
 from sqlalchemy import text
 
 from hub import journal
-from hub.errors import NotFound
+from hub.errors import Conflict, NotFound
 from hub.journal import DialerSeen, Entry, Now, OpenCall, Standing
 from hub.leads import CallState, Hold, LeadState
-from hub.people import MaskedPerson, Person
+from hub.people import MaskedPerson
 from hub.seal import Vault
-from hub.store import early_calls
-from hub.store.contacts import PERSON, open_column
+from hub.store import contacts, early_calls
 from hub.store.db.engine import Tx
 from hub.store.row_ids import possible
 
@@ -82,7 +81,7 @@ _LEAD = text("""
 async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None = None) -> LeadStory:
     """The lead, masked. `partner_id`: who asks, if it is a partner: their own leads alone, and nothing of dialers.
 
-    Raises NotFound.
+    Raises NotFound, and Conflict for a lead whose state only a later version knows.
     """
     lead = (await tx.execute(_LEAD, {"lead_id": possible(lead_id), "partner_id": partner_id})).first()
     if lead is None:
@@ -96,9 +95,8 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
         why = journal.for_partner(why)
         dialers = {number: replace(dialer, known=False) for number, dialer in dialers.items()}
         entries = [_for_partner(entry) for entry in entries]
-    person = None
-    if lead.wrapped_key is not None:
-        person = Person.load(open_column(vault, lead_id, lead.wrapped_key, lead.sealed, PERSON))
+    if lead.state not in set(LeadState) or lead.hold not in {None, *Hold}:
+        raise Conflict("its state is of a later version of the hub, which this one can't read.", field="lead_id")
     state, hold = LeadState(lead.state), Hold(lead.hold) if lead.hold else None
     call = _open_call(calls, entries, dialers)
     standing = Standing(state, why, lead.outcome, lead.next_at, hold, lead.started, call)
@@ -110,7 +108,7 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
         campaign=lead.campaign,
         request_id=lead.request_id,
         row=lead.row_index,
-        person=MaskedPerson.of(person),
+        person=contacts.masked(vault, lead_id, lead.wrapped_key, lead.sealed),
         state=state,
         outcome=lead.outcome,
         attempts=lead.attempts,

@@ -171,6 +171,21 @@ def test_values_of_strangers_are_text_on_every_page(hub: Hub) -> None:
     assert any("&lt;script&gt;" in page for page in pages)
 
 
+def test_a_lead_that_can_not_be_read_hides_no_other(hub: Hub) -> None:
+    partner = hub.partner()
+    later, damaged, fine = (submitted(hub, partner)[0] for _ in range(3))
+    hub.query("UPDATE lead SET state = 'of a later version' WHERE id = $1", later)
+    hub.query("UPDATE contact SET sealed = 'damaged' WHERE lead_id = $1", damaged)
+    own = signed_in(hub, partner=partner["id"])
+    for path in ("/leads", "/leads.csv"):
+        page = own.get(path)
+        assert page.status_code == 200
+        assert all(str(lead) in page.text for lead in (later, damaged, fine))
+    assert own.get(f"/leads/{damaged}").status_code == 200
+    told = own.get(f"/leads/{later}")
+    assert (told.status_code, "later version" in told.text) == (409, True)
+
+
 def test_an_export_holds_no_formulas_and_no_personal_data(hub: Hub) -> None:
     partner = hub.partner("squadiq")
     headers = {"Authorization": f"Bearer {partner['token']}"}
