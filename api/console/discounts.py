@@ -33,7 +33,7 @@ async def show_discount(hub: Hub, who: SignedIn, request_id: PathName) -> Respon
     return await _story(hub, who, request_id)
 
 
-async def _story(hub: Services, who: Visitor, request_id: str, status: int = 200, *, said: str | None = None,
+async def _story(hub: Services, who: Visitor, request_id: str, status: int = 200, *, notice: str | None = None,
                  problem: str | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
         story = await discount_stories.discount_story(tx, hub.vault, request_id)
@@ -46,7 +46,7 @@ async def _story(hub: Services, who: Visitor, request_id: str, status: int = 200
         )
         for entry in story.timeline
     ]
-    return page(who, "discount.html", status, story=story, lines=lines, said=said, problem=problem)
+    return page(who, "discount.html", status, story=story, lines=lines, notice=notice, problem=problem)
 
 
 @router.post("/discounts/{request_id}/{action}")
@@ -59,12 +59,12 @@ async def act(request: Request, hub: Hub, who: Operating, request_id: PathName, 
                 case "retry":
                     again = form["mail_again"] == "1"
                     await discount_stories.retry_discount(tx, who.actor, request_id, mail_again=again)
-                    said = "It runs again."
+                    notice = "It runs again."
                 case "erase":
                     await discount_stories.erase_discount(tx, who.actor, request_id)
-                    said = "Everything personal is erased, for good."
+                    notice = "Everything personal is erased, for good."
                 case _:
                     raise NotFound("There is no such action.")
     except (Conflict, Invalid) as error:
         return await _story(hub, who, request_id, error.status, problem=error.message)
-    return await _story(hub, who, request_id, said=said)
+    return await _story(hub, who, request_id, notice=notice)

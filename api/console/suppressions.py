@@ -53,9 +53,9 @@ async def add(request: Request, hub: Hub, who: Operating) -> Response:
     except (Invalid, NotFound) as error:
         return _page(who, error.status, problem=error.message)
     known = len(hashes) - added
-    said = f"{added} added" + (f", {known} already there" if known else "")
+    notice = f"{added} added" + (f", {known} already there" if known else "")
     scope = f"for partner {partner_id}" if partner_id else ALL
-    return _page(who, said=f"{said}: not called any more {scope}.")
+    return _page(who, notice=f"{notice}: not called any more {scope}.")
 
 
 async def _hashes(hub: Services, form: Form) -> list[bytes]:
@@ -72,5 +72,5 @@ async def _hashes(hub: Services, form: Form) -> list[bytes]:
 
 def _page(who: Visitor, status: int = 200, **shown: Any) -> Response:
     return page(
-        who, "suppressions.html", status, **{"problem": None, "said": None, "checked": None, "found": []} | shown
+        who, "suppressions.html", status, **{"problem": None, "notice": None, "checked": None, "found": []} | shown
     )

@@ -47,7 +47,7 @@ async def show_delivery(hub: Hub, who: SignedIn, delivery_id: PathId) -> Respons
     return await _show(hub, who, delivery_id)
 
 
-async def _show(hub: Services, who: Visitor, delivery_id: int, status: int = 200, *, said: str | None = None,
+async def _show(hub: Services, who: Visitor, delivery_id: int, status: int = 200, *, notice: str | None = None,
                 problem: str | None = None, revealed: bool = False) -> Response:  # fmt: skip
     async with hub.turns.begin(who.partner_id or 0) as tx:
         found = await delivery_lists.show_delivery(tx, hub.vault, delivery_id, who.partner_id)
@@ -55,7 +55,7 @@ async def _show(hub: Services, who: Visitor, delivery_id: int, status: int = 200
             partner_id = found.delivery.partner_id
             await audit.record(tx, who.actor, "delivery.reveal", delivery_id, partner_id=partner_id)
     payload = None if found.payload is None else json.dumps(found.payload, indent=2, ensure_ascii=False)
-    return page(who, "delivery.html", status, found=found, delivery=found.delivery, payload=payload, said=said,
+    return page(who, "delivery.html", status, found=found, delivery=found.delivery, payload=payload, notice=notice,
                 problem=problem, revealed=revealed)  # fmt: skip
 
 
@@ -73,4 +73,4 @@ async def act(request: Request, hub: Hub, who: Operating, delivery_id: PathId, a
             await again[action](tx, who.actor, delivery_id, who.partner_id)
     except Conflict as error:
         return await _show(hub, who, delivery_id, error.status, problem=error.message)
-    return await _show(hub, who, delivery_id, said="It is being sent again, with the same webhook-id.")
+    return await _show(hub, who, delivery_id, notice="It is being sent again, with the same webhook-id.")

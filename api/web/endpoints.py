@@ -79,7 +79,7 @@ async def _show(hub: Services, who: Visitor, endpoint_id: int, status: int = 200
         recent = await replays.list_replays(tx, LATEST, partner_id=who.partner_id, endpoint_id=endpoint_id)
         rates = await endpoint_rates.day_rates(tx, [endpoint_id])
     day_ago = datetime.now(UTC) - timedelta(days=1)
-    context = {"problem": None, "said": None, "secret": None, "since": f"{day_ago:%Y-%m-%dT%H:%M}"} | shown
+    context = {"problem": None, "notice": None, "secret": None, "since": f"{day_ago:%Y-%m-%dT%H:%M}"} | shown
     context |= {"types": EVENT_TYPES, "pace": DEFAULT_PACE, "most_pace": MOST_PACE, "programs": PROGRAMS}
     return page(who, "endpoint.html", status, endpoint=endpoint, latest=latest, replays=recent, day=rates[endpoint_id],
                 **context)  # fmt: skip
@@ -98,7 +98,7 @@ async def act(request: Request, hub: Hub, who: Operating, endpoint_id: PathId, a
         return await _show(hub, who, endpoint_id, error.status, problem=error.message)
     if shown.go:
         return RedirectResponse(f"{who.area.path}{shown.go}", 303)
-    return await _show(hub, who, endpoint_id, said=shown.said, secret=shown.secret)
+    return await _show(hub, who, endpoint_id, notice=shown.notice, secret=shown.secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +116,7 @@ class Change:
 class Shown:
     """What the page says afterwards, or to which one to `go`."""
 
-    said: str | None = None
+    notice: str | None = None
     secret: str | None = None
     go: str | None = None
 

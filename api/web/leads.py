@@ -112,13 +112,13 @@ async def show_lead(hub: Hub, who: SignedIn, lead_id: PathId) -> Response:
     return await _story(hub, who, lead_id)
 
 
-async def _story(hub: Services, who: Visitor, lead_id: int, status: int = 200, *, said: str | None = None,
+async def _story(hub: Services, who: Visitor, lead_id: int, status: int = 200, *, notice: str | None = None,
                  problem: str | None = None, revealed: dict[str, Any] | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(who.partner_id or 0) as tx:
         story = await timelines.lead_story(tx, hub.vault, lead_id, who.partner_id)
         owner = await lead_rows.find_owner(tx, lead_id)
     workflow = _workflow(hub, who, lead_id, owner.workflow_token if owner else None)
-    return page(who, "lead.html", status, story=story, lines=_lines(story), workflow=workflow, said=said,
+    return page(who, "lead.html", status, story=story, lines=_lines(story), workflow=workflow, notice=notice,
                 problem=problem, revealed=revealed)  # fmt: skip
 
 
@@ -147,10 +147,10 @@ async def act(request: Request, hub: Hub, who: Operating, lead_id: PathId, actio
     """`call-now`, `stop`, `erase`, `reveal`: as `hub lead` does. In a portal only `reveal`."""
     await read_form(request, hub, who)
     try:
-        said, revealed = await _act(hub, who, lead_id, action)
+        notice, revealed = await _act(hub, who, lead_id, action)
     except (Conflict, Invalid) as error:
         return await _story(hub, who, lead_id, error.status, problem=error.message)
-    return await _story(hub, who, lead_id, said=said, revealed=revealed)
+    return await _story(hub, who, lead_id, notice=notice, revealed=revealed)
 
 
 async def _act(hub: Services, who: Visitor, lead_id: int, action: str) -> tuple[str, dict[str, Any] | None]:
