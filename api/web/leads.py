@@ -144,7 +144,7 @@ def _workflow(hub: Services, who: Visitor, lead_id: int, token: str | None) -> s
 
 @router.post("/leads/{lead_id}/{action}")
 async def act(request: Request, hub: Hub, who: Operating, lead_id: PathId, action: str) -> Response:
-    """`call-now`, `stop`, `erase`, `reveal`: as `hub lead` does. In a portal only `reveal`."""
+    """`call-now`, `stop`, `suppress`, `erase`, `reveal`: as `hub lead` does. In a portal only `reveal`."""
     await read_form(request, hub, who)
     try:
         notice, revealed = await _act(hub, who, lead_id, action)
@@ -168,6 +168,8 @@ async def _act(hub: Services, who: Visitor, lead_id: int, action: str) -> tuple[
                     return answer.text, None
                 case "stop":
                     return (await lead_actions.stop_lead(tx, vault, who.actor, lead_id)).text, None
+                case "suppress":
+                    return (await lead_actions.suppress_lead(tx, vault, who.actor, lead_id)).text, None
                 case "erase":
                     await lead_actions.erase_lead(tx, vault, who.actor, lead_id)
                     return "Everything personal is erased, for good.", None

@@ -1,6 +1,6 @@
 """What operators and partners do with one lead: stop it, have it called now, erase it, see whom it is about."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from hub.journal import at
 from hub.leads import LeadState
 from hub.people import without_numbers
 from hub.seal import Vault
-from hub.store import audit, calls, contacts, erasure
+from hub.store import audit, calls, contacts, do_not_call, erasure
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import LeadRow, lock_leads
@@ -50,6 +50,19 @@ async def stop_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int, partner_id
     why = f"stopped by {BY.get(actor.kind, actor.kind)}"
     await stop_leads(tx, vault, [lead], why, campaign=lead.campaign)
     return LeadAnswer(lead_id, LeadState.DISABLED, f"{why}: no call to it starts any more")
+
+
+async def suppress_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int) -> LeadAnswer:
+    """Put the lead's number on its partner's do-not-call list, and stop the lead.
+
+    Raises NotFound, and Conflict for a lead without a number.
+    """
+    lead = await _lock(tx, lead_id, None)
+    if lead.phone_hash is None:
+        raise Conflict("it has no number, or was erased.", field="lead_id")
+    await do_not_call.add_numbers(tx, actor, lead.partner_id, [lead.phone_hash], f"asked for at lead {lead_id}")
+    answer = await stop_lead(tx, vault, actor, lead_id)
+    return replace(answer, text=f"its number is not called any more for its partner; {answer.text}")
 
 
 async def call_now(

@@ -97,6 +97,17 @@ def test_whoever_sees_a_person_in_full_is_noted(hub: Hub) -> None:
     assert "request.reveal" in shown
 
 
+def test_a_number_is_put_on_the_list_from_its_lead(hub: Hub) -> None:
+    partner, phone = hub.partner(), hub.number()
+    lead, _ = submitted(hub, partner, phone=phone)
+    boss = signed_in(hub, "operator")
+    assert "not called any more" in boss.post(f"/leads/{lead}/suppress").text
+    assert f"for partner {partner['id']}" in boss.post("/do-not-call/check", phone=phone).text
+    assert hub.query("SELECT state FROM lead WHERE id = $1", lead)[0][0] not in {"scheduled", "calling"}
+    boss.post(f"/leads/{lead}/erase")
+    assert boss.post(f"/leads/{lead}/suppress").status_code == 409
+
+
 def test_actions_on_a_lead(hub: Hub) -> None:
     partner = hub.partner()
     lead, _ = submitted(hub, partner)
