@@ -14,6 +14,7 @@ from api.web.forms import Form, read_form
 from api.web.pages import page
 from api.web.snippets import PROGRAMS
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
+from hub.contracts import registry
 from hub.errors import Conflict, Invalid, NotFound
 from hub.replays import DEFAULT_PACE, MOST_PACE
 from hub.store import admin, delivery_lists, endpoint_health, endpoint_rates, endpoints, replays
@@ -21,6 +22,7 @@ from hub.store.db.engine import Tx
 from hub.store.delivery_lists import DeliveryFilter
 from hub.store.paging import PageWanted
 from hub.store.replays import ReplayRequest
+from hub.webhook_payloads import types_for
 from hub.webhooks import EVENT_TYPES
 
 router = APIRouter(include_in_schema=False)
@@ -42,9 +44,11 @@ async def _list(hub: Services, who: Visitor, cursor: str | None = None, status: 
         found = await endpoint_health.page_of_endpoints(tx, PageWanted.of(None, cursor), who.partner_id)
         rates = await endpoint_rates.day_rates(tx, [each["id"] for each in (*troubled, *found.items)], OF_EACH)
         latest = await delivery_lists.list_deliveries(tx, DeliveryFilter(partner_id=who.partner_id), LATEST)
-    context = {"problem": None, "given": {}} | shown
+        api = registry.find(await admin.require_partner(tx, who.partner_id)) if who.partner_id else None
+    context = {"problem": None, "given": {}, "types": types_for(api) if api else EVENT_TYPES} | shown
+    own_payload = api is None or api.payload is not None
     return page(who, "endpoints.html", status, troubled=troubled, found=found, rates=rates, latest=latest,
-                types=EVENT_TYPES, **context)  # fmt: skip
+                own_payload=own_payload, **context)  # fmt: skip
 
 
 @router.post("/webhooks")
@@ -78,9 +82,10 @@ async def _show(hub: Services, who: Visitor, endpoint_id: int, status: int = 200
         latest = await delivery_lists.list_deliveries(tx, DeliveryFilter(endpoint_id=endpoint_id), LATEST)
         recent = await replays.list_replays(tx, LATEST, partner_id=who.partner_id, endpoint_id=endpoint_id)
         rates = await endpoint_rates.day_rates(tx, [endpoint_id])
+        api = registry.find(await admin.require_partner(tx, endpoint["partner_id"]))
     day_ago = datetime.now(UTC) - timedelta(days=1)
     context = {"problem": None, "notice": None, "secret": None, "since": f"{day_ago:%Y-%m-%dT%H:%M}"} | shown
-    context |= {"types": EVENT_TYPES, "pace": DEFAULT_PACE, "most_pace": MOST_PACE, "programs": PROGRAMS}
+    context |= {"types": types_for(api), "pace": DEFAULT_PACE, "most_pace": MOST_PACE, "programs": PROGRAMS}
     return page(who, "endpoint.html", status, endpoint=endpoint, latest=latest, replays=recent, day=rates[endpoint_id],
                 **context)  # fmt: skip
 

@@ -53,3 +53,12 @@ def test_a_portal_documents_the_events_that_its_api_causes(hub: Hub, api: str, s
     assert some <= shown
     assert not none & shown
     assert "&#34;timestamp&#34;" in docs
+
+
+def test_a_partner_chooses_among_the_events_of_its_api(hub: Hub) -> None:
+    for api, offered, others in (("comunik8", "lead.created", "discount.sent"), ("leanpub", "discount.sent", "call.")):
+        page = signed_in(hub, partner=hub.partner(api)["id"]).get("/webhooks").text
+        assert f'value="{offered}' in page
+        assert f'value="{others}' not in page
+        assert "SquadIQ campaign" not in page
+    assert "SquadIQ campaign" in signed_in(hub, partner=hub.partner("squadiq")["id"]).get("/webhooks").text
