@@ -243,9 +243,9 @@ async def disable_endpoint(by: By, endpoint_id: PathId) -> Response:
     return await by.change(work, body=body)
 
 
-@both.post("/endpoints/{endpoint_id}/enable", response_model=EndpointHealth, **OF_ONE)
+@both.post("/endpoints/{endpoint_id}/enable", response_model=EndpointHealth, **problems.change(404, 409))
 async def enable_endpoint(by: By, endpoint_id: PathId) -> Response:
-    """Send to it again after it was disabled, first what waited for that."""
+    """Send to it again after it was disabled, first what waited for that. 409: an operator disabled your endpoint."""
 
     async def work(tx: Tx) -> Any:
         await endpoints.enable_endpoint(tx, by.actor, endpoint_id, by.partner_id)

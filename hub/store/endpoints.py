@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from hub.actors import Actor
+from hub.actors import Actor, ActorKind
 from hub.contracts import registry
 from hub.egress_rules import EgressDenied, EgressRules, check_url
 from hub.emails import normalised
@@ -188,14 +188,20 @@ async def disable_endpoint(
     owner = await _lock(tx, endpoint_id, partner_id)
     await audit.record(tx, actor, "endpoint.disable", endpoint_id, partner_id=owner)
     live = update(Endpoint).where(Endpoint.id == endpoint_id, Endpoint.disabled_at.is_(None))
-    await tx.execute(live.values(disabled_at=func.clock_timestamp(), disabled_why=why))
+    await tx.execute(live.values(disabled_at=func.clock_timestamp(), disabled_why=why, disabled_by=actor.kind))
 
 
 async def enable_endpoint(tx: Tx, actor: Actor, endpoint_id: int, partner_id: int | None = None) -> None:
-    """Send to a disabled endpoint again, first what waited for that. Raises NotFound."""
+    """Send to a disabled endpoint again, first what waited for that.
+
+    Raises NotFound, and Conflict for a partner whose endpoint an operator disabled.
+    """
     owner = await _lock(tx, endpoint_id, partner_id)
+    disabled_by = (await tx.execute(select(Endpoint.disabled_by).where(Endpoint.id == endpoint_id))).scalar()
+    if actor.kind is ActorKind.PARTNER and disabled_by is ActorKind.OPERATOR:
+        raise Conflict(f"endpoint {endpoint_id} was disabled by an operator; ask them to enable it.")
     await audit.record(tx, actor, "endpoint.enable", endpoint_id, partner_id=owner)
-    enabled = {"disabled_at": None, "disabled_why": None, **_HEALTHY}
+    enabled = {"disabled_at": None, "disabled_why": None, "disabled_by": None, **_HEALTHY}
     await tx.execute(update(Endpoint).where(Endpoint.id == endpoint_id).values(enabled))
     await delivery_queue.resume(tx, endpoint_id)
 

@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, SmallInteger, Uni
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from hub.actors import ActorKind
 from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 from hub.webhooks import MOST_PLACES, DeliveryState
 
@@ -139,7 +140,7 @@ class Endpoint(Base):
     `contact`: the mail address of who looks after it. `failing_since`: its first failed attempt after the last success.
     `warned`: the percentage of the time until it is disabled that its contact was last warned at. `failures`: failed
     attempts since the last success, those during a pause not counted; `paused_until`: no attempt before;
-    `places`: how many attempts may be under way at once.
+    `places`: how many attempts may be under way at once. `disabled_by`: None where the hub itself disabled it.
     """
 
     __tablename__ = "endpoint"
@@ -159,6 +160,7 @@ class Endpoint(Base):
     places: Mapped[int] = mapped_column(server_default=text(str(MOST_PLACES)))
     disabled_at: Mapped[Moment | None]
     disabled_why: Mapped[str | None]
+    disabled_by: Mapped[ActorKind | None] = mapped_column(EnumText(ActorKind))
     deleted_at: Mapped[Moment | None]
     created_at: Mapped[Now]
 

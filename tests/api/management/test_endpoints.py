@@ -49,6 +49,14 @@ def receiver(hub: Hub) -> Iterator[Receiver]:
         yield Receiver(hub, server)
 
 
+def test_what_an_operator_disabled_its_partner_does_not_enable(receiver: Receiver, admin: Client) -> None:
+    own, path = receiver.own, receiver.path
+    admin.post(path + "/disable", {"why": "it is somebody else's"})
+    refused = own("POST", path + "/enable")
+    assert (refused.status_code, "an operator" in refused.json()["detail"]) == (409, True)
+    assert admin.post(path + "/enable")["disabled_at"] is None
+
+
 def test_a_partner_makes_changes_rotates_and_deletes_an_endpoint(receiver: Receiver, admin: Client) -> None:
     own, path, made = receiver.own, receiver.path, receiver.endpoint
     assert made["secret"].startswith("whsec_")
