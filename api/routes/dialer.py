@@ -6,6 +6,7 @@ from functools import partial
 from time import monotonic
 from typing import Annotated, Any
 
+import structlog
 from fastapi import APIRouter, Depends, Request, Response, Security
 from fastapi.responses import JSONResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -36,10 +37,11 @@ from api.services import Services, services
 from hub.contracts.limits import check_single_row
 from hub.errors import Conflict, HubError, Invalid
 from hub.leads import LeadState
-from hub.seal import Vault
+from hub.seal import SealError, Vault
 from hub.store import leases, outcomes, starts
 from hub.store.call_reports import CallReport
 
+log = structlog.get_logger()
 router = APIRouter(prefix="/v1/dialer", tags=["Dialer"])
 bearer = HTTPBearer(scheme_name="dialer", auto_error=False, description="The dialer's key")
 ERRORS = openapi.errors(DETAIL, 400, 401, 403, 413, 503)
@@ -100,7 +102,17 @@ async def _lease(hub: Services, dialer: int, wanted: leases.Wanted) -> list[leas
 
 def _encoded(vault: Vault, taken: Sequence[leases.Lease]) -> bytes:
     """`Leased` as JSON, call by call: the interpreter turns to other threads between two, but not within one."""
-    return b'{"calls":[' + b",".join(_leased(vault, lease).model_dump_json().encode() for lease in taken) + b"]}"
+    calls = (_readable(vault, lease) for lease in taken)
+    return b'{"calls":[' + b",".join(call.model_dump_json().encode() for call in calls if call) + b"]}"
+
+
+def _readable(vault: Vault, lease: leases.Lease) -> LeasedCall | None:
+    """None for one whose person can't be read: its lease is lost in time, and the others are their dialer's."""
+    try:
+        return _leased(vault, lease)
+    except (SealError, ValueError, TypeError, KeyError) as error:
+        log.warning("lease", call=lease.call_id, lead=lease.lead_id, failure=type(error).__name__)
+        return None
 
 
 def _leased(vault: Vault, lease: leases.Lease) -> LeasedCall:

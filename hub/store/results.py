@@ -1,6 +1,7 @@
 """What came of leads, opened for their senders: pages of them, and one as the payload of a campaign's endpoint."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -12,7 +13,7 @@ from hub.contracts import registry
 from hub.contracts.squadiq_query import Cursor, ResponsesQuery
 from hub.leads import Outcome, Record
 from hub.people import Person
-from hub.seal import Vault
+from hub.seal import SealError, Vault
 from hub.store.contacts import PERSON, RESPONSES, open_with
 from hub.store.db.engine import Tx
 from hub.store.events import NewEvent
@@ -92,8 +93,10 @@ class ResultsPage:
         return row.processed_at, row.id
 
     def records(self, vault: Vault) -> Iterator[Record]:
-        """Open them, one by one: each may take milliseconds."""
-        return (result.open(vault) for result in self.sealed)
+        """Open them, one by one: each may take milliseconds. One that can't be read is left out."""
+        for result in self.sealed:
+            with suppress(SealError, ValueError, TypeError, KeyError):
+                yield result.open(vault)
 
 
 async def page_of(tx: Tx, where: Sequence[ColumnElement[bool]], query: ResponsesQuery) -> ResultsPage:

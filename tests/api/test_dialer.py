@@ -42,6 +42,17 @@ def test_a_long_poll_brings_the_call_at_once_with_who_to_call(hub: Hub, partner:
     ]
 
 
+def test_a_person_that_can_not_be_read_keeps_no_other_call_from_its_dialer(
+    hub: Hub, partner: Any, dialer: Dialer
+) -> None:
+    first, second = submit(hub, partner, 2)
+    damaged = "UPDATE contact SET sealed = 'damaged' WHERE lead_id = (SELECT min(id) FROM lead WHERE partner_id = $1)"
+    hub.query(damaged, partner["id"])
+    taken: list[dict[str, Any]] = []
+    eventually(lambda: taken.extend(dialer.lease(most=5, wait=1)) or taken)
+    assert [call["person"]["phone"] for call in taken] in ([first], [second])
+
+
 def test_a_long_poll_finds_by_itself_what_no_notification_tells_of(hub: Hub, partner: Any, dialer: Dialer) -> None:
     submit(hub, partner)
     [first] = dialer.lease(seconds=1)

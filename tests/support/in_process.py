@@ -1,6 +1,7 @@
 """The hub within the test's own process, for tests that change what it consists of; servers and protocols are real."""
 
 import asyncio
+import logging
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -29,6 +30,7 @@ async def running_in_process(
     env = environment(database_url, temporal, HUB_PUBLIC_URL=url, HUB_ALWAYS_OPEN="true")
     for name, value in env.items():
         monkeypatch.setenv(name, value)
+    handlers = logging.getLogger().handlers
     server = uvicorn.Server(uvicorn.Config(create_app(), log_config=None))
     roles = [Role.INTAKE, Role.LEADS]
     async with worker.running(roles, Settings(), await vocabulary.connect()):
@@ -42,3 +44,4 @@ async def running_in_process(
             server.should_exit = True
             await serving
             structlog.reset_defaults()
+            logging.getLogger().handlers = handlers  # else other tests' libraries would write to standard output
