@@ -146,7 +146,7 @@ def test_a_replay_is_a_request_that_names_the_first(hub: Hub) -> None:
 def test_a_reading_that_fails_counts_for_nothing(hub: Hub) -> None:
     sender = Sender(hub, hub.partner("squadiq"))
     sender.create("a")
-    sql = "UPDATE contact SET sealed = '' FROM lead WHERE lead_id = lead.id AND partner_id = $1"
+    sql = "UPDATE lead SET outcome = 'of a later version' WHERE partner_id = $1"
     hub.query(sql, sender.partner["id"])
     answer = sender.responses(lead_id="a")
     assert answer.status_code == 500
