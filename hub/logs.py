@@ -34,8 +34,8 @@ def configure() -> None:
         cache_logger_on_first_use=True,
     )
     root = logging.getLogger()
-    root.setLevel(LIBRARIES)
-    root.handlers = [*(handler for handler in root.handlers if not isinstance(handler, _Structured)), _Structured()]
+    root.setLevel(LIBRARIES)  # and the handler's own: a library may set its logger lower
+    root.handlers = [*(handler for handler in root.handlers if not isinstance(handler, _Structured)), _Structured(LIBRARIES)]
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda caught: _uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)

@@ -37,7 +37,7 @@ def admissions_locked(hub: Hub, partner_id: int) -> Iterator[None]:
 
 
 def test_requests_that_wait_for_their_partners_turn_leave_the_others_their_connections(hub: Hub) -> None:
-    greedy, other = Sender(hub, hub.partner("squadiq")), Sender(hub, hub.partner("squadiq"))
+    greedy, other = Sender(hub, hub.partner("squadiq")), Sender(hub, hub.partner("squadiq", rate_limit=100_000))
     with admissions_locked(hub, greedy.partner["id"]), ThreadPoolExecutor(20) as crowd:
         waiting = [crowd.submit(greedy.responses) for _ in range(20)]  # the pool has 5 connections
         slowest = 0.0

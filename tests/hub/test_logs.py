@@ -26,6 +26,9 @@ try:
 except ValueError:
     logging.getLogger("uvicorn.error").exception("Exception in ASGI application\\n")
 logging.getLogger("temporalio.core").warning("one\\ntwo")
+chatty = logging.getLogger("chatty")
+chatty.setLevel(logging.INFO)
+chatty.info("GET /?phone=+442079460123")
 warnings.warn("old", ResourceWarning)
 thread = threading.Thread(target=bad, args=("+442079460123",))
 thread.start()
