@@ -12,7 +12,7 @@ from hub.actors import Actor
 from hub.emails import normalised
 from hub.errors import Conflict, Invalid, NotFound
 from hub.seal import Vault
-from hub.store import audit
+from hub.store import audit, known_browsers
 from hub.store.admin import require_partner, require_text
 from hub.store.db.engine import Tx
 from hub.store.row_ids import possible
@@ -89,37 +89,42 @@ async def set_role(tx: Tx, actor: Actor, account_id: int, role: Role, partner_id
 
 
 async def set_disabled(tx: Tx, actor: Actor, account_id: int, *, disabled: bool, partner_id: int | None = None) -> None:
-    """Disabling ends sessions and links. Raises NotFound, and Conflict for the last administrator."""
+    """Disabling ends sessions and links, and no browser is known any more.
+
+    Raises NotFound, and Conflict for the last administrator.
+    """
     account = await load_account(tx, account_id, partner_id)
     action = "account.disable" if disabled else "account.enable"
     await audit.record(tx, actor, action, account_id, partner_id=account.partner_id)
     if disabled:
         await _require_another_administrator(tx, account)
-        await end_sessions(tx, account_id)
+        await _end_everything(tx, account_id)
     moment = func.coalesce(Account.disabled_at, func.clock_timestamp()) if disabled else None
     await tx.execute(update(Account).where(Account.id == account_id).values(disabled_at=moment))
 
 
 async def set_password(tx: Tx, actor: Actor, account: accounts.Account, digest: bytes) -> None:
-    """Ends the account's sessions and links: whoever had the old password is out."""
+    """Ends the account's sessions, links and known browsers: whoever had the old password is out."""
     await audit.record(tx, actor, "account.set_password", account.id, partner_id=account.partner_id)
     await tx.execute(update(Account).where(Account.id == account.id).values(password_digest=digest))
-    await end_sessions(tx, account.id)
+    await _end_everything(tx, account.id)
 
 
 async def reset_password(tx: Tx, actor: Actor, account: accounts.Account) -> None:
     """No password any more, for somebody who forgot it: by the next link another one is chosen. Ends sessions."""
     await audit.record(tx, actor, "account.reset_password", account.id, partner_id=account.partner_id)
     await tx.execute(update(Account).where(Account.id == account.id).values(password_digest=None))
-    await end_sessions(tx, account.id)
+    await _end_everything(tx, account.id)
 
 
-async def set_totp(tx: Tx, vault: Vault, actor: Actor, account: accounts.Account, secret: str | None) -> None:
-    """The secret of the second factor, or (None) no second factor any more."""
+async def set_totp(
+    tx: Tx, vault: Vault, actor: Actor, account: accounts.Account, secret: str | None, step: int = 0
+) -> None:
+    """The secret of the second factor, proven by the code of this `step`; or (None) no second factor any more."""
     action = "account.set_totp" if secret else "account.remove_totp"
     await audit.record(tx, actor, action, account.id, partner_id=account.partner_id)
     sealed = vault.seal_secret(secret.encode(), row=str(account.id), column=TOTP_SECRET) if secret else None
-    await tx.execute(update(Account).where(Account.id == account.id).values(totp_secret=sealed))
+    await tx.execute(update(Account).where(Account.id == account.id).values(totp_secret=sealed, totp_step=step))
 
 
 def totp_secret(vault: Vault, account: accounts.Account) -> str | None:
@@ -139,6 +144,11 @@ async def end_sessions(tx: Tx, account_id: int) -> None:
     """Sign the account out everywhere, and void its links."""
     await tx.execute(delete(WebSession).where(WebSession.account_id == account_id))
     await tx.execute(delete(SignInLink).where(SignInLink.account_id == account_id))
+
+
+async def _end_everything(tx: Tx, account_id: int) -> None:
+    await end_sessions(tx, account_id)
+    await known_browsers.forget(tx, account_id=account_id)
 
 
 async def _require_another_administrator(tx: Tx, account: accounts.Account) -> None:

@@ -76,6 +76,16 @@ async def create_agent(
     return made
 
 
+async def change_agent(tx: Tx, agent_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Set columns of an agent. Raises NotFound, and Invalid also for a dialer user id of another of the partner's."""
+    agent = await change(tx, tables.Agent, agent_id, {})
+    if user_id := values.get("dialer_user_id"):
+        mine = tables.Agent.partner_id == agent["partner_id"], tables.Agent.id != agent_id
+        if (await tx.execute(select(tables.Agent.id).where(*mine, tables.Agent.dialer_user_id == user_id))).first():
+            raise Invalid("another agent of this partner has it already.", field="dialer_user_id")
+    return await change(tx, tables.Agent, agent_id, values)
+
+
 async def create_origin(tx: Tx, partner_id: int, name: str) -> dict[str, Any]:
     """A system from which a Leanpub partner may send. Raises Invalid when the partner has it already."""
     require_text(name=name)

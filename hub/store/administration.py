@@ -154,11 +154,13 @@ async def create_agent(
 
 
 async def set_agent(tx: Tx, actor: Actor, agent_id: int, values: Row) -> Row:
-    """Set columns of an agent, `password_digest` among them. Raises Invalid, NotFound."""
+    """Set columns of an agent; with `password_digest` its sessions end. Raises Invalid, NotFound."""
     owner = (await admin.change(tx, Agent, agent_id, {}))["partner_id"]
     changed = sorted(name.removesuffix("_digest") for name in values)
     await audit.record(tx, actor, "agent.set", agent_id, partner_id=owner, changed=changed)
-    return await admin.change(tx, Agent, agent_id, values)
+    if "password_digest" in values:
+        await agents.sign_out(tx, agent_id)
+    return await admin.change_agent(tx, agent_id, values)
 
 
 async def switch_agent(tx: Tx, actor: Actor, agent_id: int, *, disabled: bool) -> int:
