@@ -54,8 +54,8 @@ class _Structured(logging.Handler):
         if record.exc_info:
             facts |= failure_facts(record.exc_info[0], record.exc_info[2])
         message = record.getMessage().strip()
-        said = SAFE_PART.match(message) if record.name == "asyncio" else None
-        event = (said.group() if said else message.partition("\n")[0]).strip()
+        safe = SAFE_PART.match(message) if record.name == "asyncio" else None
+        event = (safe.group() if safe else message.partition("\n")[0]).strip()
         structlog.get_logger().log(record.levelno, event, **facts)
 
 
