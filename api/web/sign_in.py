@@ -87,7 +87,7 @@ async def use_link(request: Request, hub: Hub, who: Who) -> Response:
             raise NotFound("This link was used before, or is too old. Ask for another one.")
         account = await accounts.load_account(tx, used.account_id) if used.account_id else None
         if account is None:
-            token = await sign_ins.open_session(tx, None, used.partner_id, used.role)
+            token = await sign_ins.open_session(tx, None, used.partner_id, used.role, used.made_by)
             return with_session(hub, who.area, token, who.area.path)
     then = f"{who.area.path}/account" if used.chooses_password else who.area.path
     return await _next_step(request, hub, who, account, then)

@@ -178,6 +178,12 @@ async def require_partner(tx: Tx, partner_id: int) -> str:
     return api
 
 
+async def lock_partner(tx: Tx, partner_id: int) -> None:
+    """Until the transaction's end whoever else counts what the partner has waits."""
+    mine = select(tables.Partner.id).where(tables.Partner.id == partner_id)
+    await tx.execute(mine.with_for_update(key_share=True))
+
+
 def _no_partner(partner_id: int) -> NotFound:
     return NotFound(f"there is no partner {partner_id}.", field="partner_id")
 
