@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.console import agents, calls, campaigns, dialers, discounts, health, partners, suppressions
+from api.console import agents, calls, campaigns, dialers, discounts, health, partners, products, suppressions
 from api.portal import start
 from api.web import (
     account,
@@ -50,6 +50,7 @@ OWN: Final = {
         campaigns.router,  # before partners.router, whose last path takes any action
         agents.router,
         portal_sessions.console,
+        products.router,
         partners.router,
         suppressions.router,
     ),

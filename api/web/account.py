@@ -86,10 +86,10 @@ async def _own_account(hub: Services, who: Visitor) -> Account:
 async def _password_problem(request: Request, hub: Services, account: Account, present: str, new: str) -> str | None:
     if account.password_digest and not await _matches(request, hub, account, present):
         return OTHER_PASSWORD
-    if len(new) < passwords.SHORTEST:
-        return f"The new password must have at least {passwords.SHORTEST} characters."
-    if len(new) > passwords.LONGEST:
-        return f"The new password must have at most {passwords.LONGEST} characters."
+    try:
+        passwords.check(new)
+    except Invalid as error:
+        return f"The new password {error.reason}"
     return None
 
 
