@@ -98,8 +98,9 @@ def test_leanpubs_products_and_origins_are_shown(hub: Hub) -> None:
 def test_only_administrators_change_them(hub: Hub) -> None:
     partner, operator = hub.partner("squadiq"), signed_in(hub, "operator")
     [(campaign, dialer)] = hub.query("SELECT id, dialer_id FROM campaign WHERE partner_id = $1", partner["id"])
-    paths = ("/dialers", f"/dialers/{dialer}/rename", f"/campaigns/{campaign}", f"/partners/{partner['id']}/agents",
-             f"/partners/{partner['id']}/campaigns", "/agents/1", "/agents/1/disable", "/agents/1/password")  # fmt: skip
+    of = f"/partners/{partner['id']}"
+    paths = ("/dialers", f"/dialers/{dialer}/rename", f"/campaigns/{campaign}", f"{of}/agents", f"{of}/campaigns",
+             "/agents/1", "/agents/1/disable", "/agents/1/password")  # fmt: skip
     for path in paths:
         assert (path, operator.post(path, name="x").status_code) == (path, 403)
     assert f"/campaigns/{campaign}" not in re.findall(
