@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from api.fields import PathId
 from api.services import Services
+from api.web import people
 from api.web.forms import Form, read_form
 from api.web.keys import keys_of, new_key
 from api.web.pages import page
@@ -23,6 +24,7 @@ from hub.store.row_ids import MOST_ID
 from hub.store.tables import Dialer, Origin, Partner, Product
 
 router = APIRouter(include_in_schema=False)
+router.include_router(people.router, prefix=people.OF_PARTNER)  # before the last path, which takes any action
 MOST_REQUESTS, MOST_CALLS = 1_000_000, 100_000_000
 
 
