@@ -4,21 +4,23 @@ Numbers come in forms, so that no address has one.
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from itertools import islice
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
+from starlette.requests import ClientDisconnect
 
 from api.cpu import off_loop
 from api.fields import PathId
 from api.services import Services
-from api.web.forms import read_form
+from api.web.forms import Form, read_form
 from api.web.pages import page
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
 from hub import number_lists
-from hub.errors import Invalid, NotFound
+from hub.errors import Invalid, NotFound, TooLarge
 from hub.store import do_not_call, lead_search, suppression_imports
 from hub.store.lead_search import LeadQuery
 from hub.store.paging import PageWanted
@@ -89,8 +91,8 @@ async def _hashes(hub: Services, text: str) -> list[bytes]:
 @router.post("/do-not-call/imports")
 async def import_file(request: Request, hub: Hub, who: Operating) -> Response:
     """Store the file's numbers; from then on a worker imports them, and the import's page says how far it is."""
-    form = await read_form(request, hub, who, LARGEST_FILE)
     try:
+        form = await _large_form(request, hub, who)
         partner_id = form.number("partner", MOST_ID)
         key, wrapped_key = hub.vault.new_key()
         parts = await _parts(suppression_imports.seal_parts(key, form.exact("file")))
@@ -98,9 +100,20 @@ async def import_file(request: Request, hub: Hub, who: Operating) -> Response:
             made = await suppression_imports.create_import(
                 tx, who.actor, partner_id, form["reason"] or "imported", wrapped_key, parts
             )
-    except (Invalid, NotFound) as error:
+    except (Invalid, NotFound, TooLarge) as error:
         return await _page(hub, who, error.status, problem=error.message)
     return RedirectResponse(f"{who.area.path}/do-not-call/imports/{made}", 303)
+
+
+async def _large_form(request: Request, hub: Services, who: Visitor) -> Form:
+    """Raises Invalid, TooLarge, Forbidden."""
+    try:
+        return await read_form(request, hub, who, LARGEST_FILE)
+    except TooLarge:
+        with suppress(ClientDisconnect):
+            async for _ in request.stream():  # a browser reads no answer before it has sent all
+                pass
+        raise TooLarge(f"is larger than {LARGEST_FILE // 1024**2} MB; give it in parts.", field="file") from None
 
 
 async def _parts(sealed: Iterator[SealedPart]) -> list[SealedPart]:

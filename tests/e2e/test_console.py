@@ -182,5 +182,19 @@ async def paths(page: Page, scene: Scene, area: Area) -> list[str]:
     lead = await page.locator(f'a[href^="{area.path}/leads/"]').first.inner_text()
     details = [f"/leads/{lead}", f"/requests/{request}", f"/webhooks/{endpoint}", "/deliveries",
                f"/deliveries/{delivery}", "/account"]  # fmt: skip
-    own = [f"/partners/{scene.tenants['partner_api']['id']}", f"/discounts/{scene.traffic.discount}"]
-    return [entry.path for entry in area.pages] + details + ([] if area.portal else own)
+    if area.portal:
+        return [entry.path for entry in area.pages] + details
+    partner = f"/partners/{scene.tenants['partner_api']['id']}"
+    own = [partner, f"{partner}/people", f"/discounts/{scene.traffic.discount}", await imported(page, scene)]
+    return [entry.path for entry in area.pages] + details + own
+
+
+async def imported(page: Page, scene: Scene) -> str:
+    """The page of an import that has ended."""
+    await page.goto(f"{scene.hub.url}{CONSOLE.path}/do-not-call")
+    file = {"name": "numbers.csv", "mimeType": "text/csv", "buffer": f"{scene.hub.number()}\nnonsense".encode()}
+    await page.get_by_label("CSV or text").set_input_files([file])
+    await page.get_by_role("button", name="Import").click()
+    await expect(page.locator("#progress")).to_contain_text("Ended", timeout=DELIVERED_MS)
+    await expect(page.locator("#progress")).to_contain_text("not a phone number")
+    return page.url.removeprefix(scene.hub.url + CONSOLE.path)
