@@ -28,6 +28,7 @@ from background.health import Health
 from background.outbox_relay import OutboxRelay
 from background.reconciliation import Reconciler
 from background.retention import run_retention
+from background.suppression_imports import run_suppression_imports
 from background.webhook_dispatcher import WebhookDispatcher
 from hub.adaptive_limit import AdaptiveLimit
 from hub.dialing import decision
@@ -227,6 +228,7 @@ def _background_work(wanted: set[Role], shared: Shared) -> Iterator[tuple[Corout
         yield relay.run(), "outbox relay"
     if Role.LEADS in wanted:
         yield run_call_upkeep(shared.database, shared.vault), "call upkeep"
+        yield run_suppression_imports(shared.database, shared.vault), "suppression imports"
         reconciler = Reconciler(shared.starter, shared.database, shared.vault, shared.lead_workflows, shared.meter)
         yield reconciler.run(), "reconciliation"
     if Role.WEBHOOKS in wanted:

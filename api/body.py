@@ -22,19 +22,19 @@ MOST_FIELDS: Final = 1000  # of an object that a model reads
 Parsed = TypeVar("Parsed")
 
 
-async def read_body(request: Request) -> bytes:
-    """The raw body. Raises TooLarge over 1 MiB, announced or not, and UnsupportedEncoding for a compressed one."""
+async def read_body(request: Request, most: int = MAX_BODY) -> bytes:
+    """The raw body. Raises TooLarge over `most` bytes, announced or not, UnsupportedEncoding for a compressed one."""
     if request.headers.get("content-encoding", "").strip().lower() not in {"", "identity"}:
         raise UnsupportedEncoding("Content-Encoding: is not supported. Send the body as it is.")
-    too_large = TooLarge(f"The body is larger than {MAX_BODY} bytes. Send less at once.")
+    too_large = TooLarge(f"The body is larger than {most} bytes. Send less at once.")
     announced = request.headers.get("content-length", "")
-    if announced.isascii() and announced.isdigit() and int(announced[:20]) > MAX_BODY:
+    if announced.isascii() and announced.isdigit() and int(announced[:20]) > most:
         raise too_large
     body = bytearray()
     try:
         async for chunk in request.stream():
             body += chunk
-            if len(body) > MAX_BODY:
+            if len(body) > most:
                 raise too_large
     except ClientDisconnect:
         raise Invalid("The connection ended within the body.") from None

@@ -76,6 +76,8 @@ async def _bad_json(request: Request, error: Exception) -> JSONResponse:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - Starlette types handlers by the root exception
     if area := area_of(request.url.path):
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (page := web.page_of_form(request, area)):
+            return page
         return await web.problem_page(request, area, error.status_code, "There is no such page.")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and (answer := wrong_method(request.url.path)):
         return _answer(request, *answer)

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.request_log import LARGEST, RequestLog
+from hub import reasons
 from hub.contracts import registry
 from hub.reasons import Reason
 from hub.store.keys import KeyHolder
@@ -42,7 +43,7 @@ class Exchange:
 
     def tests(self) -> None:
         """It only asked whether it would be accepted: nothing that it holds may be kept."""
-        self.state, self.reasons = RequestState.DONE, (Reason("a test: nothing was saved"),)
+        self.state, self.reasons = RequestState.DONE, (Reason(reasons.TEST),)
 
     def is_told(self, status: int) -> bool:
         """Whether a row tells of it already."""

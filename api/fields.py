@@ -45,6 +45,9 @@ Id = Annotated[int, Field(ge=1, le=MOST_ID)]
 FilterId = Annotated[Id | None, BeforeValidator(lambda text: text or None)]
 """In a page's filter, whose form sends a blank field too."""
 
+FilterText = Annotated[str, Field(max_length=LONGEST), AfterValidator(_without_nul)]
+"""As FilterId, of a text; "" for none."""
+
 Text = Annotated[str, Field(min_length=1, max_length=LONGEST), AfterValidator(_without_nul)]
 
 PathId = Annotated[

@@ -9,16 +9,14 @@ import typer
 
 from commands.common import DATA, Data, Json, fail, operator, run, run_change, show
 from hub import number_lists, phones
-from hub.errors import Invalid
 from hub.settings import Settings
-from hub.store import do_not_call, lead_search
+from hub.store import do_not_call, lead_search, suppression_imports
 from hub.store.db.engine import Tx
 from hub.store.do_not_call import SuppressedNumber
 from hub.store.lead_search import LeadQuery
 
 app = typer.Typer(no_args_is_help=True)
 Partner = Annotated[int | None, typer.Option(help="For this partner only; otherwise for all.")]
-ALL = "all partners"
 
 
 @app.command()
@@ -31,7 +29,13 @@ def add(
     as_json: Json = False,
 ) -> None:
     """Never call this number again."""
-    _import(data, partner, [(1, phone)], reason, as_json=as_json)
+
+    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+        hashes = number_lists.hashes_of(settings.vault(), [(1, phone)])
+        await do_not_call.add_numbers(tx, operator(), partner, hashes, reason)
+        return {"suppressed": len(hashes)}
+
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("import")
@@ -46,19 +50,20 @@ def import_(
     """Add a list; all of it or, when a line is bad, none."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            cells = number_lists.read_cells(lines.read())
+            content = lines.read()
     except (OSError, UnicodeDecodeError) as error:
         raise fail(f"FILE: {type(error).__name__}: can't be read.") from None
-    except Invalid as error:
-        raise fail(f"FILE: {error.reason}") from None
-    _import(data, partner, cells, reason, as_json=as_json)
 
-
-def _import(data: Path, partner: int | None, cells: list[tuple[int, str]], reason: str, *, as_json: bool) -> None:
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        hashes = number_lists.hashes_of(settings.vault(), cells)
-        await do_not_call.add_numbers(tx, operator(), partner, hashes, reason)
-        return {"suppressed": len(cells)}
+        vault = settings.vault()
+        key, wrapped = vault.new_key()
+        parts = list(suppression_imports.seal_parts(key, content))
+        import_id = await suppression_imports.create_import(tx, operator(), partner, reason, wrapped, parts)
+        while await suppression_imports.import_part(tx, vault, import_id):
+            pass
+        done = await suppression_imports.show_import(tx, import_id)
+        number_lists.require_none(done.faults)
+        return {"suppressed": done.total}
 
     show(run(data, work), as_json=as_json)
 
@@ -77,7 +82,7 @@ def remove(
         return {"removed": await do_not_call.remove(tx, partner, number_lists.hash_of(settings.vault(), phone))}
 
     try:
-        done = run_change(data, "suppression.remove", work, subject=partner or ALL, partner=partner)
+        done = run_change(data, "suppression.remove", work, subject=partner or do_not_call.ALL, partner=partner)
         show(done, as_json=as_json)
     except phones.InvalidPhone:
         raise fail("PHONE: not a phone number in international form, nor a hash.") from None

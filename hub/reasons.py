@@ -9,6 +9,8 @@ from typing import Any, Final
 
 MOST: Final = 1000
 KNOWN: Final = "known already"
+TEST: Final = "a test: nothing was saved"
+NO_REFUSALS: Final = (KNOWN, TEST)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,7 +46,15 @@ async def create_agent(request: Request, hub: Hub, who: Administering, partner_i
             await administration.create_agent(tx, who.actor, partner_id, *names)
     except Invalid as error:
         return await _list(hub, who, partner_id, 400, problem=error.message, given=form)
-    return RedirectResponse(f"{who.area.path}/partners/{partner_id}/agents", 303)
+    return _listed(who, partner_id)
+
+
+@router.get("/agents/{agent_id}")
+async def show_agent(hub: Hub, who: SignedIn, agent_id: PathId) -> Response:
+    """On the page of its partner's agents."""
+    async with hub.turns.begin(0) as tx:
+        agent = await admin.change(tx, Agent, agent_id, {})
+    return _listed(who, agent["partner_id"])
 
 
 @router.post("/agents/{agent_id}")
@@ -92,4 +100,8 @@ async def act(request: Request, hub: Hub, who: Administering, agent_id: PathId, 
         raise NotFound("There is no such action.")
     async with hub.turns.begin(0) as tx:
         owner = await administration.switch_agent(tx, who.actor, agent_id, disabled=action == "disable")
-    return RedirectResponse(f"{who.area.path}/partners/{owner}/agents", 303)
+    return _listed(who, owner)
+
+
+def _listed(who: Visitor, partner_id: int) -> Response:
+    return RedirectResponse(f"{who.area.path}/partners/{partner_id}/agents", 303)

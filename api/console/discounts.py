@@ -4,15 +4,13 @@ from fastapi import APIRouter, Request, Response
 
 from api.fields import PathName
 from api.services import Services
-from api.web import words
+from api.web import stories
 from api.web.forms import read_form
-from api.web.leads import Line
 from api.web.pages import page
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
-from hub import journal
 from hub.discounts import DiscountState, MailState
 from hub.errors import Conflict, Invalid, NotFound
-from hub.store import discount_lists, discount_stories
+from hub.store import discount_lists, discount_stories, timelines
 from hub.store.paging import PageWanted
 
 router = APIRouter(include_in_schema=False)
@@ -37,15 +35,8 @@ async def _story(hub: Services, who: Visitor, request_id: str, status: int = 200
                  problem: str | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
         story = await discount_stories.discount_story(tx, hub.vault, request_id)
-    lines = [
-        Line(
-            entry.at,
-            journal.describe(entry, {}),
-            journal.actor(entry.by),
-            words.level(entry.what.partition(".")[2]),
-        )
-        for entry in story.timeline
-    ]
+        deliveries = await timelines.kept_deliveries(tx, story.timeline)
+    lines = stories.lines(who.area, story.timeline, {}, deliveries)
     return page(who, "discount.html", status, story=story, lines=lines, notice=notice, problem=problem)
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import RedirectResponse
 
 from api.fields import PathId
 from api.services import Services
+from api.web import people
 from api.web.forms import Form, read_form
 from api.web.keys import keys_of, new_key
 from api.web.pages import page
@@ -16,13 +17,14 @@ from hub.accounts import Role
 from hub.contracts import registry
 from hub.contracts.registry import Discounts, Leads
 from hub.errors import Invalid, NotFound
-from hub.store import admin, administration, dialer_ties, partner_lists, portal_sessions, requests
+from hub.store import admin, administration, dialer_ties, partner_lists, portal_sessions, refusals, requests
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
 from hub.store.row_ids import MOST_ID
 from hub.store.tables import Dialer, Origin, Partner, Product
 
 router = APIRouter(include_in_schema=False)
+router.include_router(people.router, prefix=people.OF_PARTNER)  # before the last path, which takes any action
 MOST_REQUESTS, MOST_CALLS = 1_000_000, 100_000_000
 
 
@@ -73,11 +75,13 @@ async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200,
         products = await admin.list_rows(tx, Product, Product.partner_id == partner_id)
         keys = await keys_of(tx, partner_id)
         usage = await requests.usage(tx, partner_id)
+        refused = await refusals.list_refusals(tx, partner_id)
     api = registry.find(partner["api"])
     has = {"campaigns": isinstance(api.handling, Leads), "discounts": isinstance(api.handling, Discounts),
            "reports": api.name == dialer_ties.REPORTING_API}  # fmt: skip
     return page(who, "partner.html", status, partner=partner, api=api, has=has, campaigns=campaigns, dialers=dialers,
-                origins=origins, products=products, keys=keys, usage=usage, problem=problem, secret=secret)  # fmt: skip
+                origins=origins, products=products, keys=keys, usage=usage, refusals=refused, problem=problem,
+                secret=secret)  # fmt: skip
 
 
 @router.post("/partners/{partner_id}/settings")

@@ -31,7 +31,9 @@ NEW: Final = {"public_id": "", "slug": "", "title": "", "package": "book", "lang
 
 
 @router.get("/products")
+@router.get("/origins")
 async def list_products(hub: Hub, who: SignedIn, partner_id: PathId) -> Response:
+    """Products and origins, on one page."""
     return await _list(hub, who, partner_id)
 
 

@@ -11,7 +11,7 @@ from api.web.pages import page
 from api.web.visitors import Hub, SignedIn
 from hub.contracts import registry
 from hub.contracts.registry import PartnerApi
-from hub.store import admin, client_facts, requests
+from hub.store import admin, client_facts, refusals, requests
 from hub.store.db.engine import Tx
 from hub.store.paging import PageWanted
 from hub.store.requests import RequestFilter
@@ -30,8 +30,10 @@ async def show_start(request: Request, hub: Hub, who: SignedIn) -> Response:
         api, facts = await _api(tx, partner_id)
         keys = await admin.list_rows(tx, ApiKey, ApiKey.partner_id == partner_id, ApiKey.revoked_at.is_(None))
         latest = await requests.list_requests(tx, RequestFilter(partner_id=partner_id), LATEST)
+        refused = await refusals.list_refusals(tx, partner_id)
     described = _described(request, hub, api, facts)
-    return page(who, "start.html", api=api, base=_base(hub), facts=facts, keys=keys, found=latest, first=described[0])
+    return page(who, "start.html", api=api, base=_base(hub), facts=facts, keys=keys, found=latest, refusals=refused,
+                first=described[0])  # fmt: skip
 
 
 @router.get("/docs")

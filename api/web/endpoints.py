@@ -202,6 +202,14 @@ def _moment(form: Form, name: str) -> datetime | None:
         raise Invalid("must be a date and time, such as 2026-11-21T10:00.", field=name) from None
 
 
+@router.get("/replays/{replay_id}")
+async def show_replay(hub: Hub, who: SignedIn, replay_id: PathId) -> Response:
+    """On the page of its endpoint."""
+    async with hub.turns.begin(who.partner_id or 0) as tx:
+        found = await replays.show_replay(tx, replay_id, who.partner_id)
+    return RedirectResponse(f"{who.area.path}/webhooks/{found.endpoint_id}", 303)
+
+
 @router.post("/replays/{replay_id}/{action}")
 async def change_replay(request: Request, hub: Hub, who: Operating, replay_id: PathId, action: str) -> Response:
     """`pause`, `resume`, `cancel`."""

@@ -3,13 +3,30 @@
 from http import HTTPStatus
 
 from fastapi import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Match
 
 from api.services import Services
 from api.web.areas import Area
 from api.web.pages import page
 from api.web.visitors import NotSignedIn, Visitor, visitor_of
 from hub.errors import HubError
+
+
+def page_of_form(request: Request, area: Area) -> Response | None:
+    """To the page whose form is sent to this address, which somebody opened or reloaded instead; None: it is none.
+
+    Forms are sent to addresses below their page's own.
+    """
+    path = request.url.path
+    if request.method != "GET":
+        return None
+    while path != area.path:
+        path = path.rpartition("/")[0]
+        scope = {**request.scope, "path": path}
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes):
+            return RedirectResponse(path, HTTPStatus.SEE_OTHER)
+    return None
 
 
 async def problem_page(request: Request, area: Area, status: int, message: str) -> Response:

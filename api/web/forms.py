@@ -7,7 +7,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from starlette.requests import Request
 
-from api.body import read_body
+from api.body import MAX_BODY, read_body
 from api.services import Services
 from api.web.visitors import CSRF_FIELD, Visitor, check_token
 from hub.errors import Forbidden, Invalid
@@ -50,11 +50,11 @@ class Form:
         return int(digits)
 
 
-async def read_form(request: Request, hub: Services, visitor: Visitor) -> Form:
-    """Raises Invalid, TooLarge, and Forbidden for a form that is not of this visitor's own pages."""
+async def read_form(request: Request, hub: Services, visitor: Visitor, most: int = MAX_BODY) -> Form:
+    """Of `most` bytes. Raises Invalid, TooLarge, and Forbidden for a form that is not of this visitor's own pages."""
     require_own_site(request, hub)
     try:
-        body = await read_body(request)
+        body = await read_body(request, most)
         content_type = request.headers.get("content-type", "")
         if content_type.lower().startswith("multipart/form-data"):
             pairs = list(_parts(content_type, body))
@@ -62,8 +62,11 @@ async def read_form(request: Request, hub: Services, visitor: Visitor) -> Form:
             pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except (UnicodeDecodeError, ValueError):
         raise Invalid(f"The form must be UTF-8 text with at most {MOST_FIELDS} fields.") from None
-    if any("\0" in value for _, value in pairs):
-        raise Invalid("The form holds a NUL character.")
+    for name, value in pairs:
+        before, nul, _ = value.partition("\0")
+        if nul:
+            line = before.count("\n") + 1
+            raise Invalid(f"line {line} holds a NUL character.", field=name)
     form = Form(pairs)
     if visitor.signed_in is not None:
         check_token(visitor, form[CSRF_FIELD])
@@ -83,7 +86,16 @@ def _parts(content_type: str, body: bytes) -> Iterator[tuple[str, str]]:
         name = _NAME.search(head)
         if name is None:
             raise ValueError("no name")
-        yield name[1].decode(), content.decode("utf-8-sig")
+        yield name[1].decode(), _decoded(name[1].decode(), content)
+
+
+def _decoded(name: str, content: bytes) -> str:
+    """Raises Invalid, which names the line."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise Invalid(f"line {line} is not UTF-8 text.", field=name) from None
 
 
 def require_own_site(request: Request, hub: Services) -> None:

@@ -47,16 +47,21 @@ async def create_key(request: Request, hub: Hub, who: Administering) -> Response
     return await _own(hub, who, text)
 
 
+@router.get("/keys/{key_id}")
+async def show_key(hub: Hub, who: Administering, key_id: PathName) -> Response:
+    """On the page of its owner."""
+    async with hub.turns.begin(who.partner_id or 0) as tx:
+        key = await _find(tx, who, key_id)
+    return RedirectResponse(f"{who.area.path}/{_owner(who, key)}", 303)
+
+
 @router.post("/keys/{key_id}/{action}")
 async def change_key(request: Request, hub: Hub, who: Administering, key_id: PathName, action: str) -> Response:
     """`rotate`: a new key, the old one works for a day more; `revoke`: it works no more."""
     await read_form(request, hub, who)
+    text = None
     async with hub.turns.begin(who.partner_id or 0) as tx:
-        owned = ApiKey.dialer_id.is_not(None) | ApiKey.partner_id.is_not(None)
-        mine = owned if who.partner_id is None else ApiKey.partner_id == who.partner_id
-        if not (found := await admin.list_rows(tx, ApiKey, ApiKey.id == key_id, mine)):
-            raise NotFound("There is no such key.")
-        [key], text = found, None
+        key = await _find(tx, who, key_id)
         match action:
             case "revoke":
                 await administration.revoke_key(tx, who.actor, key_id)
@@ -66,10 +71,25 @@ async def change_key(request: Request, hub: Hub, who: Administering, key_id: Pat
                 raise NotFound("There is no such action.")
     if who.partner_id is not None:
         return await _own(hub, who, text)
-    owner = f"partners/{key['partner_id']}" if key["partner_id"] else f"dialers/{key['dialer_id']}"
     if text is None:
-        return RedirectResponse(f"{who.area.path}/{owner}", 303)
-    return page(who, "key.html", text=text, owner=owner)
+        return RedirectResponse(f"{who.area.path}/{_owner(who, key)}", 303)
+    return page(who, "key.html", text=text, owner=_owner(who, key))
+
+
+async def _find(tx: Tx, who: Visitor, key_id: str) -> dict[str, Any]:
+    """A key of a partner or dialer, of the visitor's own partner in the portal. Raises NotFound."""
+    owned = ApiKey.dialer_id.is_not(None) | ApiKey.partner_id.is_not(None)
+    mine = owned if who.partner_id is None else ApiKey.partner_id == who.partner_id
+    if not (found := await admin.list_rows(tx, ApiKey, ApiKey.id == key_id, mine)):
+        raise NotFound("There is no such key.")
+    return found[0]
+
+
+def _owner(who: Visitor, key: dict[str, Any]) -> str:
+    """The page that lists the key, within the visitor's area."""
+    if who.partner_id is not None:
+        return "keys"
+    return f"partners/{key['partner_id']}" if key["partner_id"] else f"dialers/{key['dialer_id']}"
 
 
 async def _own(hub: Services, who: Visitor, text: str | None = None) -> Response:

@@ -3,7 +3,6 @@
 import csv
 import io
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Final
 
@@ -12,32 +11,20 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api.fields import PathId
 from api.services import Services
-from api.web import words
+from api.web import stories
 from api.web.forms import read_form
 from api.web.pages import page
 from api.web.search import search
 from api.web.visitors import Hub, Operating, SignedIn, Visitor
-from hub import journal
 from hub.errors import Conflict, Invalid, NotFound
 from hub.store import lead_actions, lead_rows, lead_search, timelines
 from hub.store.lead_search import FoundLead, LeadQuery
 from hub.store.paging import MOST, Page, PageWanted
-from hub.store.timelines import LeadStory
 
 router = APIRouter(include_in_schema=False)
 EXPORTED: Final = 10_000
 COLUMNS: Final = ("id", "reference", "campaign", "state", "outcome", "why", "attempts", "created_at", "next_at")
 FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n")
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One entry of a timeline as the page shows it."""
-
-    at: datetime
-    text: str
-    by: str
-    level: str
 
 
 @router.get("/leads")
@@ -117,21 +104,11 @@ async def _story(hub: Services, who: Visitor, lead_id: int, status: int = 200, *
     async with hub.turns.begin(who.partner_id or 0) as tx:
         story = await timelines.lead_story(tx, hub.vault, lead_id, who.partner_id)
         owner = await lead_rows.find_owner(tx, lead_id)
+        deliveries = await timelines.kept_deliveries(tx, story.timeline)
     workflow = _workflow(hub, who, lead_id, owner.workflow_token if owner else None)
-    return page(who, "lead.html", status, story=story, lines=_lines(story), workflow=workflow, notice=notice,
+    lines = stories.lines(who.area, story.timeline, story.dialers, deliveries)
+    return page(who, "lead.html", status, story=story, lines=lines, workflow=workflow, notice=notice,
                 problem=problem, revealed=revealed)  # fmt: skip
-
-
-def _lines(story: LeadStory) -> list[Line]:
-    return [
-        Line(
-            entry.at,
-            journal.describe(entry, story.dialers),
-            journal.actor(entry.by),
-            words.level(entry.outcome or entry.what.partition(".")[2]),
-        )
-        for entry in story.timeline
-    ]
 
 
 def _workflow(hub: Services, who: Visitor, lead_id: int, token: str | None) -> str | None:

@@ -1,12 +1,15 @@
 """Requests: all of them, refused ones too, with the reason of each row. In a portal the partner's own."""
 
+from urllib.parse import urlencode
+
 from fastapi import APIRouter, Request, Response
 
-from api.fields import FilterId, PathName
+from api.fields import FilterId, FilterText, PathName
 from api.web.forms import read_form
 from api.web.pages import page
 from api.web.visitors import Hub, Operating, SignedIn
-from hub.store import audit, requests
+from hub.errors import Invalid
+from hub.store import audit, refusals, requests
 from hub.store.paging import PageWanted
 from hub.store.requests import RequestFilter
 
@@ -19,15 +22,23 @@ async def list_requests(
     who: SignedIn,
     partner: FilterId = None,
     refused: bool = False,
+    reason: FilterText = "",
     cursor: str | None = None,
 ) -> Response:
-    """Newest first; `refused` alone those that were turned down."""
-    wanted = RequestFilter(partner_id=who.partner_id or partner, refused_only=refused)
+    """Newest first; `refused`: those that were turned down; `reason`: a partner's of 7 days, by why they were."""
+    owner, wanted = who.partner_id or partner, PageWanted.of(None, cursor)
+    if reason and owner is None:
+        raise Invalid("is needed with a reason.", field="partner")
     async with hub.turns.begin(who.partner_id or 0) as tx:
-        found = await requests.list_requests(tx, wanted, PageWanted.of(None, cursor))
-    shown = {"partner": partner if who.partner_id is None else None, "refused": 1 if refused else None}
-    query = "&".join(f"{name}={value}" for name, value in shown.items() if value)
-    return page(who, "requests.html", found=found, refused=refused, partner=shown["partner"], query=query)
+        if owner is not None and reason:
+            found = await refusals.list_requests(tx, owner, reason, wanted)
+        else:
+            found = await requests.list_requests(tx, RequestFilter(partner_id=owner, refused_only=refused), wanted)
+    shown = {"partner": partner if who.partner_id is None else None, "refused": 1 if refused else None,
+             "reason": reason or None}  # fmt: skip
+    query = urlencode({name: value for name, value in shown.items() if value})
+    return page(who, "requests.html", found=found, refused=refused, reason=reason, partner=shown["partner"],
+                query=query)  # fmt: skip
 
 
 @router.get("/requests/{request_id}")

@@ -69,7 +69,7 @@ _DISCOUNT = text("""
     SELECT discount.id, discount.public_id, discount.partner_id, partner.name AS partner, discount.sandbox,
            discount.state, discount.why, discount.mail_state, discount.mails_sent, discount.created_at,
            discount.updated_at, discount.wrapped_key, discount.recipient, product.public_id AS product_id,
-           coupon.code, coupon.state AS coupon_state, coupon.ends_on, submission.key_id
+           coupon.code, coupon.state AS coupon_state, coupon.ends_on, submission.key_id, submission.request_id
     FROM discount
     JOIN partner ON partner.id = discount.partner_id
     JOIN product ON product.id = discount.product_id
@@ -171,7 +171,7 @@ async def _entries(tx: Tx, row: Any) -> list[Entry]:
     entries = [Entry(**each) for each in (await tx.execute(_JOURNAL, mine)).mappings()]
     if not any(entry.what == "discount.requested" for entry in entries):  # older than the journal
         by = f"partner:{row.key_id}" if row.key_id else "hub"
-        entries.insert(0, Entry(row.created_at, "discount.requested", by, request_id=row.public_id))
+        entries.insert(0, Entry(row.created_at, "discount.requested", by, request_id=row.request_id))
         if len(entries) == 1 and row.state != DiscountState.TAKEN:
             entries.append(Entry(row.updated_at, f"discount.{row.state}", why=row.why))
     entries += [Entry(what="event.recorded", **each) for each in (await tx.execute(_EVENTS, mine)).mappings()]

@@ -13,6 +13,9 @@ from hub.store.db.engine import Tx
 from hub.store.tables import Suppression
 
 ASKED_ON_A_CALL = "asked for it on a call"
+ALL = "all partners"
+"""The list of all partners, as subject of audit rows."""
+
 REPORTED_WITHIN = timedelta(hours=24)
 """How long after a lead's erasure a do-not-call of its last call is taken."""
 
@@ -52,8 +55,7 @@ async def add_numbers(tx: Tx, actor: Actor, partner_id: int | None, hashes: Sequ
     require_text(reason=reason)
     if partner_id is not None:
         await require_partner(tx, partner_id)
-    subject = partner_id or "all partners"
-    await audit.record(tx, actor, "suppression.add", subject, partner_id=partner_id, numbers=len(hashes))
+    await audit.record(tx, actor, "suppression.add", partner_id or ALL, partner_id=partner_id, numbers=len(hashes))
     return len(await suppress(tx, [(partner_id, each) for each in hashes], reason))
 
 

@@ -116,7 +116,8 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def _summary(row: Any) -> RequestSummary:
+def summary_of(row: Any) -> RequestSummary:
+    """Of a row of submissions."""
     return RequestSummary(
         request_id=row.request_id,
         created_at=row.created_at,
@@ -144,7 +145,7 @@ async def list_requests(tx: Tx, wanted: RequestFilter, page: PageWanted) -> Page
     if wanted.partner_id is None and wanted.only_refused:
         ids = _of_each_partner(ids, page)
     rows = (await tx.execute(select(*_COLUMNS).where(Submission.id.in_(ids)).order_by(Submission.id.desc()))).all()
-    return page_of(rows, page, _summary)
+    return page_of(rows, page, summary_of)
 
 
 def _of_each_partner(ids: Select[int], page: PageWanted) -> Select[int]:
@@ -189,7 +190,7 @@ async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | 
     earlier = select(Submission.request_id).where(Submission.id == row.replay_of)
     discount = select(Discount.public_id).where(Discount.id == row.discount_id)
     return RequestDetail(
-        **asdict(_summary(row)),
+        **asdict(summary_of(row)),
         reasons=row.reasons or [],
         contents=_contents(row),
         kept_until=row.created_at + KEPT,

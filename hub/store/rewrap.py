@@ -40,6 +40,7 @@ TARGETS: Final = (
     Target("event", "wrapped_key"),
     Target("submission", "wrapped_key"),
     Target("kept_answer", "wrapped_key"),
+    Target("suppression_import", "wrapped_key"),
     Target("endpoint", "secret", sealed_as=SECRET),
     Target("endpoint", "old_secret", sealed_as=OLD_SECRET),
     Target("dialer", "secret", sealed_as=DIALER_SECRET),

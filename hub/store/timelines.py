@@ -174,6 +174,15 @@ def attempt(row: Any) -> Entry:
     )
 
 
+_KEPT = text("SELECT id FROM delivery WHERE id = ANY(:delivery_ids)")
+
+
+async def kept_deliveries(tx: Tx, entries: Iterable[Entry]) -> set[int]:
+    """Of the deliveries that the entries name, the ids of those that were not deleted by age."""
+    named = {entry.delivery_id for entry in entries} - {None}
+    return set((await tx.execute(_KEPT, {"delivery_ids": list(named)})).scalars()) if named else set()
+
+
 async def _dialers(tx: Tx, dialer_ids: set[int]) -> dict[int, DialerSeen]:
     rows = await tx.execute(_DIALERS, {"dialer_ids": list(dialer_ids)})
     return {row.id: DialerSeen(row.id, row.name, row.last_seen) for row in rows}

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -10,8 +11,12 @@ from typing import Any
 import pytest
 
 from background.retention import run_retention
+from hub import strictjson
 from hub.errors import NotFound
-from hub.store.db.engine import Database
+from hub.store import refusals
+from hub.store.db.engine import Database, Tx
+from hub.store.paging import PageWanted
+from hub.store.refusals import Refusal
 from hub.store.requests import Usage, usage
 from tests.support.dialing import eventually
 from tests.support.stack import Hub
@@ -40,6 +45,14 @@ async def usage_of(hub: Hub, partner_id: int) -> Usage:
             return await usage(tx, partner_id)
     finally:
         await database.close()
+
+
+async def read(hub: Hub, ask: Callable[[Tx], Awaitable[Any]]) -> Any:
+    database = Database(hub.database_url, 1)
+    async with database.begin() as tx:
+        found = await ask(tx)
+    await database.close()
+    return found
 
 
 async def count_hours(hub: Hub) -> None:
@@ -99,3 +112,56 @@ async def test_the_limit_shows_what_of_it_is_used_and_until_when(hub: Hub) -> No
 async def test_a_partner_that_is_none_is_named(hub: Hub) -> None:
     with pytest.raises(NotFound, match="partner_id"):
         await usage_of(hub, 4711)
+
+
+REFUSE = """
+    INSERT INTO submission (partner_id, key_id, api, route, request_id, fingerprint, weight, held_until, state, status,
+                            requests, reasons, created_at)
+    VALUES ($1, 'k', 'partner_api', 'r', $2, '', 0, now(), 'done', 200, $3, $4::text::jsonb, now() - $5::interval)
+"""
+LONG = "no, " * 100
+
+
+async def test_reasons_are_the_same_before_and_after_their_hours_are_counted(hub: Hub) -> None:
+    partner, other = hub.partner()["id"], hub.partner()["id"]
+    hub.query("UPDATE requests_counted SET until = date_trunc('hour', now()) - interval '6 days'")
+    for owner, request, alike, reasons, hours in (
+        (partner, "a", 1, ["no phone", "no phone", "known already"], 100),
+        (partner, "b", 5, ["limit"], 100),
+        (partner, "c", 1, ["no phone", LONG], 5),
+        (partner, "d", 1, ["a test: nothing was saved"], 5),
+        (partner, "e", 1, ["no phone"], 0),
+        (other, "f", 1, ["no phone"], 5),
+    ):
+        given = strictjson.dumps([{"row": 0, "reason": reason} for reason in reasons]).decode()
+        hub.query(REFUSE, owner, request, alike, given, timedelta(hours=hours))
+    told = [Refusal("limit", 0, 5), Refusal("no phone", 2, 4), Refusal(LONG[:200], 1, 1)]
+    for _ in range(2):
+        assert sorted(await read(hub, lambda tx: refusals.list_refusals(tx, partner)), key=str) == sorted(told, key=str)
+        for reason, requests in (("no phone", ["e", "c", "a"]), (LONG[:200], ["c"]), ("limit", ["b"]), ("other", [])):
+            assert await named(hub, partner, reason) == requests
+        await count_hours(hub)
+    hub.query("DELETE FROM submission WHERE created_at < now() - interval '1 day'")
+    assert [each.week for each in await read(hub, lambda tx: refusals.list_refusals(tx, partner))] == [5, 4, 1]
+
+
+async def named(hub: Hub, partner: int, reason: str) -> list[str]:
+    """The ids of the requests of this reason, a page of one at a time."""
+    found, cursor = [], None
+    while True:
+        wanted = PageWanted.of(1, cursor)
+        page = await read(hub, lambda tx, wanted=wanted: refusals.list_requests(tx, partner, reason, wanted))
+        found += [request.request_id for request in page.items]
+        if (cursor := page.next) is None:
+            return found
+
+
+async def test_only_the_most_frequent_reasons_of_an_hour_are_counted(hub: Hub) -> None:
+    partner = hub.partner()["id"]
+    hub.query("UPDATE requests_counted SET until = date_trunc('hour', now()) - interval '10 hours'")
+    for number in range(refusals.MOST + 1):
+        given = strictjson.dumps([{"reason": f"reason {number}"}]).decode()
+        hub.query(REFUSE, partner, "q", number + 1, given, timedelta(hours=5))
+    await count_hours(hub)
+    counted = "SELECT count(*), min(times) FROM refusal_count WHERE partner_id = $1"
+    assert hub.query(counted, partner) == [(refusals.MOST, 2)]

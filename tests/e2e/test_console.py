@@ -182,9 +182,22 @@ async def paths(page: Page, scene: Scene, area: Area) -> list[str]:
     lead = await page.locator(f'a[href^="{area.path}/leads/"]').first.inner_text()
     details = [f"/leads/{lead}", f"/requests/{request}", f"/webhooks/{endpoint}", "/deliveries",
                f"/deliveries/{delivery}", "/account"]  # fmt: skip
+    if area.portal:
+        return [*(entry.path for entry in area.pages), *details, "/sessions"]
     of = {api: f"/partners/{tenant['id']}" for api, tenant in scene.tenants.items()}
     [(product,)] = scene.hub.query("SELECT id FROM product WHERE partner_id = $1", scene.tenants["leanpub"]["id"])
-    own = [of["partner_api"], f"{of['partner_api']}/sessions", f"{of['margav']}/agents",
+    own = [of["partner_api"], f"{of['partner_api']}/people", f"{of['partner_api']}/sessions", f"{of['margav']}/agents",
            f"/discounts/{scene.traffic.discount}", f"{of['leanpub']}/products",
-           f"{of['leanpub']}/products/{product}"]  # fmt: skip
-    return [entry.path for entry in area.pages] + details + (["/sessions"] if area.portal else own)
+           f"{of['leanpub']}/products/{product}", await imported(page, scene)]  # fmt: skip
+    return [entry.path for entry in area.pages] + details + own
+
+
+async def imported(page: Page, scene: Scene) -> str:
+    """The page of an import that has ended."""
+    await page.goto(f"{scene.hub.url}{CONSOLE.path}/do-not-call")
+    file = {"name": "numbers.csv", "mimeType": "text/csv", "buffer": f"{scene.hub.number()}\nnonsense".encode()}
+    await page.get_by_label("CSV or text").set_input_files([file])
+    await page.get_by_role("button", name="Import").click()
+    await expect(page.locator("#progress")).to_contain_text("Ended", timeout=DELIVERED_MS)
+    await expect(page.locator("#progress")).to_contain_text("not a phone number")
+    return page.url.removeprefix(scene.hub.url + CONSOLE.path)

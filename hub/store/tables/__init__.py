@@ -5,6 +5,7 @@ from hub.store.tables.answers import KeptAnswer
 from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
 from hub.store.tables.discounts import Coupon, Discount
+from hub.store.tables.imports import SuppressionImport, SuppressionImportPart
 from hub.store.tables.leads import Call, Contact, ErasedNumber, Lead, Lease
 from hub.store.tables.replays import Replay
 from hub.store.tables.tenants import (
@@ -27,6 +28,7 @@ from hub.store.tables.traffic import (
     Endpoint,
     Event,
     Outbox,
+    RefusalCount,
     RequestCount,
     RequestsCounted,
     Submission,
@@ -63,12 +65,15 @@ __all__ = [
     "Outbox",
     "Partner",
     "Product",
+    "RefusalCount",
     "Replay",
     "RequestCount",
     "RequestsCounted",
     "SignInLink",
     "Submission",
     "Suppression",
+    "SuppressionImport",
+    "SuppressionImportPart",
     "WebSession",
     "WorkerProcess",
 ]

@@ -101,8 +101,18 @@ class RequestCount(Base):
     refused_rows: Mapped[int]
 
 
+class RefusalCount(Base):
+    """How many times a reason refused a partner's rows and requests in an hour that is over; its most frequent ones."""
+
+    __tablename__ = "refusal_count"
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partner.id"), primary_key=True)
+    hour: Mapped[Moment] = mapped_column(primary_key=True)
+    reason: Mapped[str] = mapped_column(primary_key=True)
+    times: Mapped[int]
+
+
 class RequestsCounted(Base):
-    """One row: requests before `until` are counted in `request_count`."""
+    """One row: requests before `until` are counted in `request_count` and `refusal_count`."""
 
     __tablename__ = "requests_counted"
     only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))

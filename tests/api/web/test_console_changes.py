@@ -108,41 +108,6 @@ def test_only_administrators_change_them(hub: Hub) -> None:
     )
 
 
-def test_a_file_of_numbers_is_put_on_a_list_all_or_none(hub: Hub) -> None:
-    partner, boss = hub.partner(), signed_in(hub, "operator")
-    first, second = hub.number(), hub.number()
-    of = {"partner": str(partner["id"]), "reason": "a list of 2025"}
-    bad = boss.upload("/do-not-call", "file", f"phone\n{first}\nnonsense\n{second}\n12\n".encode(), **of)
-    assert (bad.status_code, "Lines 3, 5: not a phone number" in bad.text) == (400, True)
-    assert "on no list" in boss.post("/do-not-call/check", phone=first).text
-    listed = f"\ufeffphone,name\r\n{first},Ann\r\n\r\n{second},Bob\r\n{first},Ann\r\n".encode()
-    assert (
-        f"2 added, 1 already there: not called any more for partner {partner['id']}."
-        in boss.upload("/do-not-call", "file", listed, **of).text
-    )
-    assert "a list of 2025" in boss.post("/do-not-call/check", phone=second).text
-    assert "0 added, 2 already there" in boss.post("/do-not-call", numbers=f"\n{first}\n{second}", **of).text
-    details = "SELECT details FROM audit WHERE action = 'suppression.add' AND partner_id = $1 ORDER BY id DESC LIMIT 1"
-    assert first[3:] not in str(hub.query(details, partner["id"]))
-
-
-def test_forms_with_files_that_are_refused(hub: Hub) -> None:
-    boss, number = signed_in(hub, "operator"), hub.number()
-    for text, fields in ((b"", {}), (b"\xff\xfe", {}), (number.encode(), {"numbers": number}), (b"a\0b", {}),
-                         (number.encode(), {"partner": "x"}), (b'"' + b"a" * 200_000, {})):  # fmt: skip
-        assert (text[:9], boss.upload("/do-not-call", "file", text, **fields).status_code) == (text[:9], 400)
-    assert boss.upload("/do-not-call", "file", number.encode(), partner="999999999").status_code == 404
-    assert boss.upload("/do-not-call", "file", b"1" * 1_100_000).status_code == 413
-    url = boss.base + "/do-not-call"
-    for kind in ("multipart/form-data", "multipart/form-data; boundary=x"):
-        for body in (b"", b"--x", b"--x\r\n\r\na\r\n--x--", b"--x\r\n" * 300):
-            answer = boss.session.post(url, data=body, headers={"Content-Type": kind}, timeout=30)
-            assert (kind, body[:20], answer.status_code) == (kind, body[:20], 400)
-    forged = boss.session.post(url, files={"file": ("a", number)}, timeout=30)
-    assert forged.status_code == 403
-    assert "on no list" in boss.post("/do-not-call/check", phone=number).text
-
-
 def test_discounts_whose_mail_is_doubtful_are_listed(hub: Hub) -> None:
     made, boss = hub.partner("leanpub"), signed_in(hub, "viewer")
     body = {"partnerId": made["partner_id"], "origin": made["origin"], "productId": made["product_id"]}

@@ -1,6 +1,7 @@
 """All pages of console and portal: shown, fixed to the visitor's partner, closed to lesser roles, safe to read."""
 
 import csv
+import html
 import io
 import re
 from typing import Any
@@ -285,6 +286,29 @@ def test_without_signing_in_there_is_nothing(hub: Hub) -> None:
         for entry in area.pages:
             assert "Sign in" in stranger.get(entry.path).text
         assert "Sign in" in stranger.post("/leads/1/reveal").text
+
+
+def test_reasons_of_refusals_lead_to_their_requests(hub: Hub) -> None:
+    partner, other = hub.partner(), hub.partner()
+    _, request = submitted(hub, partner)
+    submitted(hub, partner)
+    fine = hub.post("/api/leads/partner-transfer", partner["key"], {"leads": [{"name": "A", "phone": hub.number()}]})
+    _, foreign = submitted(hub, other)
+    boss, own = signed_in(hub, "viewer"), signed_in(hub, "viewer", partner["id"])
+    for browser, path in ((boss, f"/partners/{partner['id']}"), (own, "")):
+        page = browser.get(path).text
+        [link] = re.findall(r'<a href="/\w+(/requests\?[^"]*reason=[^"]+)">', page)
+        assert re.search(r'data-label="7 days" class="number">2<', page)
+        listed = browser.get(html.unescape(link)).text
+        assert [each in listed for each in (request, fine.headers["x-request-id"], foreign)] == [True, False, False]
+    reason = html.unescape(link).rpartition("reason=")[2]
+    assert request not in signed_in(hub, "viewer", other["id"]).get(
+        f"/requests?partner={partner['id']}&reason={reason}"
+    ).text  # fmt: skip
+    assert boss.get(f"/requests?reason={reason}").status_code == 400
+    for odd in ("%00", "x" * 300):
+        assert boss.get(f"/requests?partner={partner['id']}&reason={odd}").status_code == 400
+    assert EVIL not in boss.get(f"/requests?partner={partner['id']}&reason={EVIL}").text
 
 
 def test_a_portal_of_an_api_that_masks_numbers_shows_none(hub: Hub) -> None:
