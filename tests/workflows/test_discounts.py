@@ -135,7 +135,9 @@ def test_a_request_whose_workflow_was_terminated_is_fulfilled_all_the_same(shop:
         await client.get_workflow_handle(workflow_id).terminate("by the test")
 
     asyncio.run(terminate())
-    eventually(lambda: shop.state(request)[0] == "sent", 90)
+    # Late enough for the next sweep.
+    shop.hub.query("UPDATE discount SET created_at = now() - interval '1 minute' WHERE public_id = $1", request)
+    shop.becomes(request, "sent")
     assert len(shop.outside.postman.to("terminated@example.com")) == 1
     assert shop.code(request) in shop.outside.leanpub.coupons["foobar"]
 
