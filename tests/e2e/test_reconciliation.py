@@ -91,6 +91,7 @@ def test_a_waiting_lead_whose_workflow_was_terminated_is_called_when_it_is_due(h
     [(lead,)] = hub.query(IDS, partner["id"])
     terminate(hub, hub.lead_workflow(lead))
     make_late(hub, "lead", "dial_at", "id", lead)
+    make_late(hub, "lead", "look_at", "id", lead)
     [call] = dialer.lease(wait=30)
     dialer.report(call, "interested")
     assert state_of(hub, lead) == ("done", "interested")
