@@ -17,7 +17,7 @@ from temporalio.exceptions import ApplicationError
 from activities.heartbeat import heartbeating
 from activities.leanpub import Coupon, CouponRefused, CouponShop, ShopBusy, ShopDoubtful, make_once
 from activities.mailer import MailDeferred, MailDoubtful, Mailer, MailRefused, MailUnreachable, Phase
-from hub.discounts import OPERATORS_REASON, MailState
+from hub.discounts import ERASED_FAILURE, OPERATORS_REASON, MailState
 from hub.mail import CouponMail, Mailbox, build_message, redeem_link, render
 from hub.seal import Vault
 from hub.store import fulfilment
@@ -151,7 +151,7 @@ def _final_when_erased() -> Iterator[None]:
     try:
         yield
     except DiscountErased as error:
-        raise _final(error.message) from None
+        raise ApplicationError(error.message, type=ERASED_FAILURE, non_retryable=True) from None
 
 
 def _final(reason: str, *, told: str | None = None) -> ApplicationError:

@@ -49,6 +49,7 @@ class OutboxRelay:
             Kind.WAKE_LEAD: AdaptiveLimit(WAKE_TARGET_SECONDS, most=40, least=2),
             Kind.DELIVER: AdaptiveLimit(START_TARGET_SECONDS, most=20),
             Kind.REPLAY: AdaptiveLimit(START_TARGET_SECONDS, most=2),
+            Kind.END_DISCOUNT: AdaptiveLimit(START_TARGET_SECONDS, most=2),
         }
         self._retries = asyncio.Semaphore(RETRIES_AT_ONCE)
         self._under_way: set[asyncio.Task[None]] = set()
@@ -112,6 +113,8 @@ class OutboxRelay:
                     await self._starter.start_webhook(entry.ref, entry.token, entry.next_at)
                 case Kind.REPLAY:
                     await self._starter.wake_replay(entry.ref, entry.token)
+                case Kind.END_DISCOUNT:
+                    await self._starter.end_erased_discount(entry.ref, entry.token)
                 case Kind.WAKE_LEAD:
                     await self._wake(entry)
         except RPCError as error:

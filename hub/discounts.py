@@ -8,6 +8,9 @@ ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0, O, 1 and I: p
 OPERATORS_REASON: Final = "it could not be fulfilled; the operator of this service can tell why"
 """What a partner is told of a failure that concerns only the operator: settings, keys, accounts."""
 
+ERASED_FAILURE: Final = "DiscountErased"
+"""The type of the failure of a step whose request was erased."""
+
 MOST_MAILS: Final = 2
 """The second only after a send whose success is unknown."""
 

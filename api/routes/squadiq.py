@@ -1,11 +1,13 @@
 """SquadIQ's Leads v4: POST create, disable, delete and convert, PATCH update, GET responses, each of a campaign."""
 
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any, Final
 from urllib.parse import quote, urlencode
 
 from fastapi import APIRouter, Depends, Request, Response, Security
+from fastapi.responses import StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from api import openapi
@@ -23,11 +25,12 @@ from hub.contracts.squadiq_query import Cursor, parse_query
 from hub.errors import Forbidden, Unauthorized
 from hub.leads import ApiResponse
 from hub.reasons import RowCounts
+from hub.store import results
 from hub.store.db.engine import Tx
 from hub.store.keys import KeyHolder
 from hub.store.partners import squadiq as store
 from hub.store.partners.squadiq import CampaignScope
-from hub.store.results import ResultsPage
+from hub.store.results import SealedResult, opened
 from hub.store.submissions import NewSubmission
 
 PATH: Final = "/api/v4/leads"
@@ -98,20 +101,40 @@ async def list_responses(request: Request, hub: Hub, by: From) -> Response:
     await count(request, hub, by.submission(request, hub, b""))
     async with hub.turns.begin(by.scope.tenant.id) as tx:
         page = await store.responses(tx, hub.vault, by.scope, query)
+        first, *others = [*page.parts()] or [[]]
+        sealed = await results.load_part(tx, first)
     following = previous = None
     if page.last and page.more:
         following = _page(request, hub, by, query.page + 1, Cursor(True, *page.last))
     if query.page > 1:
         previous = _page(request, hub, by, query.page - 1, Cursor(False, *page.first) if page.first else None)
     head = {"count": page.total, "next": following, "previous": previous}
-    # Off the event loop: opening a page of large leads takes long.
-    return Response(await off_loop(partial(_encoded, hub, head, page)), media_type="application/json")
+    begin = strictjson.dumps(head)[:-1] + b',"results":['
+    encoded = await _encoded(hub, sealed)
+    if not others:
+        return Response(begin + encoded + b"]}", media_type="application/json")
+    return StreamingResponse(_streamed(hub, by, begin + encoded, others), media_type="application/json")
 
 
-def _encoded(hub: Services, head: dict[str, Any], page: ResultsPage) -> bytes:
-    """The page as JSON, lead by lead: the interpreter turns to other threads between two, but not within one."""
-    results = b",".join(strictjson.dumps(result(record)) for record in page.records(hub.vault))
-    return strictjson.dumps(head)[:-1] + b',"results":[' + results + b"]}"
+async def _streamed(hub: Services, by: Sender, begin: bytes, parts: Sequence[Sequence[int]]) -> AsyncIterator[bytes]:
+    """A large page, never all of it in memory. A part that can't be read ends the connection, as all is not told."""
+    yield begin
+    some = not begin.endswith(b"[")
+    for part in parts:
+        async with hub.turns.begin(by.scope.tenant.id) as tx:
+            sealed = await results.load_part(tx, part)
+        encoded = await _encoded(hub, sealed)
+        yield b"," + encoded if some and encoded else encoded
+        some = some or bool(encoded)
+    yield b"]}"
+
+
+async def _encoded(hub: Services, sealed: Sequence[SealedResult]) -> bytes:
+    """The leads as JSON, with commas between. Off the event loop: opening a page of large leads takes long.
+
+    Lead by lead: the interpreter turns to other threads between two, but not within one.
+    """
+    return await off_loop(lambda: b",".join(strictjson.dumps(result(record)) for record in opened(sealed, hub.vault)))
 
 
 def _page(request: Request, hub: Services, by: Sender, number: int, cursor: Cursor | None) -> str:

@@ -1,13 +1,14 @@
 """What other calls and other rows say about a call now: do-not-call, disabling, the number's cap, the daily budget.
 
 A call counts from when it may have been dialled: its lease, or where the dialer confirms starts, its start. Whoever
-leases or starts calls takes `lock` first, so that of two that race at a limit the second counts the first's call.
+leases or starts calls takes the locks first, so that of two that race at a limit the second counts the first's call.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Final
 
 from sqlalchemy import text
 
@@ -63,21 +64,39 @@ class Limits:
         return None
 
 
-# Each in one order, numbers before partners, so that two never deadlock.
-_LOCK = text("""
-    SELECT pg_advisory_xact_lock(number) FROM (
-        SELECT number FROM unnest(CAST(:numbers AS bigint[])) WITH ORDINALITY AS wanted (number, place) ORDER BY place
-    ) AS ordered
-""")
-PARTNERS = 1 << 62
+PARTNERS: Final = 1 << 62
 """Budgets are locked by numbers from here on; two locks that collide cost a wait."""
 
 
-async def lock(tx: Tx, candidates: Sequence[Candidate]) -> None:
-    """Let no other transaction count, lease or start calls to these numbers, or of these partners with a budget."""
-    numbers = {int.from_bytes(each.phone_hash[:8], signed=True) for each in candidates if each.phone_hash}
-    budgets = {PARTNERS + each.partner_id for each in candidates if each.daily_calls is not None}
-    await tx.execute(_LOCK, {"numbers": [*sorted(numbers - budgets), *sorted(budgets)]})
+def locking(calls: str) -> str:
+    """A query that lets no other transaction lease or start calls to the numbers, or of the partners with a budget.
+
+    `calls`: a table with `phone_hash`, `partner_id` and `daily_calls`. What is counted behind these locks must be read
+    by a later statement: this one sees what was before.
+    """
+    # Each in one order, numbers before partners, so that two never deadlock.
+    return f"""SELECT pg_advisory_xact_lock(number) FROM (
+        SELECT number FROM (
+            SELECT ('x' || encode(substr(phone_hash, 1, 8), 'hex'))::bit(64)::bigint AS number, 0 AS place
+            FROM {calls} WHERE phone_hash IS NOT NULL
+            UNION ALL SELECT {PARTNERS} + partner_id, 1 FROM {calls} WHERE daily_calls IS NOT NULL
+        ) AS wanted GROUP BY number ORDER BY max(place), number
+    ) AS ordered"""  # noqa: S608 - constants
+
+
+_LOCK = text(f"""
+    WITH candidate AS (
+        SELECT CAST(:partner_id AS bigint) AS partner_id, CAST(:phone_hash AS bytea) AS phone_hash,
+               CAST(:daily_calls AS bigint) AS daily_calls
+    )
+    {locking("candidate")}
+""")
+
+
+async def lock(tx: Tx, candidate: Candidate) -> None:
+    """Take the locks of one call."""
+    facts = {"partner_id": candidate.partner_id, "phone_hash": candidate.phone_hash}
+    await tx.execute(_LOCK, facts | {"daily_calls": candidate.daily_calls})
 
 
 # By statement_timestamp(), as an index can't be searched by clock_timestamp(): all leases that are kept would be read.

@@ -82,7 +82,7 @@ async def erase(tx: Tx, vault: Vault, lead: LeadRow, why: str = BY_SENDER) -> No
 async def erase_discount(tx: Tx, request_id: str) -> datetime:
     """Erase the recipient of a discount request; returns when it was. Raises NotFound.
 
-    What waits is not done any more: its workflow ends at its next step. One that was erased before stays as it is.
+    What waits is not done any more: its workflow ends at once. One that was erased before stays as it is.
     """
     known = request_id.isascii() and request_id.isprintable()
     mine = (
@@ -107,6 +107,7 @@ async def _erase_discount(tx: Tx, discount_id: int, partner_id: int, why: str) -
     gone = dict.fromkeys(("wrapped_key", "recipient", "email_hash", "repeat_hash"), None)
     ended = {"state": DiscountState.ERASED, "why": why, "updated_at": now, "erased_at": now}
     await tx.execute(update(Discount).where(Discount.id == discount_id).values(**gone, **ended))
+    await outbox.put(tx, outbox.Kind.END_DISCOUNT, [discount_id])
 
 
 async def _blank_webhooks(tx: Tx, about: ColumnElement[bool]) -> None:
@@ -164,8 +165,16 @@ async def _lead_again(tx: Tx, vault: Vault, former: Erased) -> int:
 
 
 async def _discount_again(tx: Tx, former: Erased) -> int:
-    same = (Discount.public_id == former.id) & Discount.erased_at.is_(None)
-    mine = select(Discount.id, Discount.partner_id).where(same).with_for_update()
+    return await _erase_unless_erased(tx, Discount.public_id == former.id)
+
+
+async def erase_discount_again(tx: Tx, discount_id: int) -> None:
+    """Erase a discount request that a restored backup brought back; one that is erased stays as it is."""
+    await _erase_unless_erased(tx, Discount.id == discount_id)
+
+
+async def _erase_unless_erased(tx: Tx, which: ColumnElement[bool]) -> int:
+    mine = select(Discount.id, Discount.partner_id).where(which, Discount.erased_at.is_(None)).with_for_update()
     discount = (await tx.execute(mine)).first()
     if discount is not None:
         await _erase_discount(tx, discount.id, discount.partner_id, BY_OPERATOR)

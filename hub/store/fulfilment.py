@@ -14,7 +14,7 @@ from hub.discounts import MOST_MAILS, OPERATORS_REASON, CouponState, DiscountSta
 from hub.errors import HubError
 from hub.mail import Mailbox, stable_message_id
 from hub.seal import Vault
-from hub.store import discounts, events
+from hub.store import discounts, erasure, events
 from hub.store.admission_lock import wait_for_admissions
 from hub.store.db.engine import Tx
 from hub.store.discounts import CONFIRMED_WITHIN, RECIPIENT
@@ -201,6 +201,9 @@ async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str, told
 
 async def take_end(tx: Tx, vault: Vault, discount_id: int, result: str) -> None:
     """A request that is under way ends as its workflow did, such as by `sent: ...`: a backup was restored."""
+    if result.startswith(DiscountState.ERASED):
+        await erasure.erase_discount_again(tx, discount_id)
+        return
     discount = await load(tx, vault, discount_id)
     if result.startswith(DiscountState.SENT):
         await record_coupon(tx, discount_id)

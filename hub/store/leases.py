@@ -60,7 +60,8 @@ class Leased:
 
 
 # A call that is leased by another request just now is passed over, not waited for. By CASE, because the planner takes
-# an anti-join with few partners for one that leaves no call, and reads and sorts all calls of the dialer.
+# an anti-join with few partners for one that leaves no call, and reads and sorts all calls of the dialer. The limits'
+# locks are taken by the same statement, as each one more costs a lease a twentieth of its time.
 _DUE = text(f"""
     WITH due AS MATERIALIZED (
         SELECT id, lead_id, partner_id, phone_hash, max_per_day, policy_hash, due_at FROM call
@@ -70,14 +71,15 @@ _DUE = text(f"""
               ELSE true END
           AND {CALL_IS_COMPARED}
         ORDER BY due_at, id LIMIT :most FOR UPDATE OF call SKIP LOCKED
-    )
-    SELECT due.id, due.partner_id, due.phone_hash, coalesce(due.max_per_day, 3) AS max_per_day, partner.daily_calls,
-           coalesce(due.policy_hash <> md5(campaign.policy::text), false) AS outdated
-    FROM due
-    JOIN lead ON lead.id = due.lead_id
-    JOIN campaign ON campaign.id = lead.campaign_id
-    JOIN partner ON partner.id = due.partner_id
-    ORDER BY due.due_at, due.id
+    ), found AS MATERIALIZED (
+        SELECT due.id, due.partner_id, due.phone_hash, coalesce(due.max_per_day, 3) AS max_per_day, due.due_at,
+               partner.daily_calls, coalesce(due.policy_hash <> md5(campaign.policy::text), false) AS outdated
+        FROM due
+        JOIN lead ON lead.id = due.lead_id
+        JOIN campaign ON campaign.id = lead.campaign_id
+        JOIN partner ON partner.id = due.partner_id
+    ), locked AS MATERIALIZED ({calling_limits.locking("found")})
+    SELECT found.* FROM found, (SELECT count(*) FROM locked) AS all_locked ORDER BY due_at, id
 """)  # noqa: S608 - a constant
 _LEASE = text("""
     WITH leased AS (
@@ -112,7 +114,6 @@ async def lease(tx: Tx, dialer_id: int, wanted: Wanted) -> Leased:
         Candidate(row.partner_id, row.phone_hash, row.max_per_day, partner_disabled=False, daily_calls=row.daily_calls)
         for row in due
     ]
-    await calling_limits.lock(tx, candidates)
     limits = await calling_limits.load(tx, candidates)
     counts = not wanted.confirm_start
     allowed = [

@@ -1,11 +1,14 @@
-"""What came of leads, opened for their senders: pages of them, and one as the payload of a campaign's endpoint."""
+"""What came of leads, opened for their senders: pages of them, and one as the payload of a campaign's endpoint.
+
+A page names its leads, which are then read a part at a time: a thousand large ones would fill the memory.
+"""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, ColumnElement, DateTime, func, literal, select, tuple_
 
@@ -19,6 +22,9 @@ from hub.store.db.engine import Tx
 from hub.store.events import NewEvent
 from hub.store.lead_rows import LeadRow
 from hub.store.tables import Campaign, Contact, Lead
+
+PART_BYTES: Final = 4 * 1024 * 1024
+"""Of what is sealed of a page's leads, at most so much is read at once, or one lead."""
 
 _COLUMNS = (
     select(
@@ -69,14 +75,23 @@ class SealedResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultKey:
+    """A lead of a page; `size`: the bytes of what is sealed of it."""
+
+    id: int
+    processed_at: datetime | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsPage:
-    """One page, its leads still sealed. `first`, `last`: the keys of its first and last lead, None without any.
+    """The leads of one page. `first`, `last`: the keys of its first and last lead, None without any.
 
     `total`: how many leads there are in all; `more`: whether some follow.
     """
 
     total: int
-    sealed: tuple[SealedResult, ...]
+    leads: tuple[ResultKey, ...]
     more: bool
 
     @property
@@ -88,15 +103,22 @@ class ResultsPage:
         return self._key(-1)
 
     def _key(self, index: int) -> tuple[datetime, int] | None:
-        if not self.sealed or (row := self.sealed[index]).processed_at is None:
+        if not self.leads or (row := self.leads[index]).processed_at is None:
             return None
         return row.processed_at, row.id
 
-    def records(self, vault: Vault) -> Iterator[Record]:
-        """Open them, one by one: each may take milliseconds. One that can't be read is left out."""
-        for result in self.sealed:
-            with suppress(SealError, ValueError, TypeError, KeyError):
-                yield result.open(vault)
+    def parts(self) -> Iterator[list[int]]:
+        """The ids of its leads, of as many at a time as PART_BYTES hold."""
+        part: list[int] = []
+        size = 0
+        for lead in self.leads:
+            if part and size + lead.size > PART_BYTES:
+                yield part
+                part, size = [], 0
+            part.append(lead.id)
+            size += lead.size
+        if part:
+            yield part
 
 
 async def page_of(tx: Tx, where: Sequence[ColumnElement[bool]], query: ResponsesQuery) -> ResultsPage:
@@ -114,11 +136,26 @@ async def page_of(tx: Tx, where: Sequence[ColumnElement[bool]], query: Responses
     else:
         keys = columns.where(key < _key_of(query.cursor)).order_by(Lead.processed_at.desc(), Lead.id.desc())
     found = keys.subquery()
-    wanted = _COLUMNS.join(found, found.c.id == Lead.id).order_by(Lead.processed_at, Lead.id)
-    rows = tuple(SealedResult(**row) for row in (await tx.execute(wanted)).mappings())
+    size = func.octet_length(Contact.sealed) + func.coalesce(func.octet_length(Contact.responses), 0)
+    named = select(Lead.id, Lead.processed_at, size).join(found, found.c.id == Lead.id)
+    named = named.join(Contact, Contact.lead_id == Lead.id).where(Contact.wrapped_key.is_not(None))
+    rows = tuple(ResultKey(*row) for row in await tx.execute(named.order_by(Lead.processed_at, Lead.id)))
     if query.cursor is not None and not query.cursor.forward:
         return ResultsPage(total, rows[-query.size :], more=True)
     return ResultsPage(total, rows[: query.size], more=len(rows) > query.size)
+
+
+async def load_part(tx: Tx, lead_ids: Sequence[int]) -> list[SealedResult]:
+    """These leads of a page, in its order, without those that were erased since."""
+    wanted = _COLUMNS.where(Lead.id.in_(lead_ids)).order_by(Lead.processed_at, Lead.id)
+    return [SealedResult(**row) for row in (await tx.execute(wanted)).mappings()]
+
+
+def opened(sealed: Sequence[SealedResult], vault: Vault) -> Iterator[Record]:
+    """Open them, one by one: each may take milliseconds. One that can't be read is left out."""
+    for result in sealed:
+        with suppress(SealError, ValueError, TypeError, KeyError):
+            yield result.open(vault)
 
 
 def _key_of(cursor: Cursor) -> ColumnElement[Any]:

@@ -105,7 +105,7 @@ async def _refusal(tx: Tx, call: _LockedCall) -> str | None:
         return OUTDATED
     numbers = call.partner_id, call.phone_hash, call.max_per_day
     candidate = Candidate(*numbers, partner_disabled=call.partner_disabled, daily_calls=call.daily_calls)
-    await calling_limits.lock(tx, [candidate])
+    await calling_limits.lock(tx, candidate)
     limits = await calling_limits.load(tx, [candidate])
     refusal = limits.refusal(0, candidate)
     return refusal.why if refusal else None

@@ -171,6 +171,11 @@ class WorkflowStarter:
             return await self._find(workflow_id)
         return None
 
+    async def end_erased_discount(self, discount_id: int, token: str | None) -> None:
+        """End the workflow of a discount request that was erased."""
+        handle = self._client.get_workflow_handle(self._ids.discount(discount_id, token))
+        await handle.signal(vocabulary.ERASED, rpc_timeout=START_TIMEOUT)
+
     async def start_webhook(
         self, delivery_id: int, token: str | None, first_at: datetime | None = None
     ) -> ExistingWorkflow | None:

@@ -30,6 +30,7 @@ WAIT_FOR_RESPONSE = "answered"
 LOOK_AGAIN = "look_again"  # of leads an update, of replays a signal
 CLOSE = "close"
 RETRY_NOW = "retry_now"
+ERASED = "erased"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,18 +1,14 @@
 """What is deleted by age, batch by batch, and what stays however old it is."""
 
-import asyncio
-from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from background.retention import run_retention
 from hub.settings import Settings
-from hub.store.db.engine import Database
 from hub.store.retention import BATCH
-from tests.support.dialing import eventually
+from tests.support.retention import retain_until
 from tests.support.stack import MASTER_KEY, PEPPER, Hub
 
 ROWS = 2 * BATCH + 1
@@ -73,15 +69,7 @@ def seed(hub: Hub, age: timedelta, rows: int, open_every: int) -> None:
 
 
 async def run_until(hub: Hub, done: object, **ages: timedelta) -> None:
-    database = Database(hub.database_url, 2)
-    task = asyncio.create_task(run_retention(database, settings(hub.database_url, **ages)))
-    try:
-        await asyncio.to_thread(eventually, done, 30)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await database.close()
+    await retain_until(settings(hub.database_url, **ages), done)
 
 
 async def test_all_that_is_old_goes_in_batches_and_what_is_open_stays(hub: Hub) -> None:

@@ -11,6 +11,7 @@ from temporalio.client import Client, WorkflowExecutionStatus
 
 from tests.support.dialing import Dialer, eventually
 from tests.support.operators import admin_key, command, document, post
+from tests.support.retention import retain_until
 from tests.support.squadiq import Sender
 from tests.support.stack import Hub
 
@@ -180,4 +181,4 @@ def test_a_number_is_kept_for_a_late_do_not_call_for_a_day_and_no_longer(hub: Hu
     held = "SELECT count(*) FROM call WHERE lead_id = $1 AND phone_hash IS NOT NULL"
     assert hub.query(held, calls[1]["lead_id"]) == [(0,)]
     hub.query("UPDATE erased_number SET created_at = now() - interval '1 day' WHERE call_id = $1", calls[1]["id"])
-    eventually(lambda: hub.query(kept, calls[1]["id"]) == [(0,)], 90)
+    asyncio.run(retain_until(hub.settings, lambda: hub.query(kept, calls[1]["id"]) == [(0,)]))

@@ -19,8 +19,10 @@ class Sender:
         method = "PATCH" if operation == "update" else "POST"
         return requests.request(method, self._url(operation), json=body, headers=self._headers(headers), timeout=60)
 
-    def responses(self, **query: Any) -> requests.Response:
-        return requests.get(self._url("responses"), params=query, headers=self._headers({}), timeout=30)
+    def responses(self, *, stream: bool = False, **query: Any) -> requests.Response:
+        """`stream`: whose body is still to be read."""
+        headers = self._headers({})
+        return requests.get(self._url("responses"), params=query, headers=headers, timeout=30, stream=stream)
 
     def results(self, **query: Any) -> list[dict[str, Any]]:
         answer = self.responses(**query)

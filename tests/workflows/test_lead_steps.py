@@ -1,8 +1,10 @@
 """A lead whose step fails, whose time does not come or who is woken without end takes nothing from others."""
 
 import asyncio
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from tests.support.stack import Hub, running_hub
 
 PATH = "/api/leads/partner-transfer"
 IDS = "SELECT id FROM lead WHERE partner_id = $1 ORDER BY id"
+LOCAL_ACTIVITY = "core_local_activity"
+UPDATED = EventType.EVENT_TYPE_WORKFLOW_EXECUTION_UPDATE_ACCEPTED
 WAKE = "INSERT INTO outbox (kind, ref) SELECT 'wake_lead', id FROM lead WHERE partner_id = $1"
 
 
@@ -51,6 +55,75 @@ async def pending_summaries(hub: Hub, lead: int) -> list[str]:
         for event in history.events
         if event.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Tries:
+    """How often a lead's step was tried: by the worker that holds the workflow, then since when as a real activity.
+
+    `real` counts the next one too. `wakings`: how often the workflow was told to look at the lead.
+    """
+
+    wakings: int
+    local: int
+    real: int
+    since: datetime | None
+
+
+async def tries_of(hub: Hub, leads: Sequence[int]) -> list[Tries]:
+    """Of each lead's step under way."""
+    client = await Client.connect(hub.temporal)
+    at_once = asyncio.Semaphore(10)
+
+    async def of(workflow_id: str) -> Tries:
+        handle = client.get_workflow_handle(workflow_id)
+        async with at_once:
+            described, history = await handle.describe(), await handle.fetch_history()
+        local = [e for e in history.events if e.marker_recorded_event_attributes.marker_name == LOCAL_ACTIVITY]
+        real = [e for e in history.events if e.event_type == EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED]
+        woken = [e for e in history.events if e.event_type == UPDATED]
+        pending = described.raw_description.pending_activities
+        since = real[-1].event_time.ToDatetime(UTC) if real else None
+        return Tries(len(woken), len(local), pending[0].attempt if pending else 0, since)
+
+    ids = "SELECT concat_ws('-', 'lead', lead.id, workflow_token, deployment.id) FROM lead, deployment"
+    found = hub.query(f"{ids} WHERE lead.id = ANY($1)", list(leads))
+    return list(await asyncio.gather(*(of(workflow_id) for (workflow_id,) in found)))
+
+
+def slots_used(hub: Hub) -> int:
+    """The worker's places for steps that are taken now, local ones and others, of all its queues."""
+    found = requests.get(hub.worker_metrics, timeout=10).text
+    used = re.findall(
+        r'^temporal_worker_task_slots_used{.*worker_type="\w*ActivityWorker".*} (\d+)', found, re.MULTILINE
+    )
+    assert used, "the worker does not tell"
+    return sum(map(int, used))
+
+
+def test_leads_whose_steps_fail_take_few_tries_and_no_places_and_others_are_dialled_meanwhile(hub: Hub) -> None:
+    poisoned, leads = waiting_leads(hub, 200)
+    hub.query("UPDATE lead SET state = 'of a later version' WHERE partner_id = $1", poisoned["id"])
+    hub.query(WAKE, poisoned["id"])
+    eventually(lambda: hub.query("SELECT count(*) FROM outbox") == [(0,)], 120)
+    eventually(lambda: all(tries.real for tries in asyncio.run(tries_of(hub, leads))))
+
+    healthy = hub.partner()
+    dialer = Dialer(hub, healthy)
+    for lead in submit(hub, healthy, 5):
+        calls = dialer.lease(wait=30)
+        assert dialer.report(calls[0], "interested").ok, lead
+    eventually(lambda: slots_used(hub) == 0)
+
+    failing = asyncio.run(tries_of(hub, leads))
+    assert all(tries.real for tries in failing), "all of them are still at it"
+    for tries in failing:
+        assert tries.since is not None
+        assert tries.local <= 3 * tries.wakings
+        waits = sum(5 * 2**earlier for earlier in range(tries.real - 2))  # seconds, before the latest one that began
+        assert datetime.now(UTC) - tries.since >= timedelta(seconds=waits)
+    hub.query("UPDATE lead SET state = 'cancelled' WHERE partner_id = $1", poisoned["id"])
+    hub.query(WAKE, poisoned["id"])
 
 
 def test_leads_that_no_step_succeeds_for_hold_up_no_other_and_go_on_when_they_are_mended(hub: Hub) -> None:

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """A delivery's workflow, for its next attempt."""
     REPLAY = "replay"
     """A replay's workflow, to look at its row."""
+    END_DISCOUNT = "end_discount"
+    """An erased discount request's workflow, to end."""
     TELL_CONTACT = "tell_contact"
     """A mail about an endpoint that fails or was disabled; not for Temporal."""
 
@@ -34,6 +36,7 @@ RELAYED_BY: Final[Mapping[Kind, Role]] = {
     Kind.WAKE_LEAD: Role.LEADS,
     Kind.DELIVER: Role.WEBHOOKS,
     Kind.REPLAY: Role.WEBHOOKS,
+    Kind.END_DISCOUNT: Role.DISCOUNTS,
 }
 """The role whose worker processes send rows of this kind to Temporal."""
 
@@ -84,12 +87,14 @@ _CLAIM = text("""
         UPDATE outbox SET due_at = clock_timestamp() + make_interval(secs => :seconds)
         FROM due WHERE outbox.id = due.id RETURNING outbox.id, kind, ref, tries
     )
-    SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token, replay.workflow_token) AS token,
+    SELECT claimed.*, coalesce(lead.workflow_token, delivery.workflow_token, replay.workflow_token,
+                               discount.workflow_token) AS token,
            lead.state AS lead_state, coalesce(lead.outcome, lead.why) AS lead_why, delivery.next_at,
            (SELECT request_id FROM submission WHERE submission.id = lead.submission_id) AS request_id
     FROM claimed LEFT JOIN lead ON kind = 'wake_lead' AND lead.id = ref
     LEFT JOIN delivery ON kind = 'deliver' AND delivery.id = ref
     LEFT JOIN replay ON kind = 'replay' AND replay.id = ref
+    LEFT JOIN discount ON kind = 'end_discount' AND discount.id = ref
 """)
 
 

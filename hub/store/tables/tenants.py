@@ -13,6 +13,7 @@ class Deployment(Base):
 
     `incarnation` says which run of which PostgreSQL database the open calls were last compared with Temporal in, or are
     being compared since `restarted_at`: those up to `compared_to` are (null: all), by who holds it until `held_until`.
+    `written_in`: the transaction id of the update that wrote the row, as long as nobody else has (hub.store.restores).
     """
 
     __tablename__ = "deployment"
@@ -22,6 +23,7 @@ class Deployment(Base):
     restarted_at: Mapped[Moment | None]
     compared_to: Mapped[int | None]
     held_until: Mapped[Moment | None]
+    written_in: Mapped[str | None]
 
 
 class Canary(Base):
