@@ -110,7 +110,7 @@ async def test_duplicates(bench: Bench, report: Report, leads: int) -> None:
         await _dialled(bench, leads)
     assert bench.known is not None
     target, known = bench.known
-    bodies = known * max(1, 5000 // (len(known) * SIZE))
+    bodies = known * max(1, 20_000 // (len(known) * SIZE))
     count, before = len(bodies) * SIZE, await bench.sql("SELECT count(*) FROM lead")
     with started({"intake": partial(worker_service, bench.hub.env, "intake")}, bench.hub.logs) as second:
         await post_all(target, known, POSTERS)  # warm
