@@ -81,7 +81,7 @@ async def _remembered(services: Services, key_id: str) -> KeyHolder | None:
     known = services.keys.get(key_id)
     if known and now - known[0] < REMEMBERED_SECONDS:
         return known[1]
-    async with services.database.begin() as tx:
+    async with services.database.autocommit() as tx:
         holder = await find_key(tx, key_id)
     if len(services.keys) >= REMEMBERED_KEYS:
         services.keys.clear()

@@ -33,11 +33,21 @@ class PartnerTurns:
     @asynccontextmanager
     async def begin(self, partner_id: int) -> AsyncIterator[Tx]:
         """One transaction of the partner. Raises Unavailable when its others leave no place within 5 s."""
+        async with self._place(partner_id), self._database.begin() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def autocommit(self, partner_id: int) -> AsyncIterator[Tx]:
+        """As `begin`, for one statement."""
+        async with self._place(partner_id), self._database.autocommit() as tx:
+            yield tx
+
+    @asynccontextmanager
+    async def _place(self, partner_id: int) -> AsyncIterator[None]:
         places = self._places[partner_id]
         await _acquired(places)
         try:
-            async with self._database.begin() as tx:
-                yield tx
+            yield
         finally:
             places.release()
 

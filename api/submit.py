@@ -108,7 +108,7 @@ async def _run_intake(
 
 
 async def _stored_response(services: Services, submission: NewSubmission, admitted: Admitted) -> StoredResponse | None:
-    async with services.turns.begin(submission.partner_id) as tx:
+    async with services.turns.autocommit(submission.partner_id) as tx:
         return await submissions.stored_response(tx, services.vault, admitted.id)
 
 

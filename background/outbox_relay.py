@@ -20,7 +20,8 @@ from hub.temporal.starts import WorkflowStarter
 
 log = structlog.get_logger()
 SWEEP_SECONDS = 2.0
-GATHER_SECONDS = 0.02  # a burst is claimed as one batch
+GATHER_SECONDS = 0.1  # what comes together is claimed in one transaction
+SENT_SECONDS = 0.25  # what was sent is deleted with what is claimed next, or after this
 CLAIM_SECONDS = 30.0  # what a killed relay had claimed is sent by another after this
 MOST_CLAIMED = 100
 LONGEST_PAUSE_SECONDS = 60.0
@@ -65,8 +66,9 @@ class OutboxRelay:
             while True:
                 self._look.clear()
                 if not await self._claim():
+                    pause = SENT_SECONDS if self._under_way or self._sent else SWEEP_SECONDS
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._look.wait(), SWEEP_SECONDS)
+                        await asyncio.wait_for(self._look.wait(), pause)
                         await asyncio.sleep(GATHER_SECONDS)
         finally:
             await listener.stop()
@@ -82,8 +84,9 @@ class OutboxRelay:
         free = MOST_CLAIMED - len(self._under_way)
         sent, self._sent = self._sent, []
         failed, self._failed = self._failed, []
+        one_statement = not sent and not failed
         try:
-            async with self._database.begin() as tx:
+            async with self._database.autocommit() if one_statement else self._database.begin() as tx:
                 if sent:
                     await outbox.delete_sent(tx, sent)
                 if failed:
@@ -103,7 +106,8 @@ class OutboxRelay:
         async with self._retries if entry.tries else self._limits[entry.kind].slot():
             sent = await self._send(entry)
         (self._sent if sent else self._failed).append(entry.id)
-        self._look.set()
+        if len(self._under_way) == MOST_CLAIMED:
+            self._look.set()
 
     async def _send(self, entry: Entry) -> bool:
         """Whether Temporal has it. A workflow that is over needs no wake-up; an open lead needs a workflow."""

@@ -33,6 +33,8 @@ class Location:
 
 def locate(phone: Phone, *sources: Mapping[str, Any]) -> Location:
     """By the first usable zone, postcode and state among the fields of `sources`, else by the number alone."""
+    if all(LOCATION_FIELDS.isdisjoint(source) for source in sources):
+        return Location(zones(phone), states(phone))
     explicit = next(filter(is_zone, _texts(sources, ZONE_FIELDS)), None)
     codes = _texts(sources, POSTCODE_FIELDS)
     postcode = next((code for code in codes if _british_code(phone, code) or _state_of(phone.region, code, None)), None)

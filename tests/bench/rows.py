@@ -68,9 +68,9 @@ class Run:
         """The same for each group of processes."""
         return {name: seconds * 1000 / self.leads for name, seconds in self.cpu.items()}
 
-    def breakdown(self) -> str:
+    def breakdown(self, digits: int = 1) -> str:
         """In words, with what might have disturbed the run."""
-        parts = ", ".join(f"{name} {seconds:.1f}" for name, seconds in self.by_process.items())
+        parts = ", ".join(f"{name} {seconds:.{digits}f}" for name, seconds in self.by_process.items())
         others = (self.cores.used - sum(self.cpu.values())) / self.cores.available
         return f"{parts} ({self.seconds:.1f} s; clients and strangers had {others:.0%} of the cores)"
 

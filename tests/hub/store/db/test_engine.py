@@ -36,6 +36,24 @@ async def test_a_database_of_another_name_is_unavailable(postgres_url: str) -> N
     assert raised.value.failure == "InvalidCatalogNameError"
 
 
+async def test_a_transaction_after_a_statement_alone_is_one(store: Database) -> None:
+    """On the same connection: the pool has only one."""
+    async with store.begin() as tx:
+        await tx.execute(text("CREATE TEMPORARY TABLE number (n integer)"))
+    async with store.autocommit() as tx:
+        await tx.execute(text("INSERT INTO number VALUES (1)"))
+    with pytest.raises(Invalid):
+        await _insert_and_fail(store)
+    async with store.autocommit() as tx:
+        assert (await tx.execute(text("SELECT n FROM number"))).scalars().all() == [1]
+
+
+async def _insert_and_fail(store: Database) -> None:
+    async with store.begin() as tx:
+        await tx.execute(text("INSERT INTO number VALUES (2)"))
+        raise Invalid("undone", field="n")
+
+
 async def test_a_full_pool_is_unavailable(store: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store.engine.pool, "_timeout", 0.01)
     async with store.begin():
