@@ -35,7 +35,10 @@ def configure() -> None:
     )
     root = logging.getLogger()
     root.setLevel(LIBRARIES)  # and the handler's own: a library may set its logger lower
-    root.handlers = [*(handler for handler in root.handlers if not isinstance(handler, _Structured)), _Structured(LIBRARIES)]
+    root.handlers = [
+        *(handler for handler in root.handlers if not isinstance(handler, _Structured)),
+        _Structured(LIBRARIES),
+    ]
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda caught: _uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
