@@ -65,7 +65,8 @@ class OutboxRelay:
                 self._look.clear()
                 if not await self._claim():
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._look.wait(), SWEEP_SECONDS)
+                        async with asyncio.timeout(SWEEP_SECONDS):
+                            await self._look.wait()
                         await asyncio.sleep(GATHER_SECONDS)
         finally:
             await listener.stop()

@@ -47,7 +47,8 @@ class WebhookDispatcher:
                 self._look.clear()
                 wait = await self._round(MOST_UNDER_WAY - len(self._under_way))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._look.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._look.wait()
                 await asyncio.sleep(GATHER_SECONDS)
         finally:
             await listener.stop()

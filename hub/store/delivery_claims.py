@@ -1,7 +1,7 @@
 """Claims of deliveries for one attempt each: how many may be under way is counted here, over all processes.
 
-An endpoint has so many places, a partner a share of all; a delivery whose endpoint has none free stays in the queue,
-and costs no worker anything. Nothing here waits for a lock that an attempt holds.
+An endpoint has so many places, a partner a share that is smaller the fewer are free; a delivery whose endpoint has none
+stays in the queue, and costs no worker anything. Nothing here waits for a lock that an attempt holds.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,9 @@ CLAIMED_FOR: Final = timedelta(seconds=30)
 
 PARTNER_PLACES: Final = 128
 """Attempts of one partner under way; beyond half of them an endpoint gets no second one."""
+
+RETRY_PLACES: Final = 2 * PARTNER_PLACES
+"""Attempts under way, of all partners, beyond which a workflow makes none: its delivery goes into the queue."""
 
 # Only endpoints with something in the queue, found by skipping from one to the next in its index: most deliveries of an
 # endpoint that is paused are never looked at.
@@ -70,15 +73,17 @@ _CLAIM = text(f"""
         SELECT candidate.id, place, coalesce(partner_busy.places, 0)
                + row_number() OVER (PARTITION BY partner_id ORDER BY place, queued_at) AS number
         FROM candidate LEFT JOIN partner_busy USING (partner_id)
-    ), chosen AS (
-        SELECT id FROM turn
+    ), permitted AS (
+        SELECT id, number, row_number() OVER (ORDER BY number, place) AS nth FROM turn
         WHERE number <= CASE WHEN place = 1 THEN :partner_places ELSE :partner_places / 2 END
-        ORDER BY number, place LIMIT :most
+    ), chosen AS (
+        SELECT id FROM permitted WHERE number <= (:free - nth + 2) / 2 -- half of what those before it leave, rounded up
     )
     UPDATE delivery SET claimed_until = clock_timestamp() + CAST(:claimed_for AS interval)
     FROM chosen WHERE delivery.id = chosen.id RETURNING delivery.id
 """)  # noqa: S608 - constants
 _LIMITS: Final = {"paused_after": PAUSED_AFTER, "partner_places": PARTNER_PLACES, "claimed_for": CLAIMED_FOR}
+_OF_WORKFLOWS: Final = _LIMITS | {"retry_places": RETRY_PLACES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +94,16 @@ class Claimed:
     more: bool
 
 
-async def claim(tx: Tx, vault: Vault, most: int) -> Claimed:
-    """Claim up to `most` deliveries from the queue: each partner and endpoint in turn, first queued first."""
+async def claim(tx: Tx, vault: Vault, free: int) -> Claimed:
+    """Claim deliveries from the queue for this process's `free` places: each partner and endpoint in turn, first queued
+    first. With what it has, over all processes, no partner gets more than half of what is free then, so that places are
+    left for others.
+    """
     rows = (await tx.execute(_LOCK_ENDPOINTS)).all()
     endpoints = [row.id for row in rows if row.locked]
     if not endpoints:
         return Claimed([], more=bool(rows))
-    ids = list((await tx.execute(_CLAIM, _LIMITS | {"endpoints": endpoints, "most": most})).scalars())
+    ids = list((await tx.execute(_CLAIM, _LIMITS | {"endpoints": endpoints, "free": free})).scalars())
     webhooks = await deliveries.load(tx, vault, ids)
     return Claimed(webhooks, more=len(endpoints) < len(rows) or len(webhooks) < len(ids))
 
@@ -118,8 +126,10 @@ _FREE = text(f"""
     SELECT disabled_at IS NULL AND deleted_at IS NULL AS live,
            (paused_until IS NULL OR paused_until <= statement_timestamp())
            AND coalesce(busy.places, 0) < CASE WHEN failures < :paused_after THEN endpoint.places ELSE 1 END
-           AND coalesce(partner_busy.places, 0)
-               < CASE WHEN busy.places IS NULL THEN :partner_places ELSE :partner_places / 2 END AS free
+           AND coalesce(partner_busy.places, 0) < least(
+               CASE WHEN busy.places IS NULL THEN :partner_places ELSE :partner_places / 2 END,
+               (:retry_places + 1 - (SELECT coalesce(sum(places), 0)::bigint FROM busy)) / 2
+           ) AS free
     FROM endpoint LEFT JOIN busy ON endpoint_id = endpoint.id LEFT JOIN partner_busy USING (partner_id)
     WHERE endpoint.id = :id
 """)  # noqa: S608 - constants
@@ -147,7 +157,7 @@ async def claim_due(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook |
             return NotNow("not yet due", wait)
     await tx.execute(_LOCK, {"id": row.endpoint_id})
     # A statement of its own after the lock: it sees what whoever held the lock has claimed.
-    endpoint = (await tx.execute(_FREE, _LIMITS | {"id": row.endpoint_id})).one()
+    endpoint = (await tx.execute(_FREE, _OF_WORKFLOWS | {"id": row.endpoint_id})).one()
     if not endpoint.live or not endpoint.free:
         return await _left_to_queue(tx, delivery_id)
     if (await tx.execute(_CLAIM_ONE, _LIMITS | {"id": delivery_id})).first() is None:
