@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal, or_, select, true
 
@@ -13,12 +13,10 @@ from hub.seal import DataKey, Vault
 from hub.store.db.engine import Tx
 from hub.store.deliveries import ANSWER
 from hub.store.events import BODY
-from hub.store.paging import Page, PageWanted, page_of
+from hub.store.paging import CLOCK_SLACK, Page, PageWanted, page_of
 from hub.store.row_ids import possible
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event, Lead, Submission
 from hub.webhooks import EVENT_TYPES, DeliveryState
-
-CLOCK_SLACK: Final = timedelta(minutes=1)  # rows of transactions that ran side by side: ids and times in another order
 
 
 @dataclass(frozen=True, slots=True)

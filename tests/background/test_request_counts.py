@@ -12,7 +12,7 @@ import pytest
 from background.retention import run_retention
 from hub.errors import NotFound
 from hub.store.db.engine import Database
-from hub.store.requests import Usage, usage
+from hub.store.request_usage import Usage, usage
 from tests.support.dialing import eventually
 from tests.support.stack import Hub
 
