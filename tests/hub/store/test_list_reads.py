@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from hub.discounts import DiscountState
-from hub.store import audit, call_lists, discount_lists, requests
+from hub.store import audit, call_lists, discount_lists, endpoint_health, requests
 from hub.store.audit import ChangeFilter
 from hub.store.db.engine import Database, Tx
 from hub.store.paging import Page, PageWanted
@@ -114,6 +114,28 @@ async def test_requests_since_a_time_are_read_from_there(tx: Tx) -> None:
     since = datetime.now(UTC) - timedelta(minutes=150)
     assert len((await requests.list_requests(tx, RequestFilter(1, since=since), PAGE)).items) == 3
     assert await _rows_read(tx, "submission") - before <= MOST_READ
+
+
+OPEN = """
+    INSERT INTO endpoint (partner_id, url, secret) VALUES (1, 'u', '');
+    INSERT INTO event (public_id, partner_id, type) SELECT 'e' || n, 1, 't' FROM generate_series(1, :rows) AS n;
+    INSERT INTO delivery (event_id, endpoint_id, state, queued_at)
+    SELECT id, 1, CASE WHEN id % 4 = 0 THEN 'waiting' ELSE 'pending' END, CASE WHEN id % 4 = 1 THEN now() END
+    FROM event;
+    ANALYZE
+"""
+
+
+async def test_open_deliveries_of_an_endpoint_are_counted_as_far_as_is_asked(tx: Tx) -> None:
+    for statement in OPEN.split(";"):
+        await tx.execute(text(statement), {"rows": ROWS} if ":rows" in statement else {})
+    some = await endpoint_health.show_endpoint(tx, 1, most=60)
+    read = await _rows_read(tx, "delivery")
+    every = await endpoint_health.show_endpoint(tx, 1, most=None)
+    more = await _rows_read(tx, "delivery") - 2 * read
+    assert more >= ROWS - 3 * 60
+    assert (some["pending"], some["waiting"]) == (60, 60)
+    assert (every["pending"], every["waiting"]) == (3 * ROWS // 4, ROWS // 4)
 
 
 async def _rows_read(tx: Tx, table: str) -> int:
