@@ -2,6 +2,7 @@
 
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+JOBS := 3
 LOCK := uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links
 
 .DEFAULT_GOAL := help
@@ -22,9 +23,9 @@ dev: $(INSTALLED) ## Everything running, with demo tenants; Ctrl-C stops it [DAT
 down: $(INSTALLED) ## Clean up after a `make dev` that was killed [DATA=.hub]
 	@$(BIN)/hub down $(if $(DATA),--data "$(DATA)")
 
-test: check ## Style, types, import rules, then the tests on real servers [ARGS="-k name"]
+test: check ## Style, types, import rules, then the tests on real servers [ARGS="-k name"] [JOBS=3]
 	@$(BIN)/python -m infra.temporal_binary
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: $(INSTALLED) ## Style, types and import rules only
 	$(BIN)/ruff check

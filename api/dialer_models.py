@@ -79,7 +79,7 @@ class StartRequest(BaseModel):
 
 
 class CallStarted(BaseModel):
-    """Dial now. A call of which nothing more is heard by `lease_until` has ended as `unknown`."""
+    """Dial now. A call without a report or heartbeat by `lease_until` has ended as `unknown`."""
 
     status: Literal["started"] = "started"
     lease_until: AwareDatetime

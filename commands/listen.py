@@ -49,8 +49,8 @@ async def _forward_all(feed: str, key: str, target: str, secret: str) -> None:
     timeout = ClientTimeout(total=WAIT_SECONDS + ATTEMPT_SECONDS)
     async with ClientSession(timeout=timeout, headers=HEADERS, auto_decompress=False) as session:
         async for event in _events(session, feed, key):
-            said = await _forward(session, target, secret, event)
-            typer.echo(f"{datetime.now():%H:%M:%S}  {event['type']:<17} {event['id']}  {said}")  # noqa: DTZ005 - local
+            result = await _forward(session, target, secret, event)
+            typer.echo(f"{datetime.now():%H:%M:%S}  {event['type']:<17} {event['id']}  {result}")  # noqa: DTZ005 - local
 
 
 async def _events(session: ClientSession, feed: str, key: str) -> AsyncIterator[dict[str, Any]]:

@@ -35,10 +35,8 @@ def configure() -> None:
     )
     root = logging.getLogger()
     root.setLevel(LIBRARIES)  # and the handler's own: a library may set its logger lower
-    root.handlers = [
-        *(handler for handler in root.handlers if not isinstance(handler, _Structured)),
-        _Structured(LIBRARIES),
-    ]
+    others = [handler for handler in root.handlers if not isinstance(handler, _Structured)]
+    root.handlers = [*others, _Structured(LIBRARIES)]
     logging.captureWarnings(capture=True)
     sys.excepthook = _uncaught
     threading.excepthook = lambda caught: _uncaught(caught.exc_type, caught.exc_value, caught.exc_traceback)
@@ -57,8 +55,8 @@ class _Structured(logging.Handler):
         if record.exc_info:
             facts |= failure_facts(record.exc_info[0], record.exc_info[2])
         message = record.getMessage().strip()
-        said = SAFE_PART.match(message) if record.name == "asyncio" else None
-        event = (said.group() if said else message.partition("\n")[0]).strip()
+        safe = SAFE_PART.match(message) if record.name == "asyncio" else None
+        event = (safe.group() if safe else message.partition("\n")[0]).strip()
         structlog.get_logger().log(record.levelno, event, **facts)
 
 

@@ -227,7 +227,7 @@ def _comparison(status: HubStatus) -> Check:
 
 
 def judge_dialer(dialer: DialerStatus, at: datetime) -> Check:
-    """What is to be said of one dialer, as it was found `at` this moment."""
+    """The finding about one dialer, as it was `at` this moment."""
     subject, waited = f"dialer {dialer.id}, {dialer.name}", _age(at, dialer.ready_since)
     silent = dialer.last_seen_at is None or _age(at, dialer.last_seen_at) >= DIALER_SILENT
     seen = f"seen {words(_age(at, dialer.last_seen_at))} ago" if dialer.last_seen_at else "never seen"

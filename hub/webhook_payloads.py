@@ -63,7 +63,7 @@ class LeadProcessed(CampaignData):
 
 
 class LeadInterested(CampaignData):
-    """The person said so."""
+    """The person is interested."""
 
     outcome: Outcome = _of("interested")
     agent: str | None = Field(None, description="Margav: the agent's username")
@@ -103,7 +103,7 @@ class CallCompleted(CampaignData):
 
 
 class MeetingBooked(CampaignData):
-    """The person said so."""
+    """The person agreed to a meeting."""
 
     outcome: Outcome = _of("meeting_booked")
     meeting_at: datetime | None = _of("2026-12-03T09:30:00+00:00")

@@ -77,7 +77,7 @@ class ErasedLead(BaseModel):
 
 
 class RevealedLead(BaseModel):
-    """Everything personal that is kept of a lead: as its sender sent it, and what was said in calls."""
+    """Everything personal that is kept of a lead: as its sender sent it, and the dialers' notes of its calls."""
 
     id: int
     person: Any

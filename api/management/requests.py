@@ -1,7 +1,8 @@
 """What partners sent: every request, refused ones too, and how much of the limit is used."""
 
+from dataclasses import replace
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
@@ -11,7 +12,7 @@ from api.fields import Id, Moment, PathId, PathName, Text
 from api.management.access import By, Nothing
 from api.management.pages import Listed, PageQuery
 from hub.store import audit, request_usage, requests
-from hub.store.requests import Contents, RequestFilter, RequestState, RequestSummary
+from hub.store.requests import RequestDetail, RequestFilter, RequestSummary
 
 operators = APIRouter()
 partners = APIRouter()
@@ -34,39 +35,6 @@ class RequestQuery(PageQuery):
 class AnyRequestQuery(RequestQuery):
     partner_id: Id | None = None
     api: Text | None = None
-
-
-class Request(BaseModel):
-    """One request and what became of it.
-
-    `reasons`: why rows were refused or known before, at most 1,000. `contents`: whether body and answer are still kept;
-    they are for 24 h. `lead_ids`: the first 100 of `lead_count`. `replay_of`: the request whose answer it was given.
-    `requests`: how many like it the row stands for.
-    """
-
-    request_id: str
-    created_at: datetime
-    partner_id: int
-    key_id: str
-    api: str
-    route: str
-    state: RequestState
-    status: int | None
-    duration_ms: int | None
-    created: int | None
-    known: int | None
-    refused: int | None
-    was_late: bool
-    requests: int
-    reasons: list[dict[str, Any]]
-    contents: Contents
-    kept_until: datetime
-    body: str | None
-    answer: str | None
-    lead_ids: list[int]
-    lead_count: int
-    discount_request_id: str | None
-    replay_of: str | None
 
 
 class DayOfUse(BaseModel):
@@ -105,30 +73,28 @@ async def list_own_requests(by: By, query: Annotated[RequestQuery, Query()]) -> 
 
 
 @operators.get("/requests/{request_id}", responses=problems.responses(404))
-async def show_request(by: By, request_id: PathName) -> Request:
+async def show_request(by: By, request_id: PathName) -> RequestDetail:
     """One request, without body and answer: `POST /v1/requests/{request_id}/reveal` tells them too."""
     async with by.begin() as tx:
         found = await requests.show_request(tx, by.hub.vault, request_id)
-    return Request.model_validate(found.as_json() | {"body": None, "answer": None})
+    return replace(found, body=None, answer=None)
 
 
 @partners.get("/requests/{request_id}", responses=problems.responses(404))
-async def show_own_request(by: By, request_id: PathName) -> Request:
+async def show_own_request(by: By, request_id: PathName) -> RequestDetail:
     """One request of yours, by the `X-Request-Id` of its answer, with what you sent and were answered in 24 h."""
     async with by.begin() as tx:
-        return Request.model_validate(
-            (await requests.show_request(tx, by.hub.vault, request_id, by.partner_id)).as_json()
-        )
+        return await requests.show_request(tx, by.hub.vault, request_id, by.partner_id)
 
 
 @operators.post("/requests/{request_id}/reveal", responses=problems.responses(413, 415, 404))
-async def reveal_request(by: By, request_id: PathName) -> Request:
+async def reveal_request(by: By, request_id: PathName) -> RequestDetail:
     """One request with body and answer, for 24 h. That you have seen them is kept in the audit list."""
     await by.read(Nothing)
     async with by.begin() as tx:
         found = await requests.show_request(tx, by.hub.vault, request_id)
-        await audit.record(tx, by.actor, "request.reveal", request_id, partner_id=found.summary.partner_id)
-    return Request.model_validate(found.as_json())
+        await audit.record(tx, by.actor, "request.reveal", request_id, partner_id=found.partner_id)
+    return found
 
 
 @partners.get("/usage")

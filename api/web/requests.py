@@ -35,7 +35,7 @@ async def show_request(hub: Hub, who: SignedIn, request_id: PathName) -> Respons
     """What is known of it without its body and answer."""
     async with hub.turns.begin(who.partner_id or 0) as tx:
         found = await requests.show_request(tx, hub.vault, request_id, who.partner_id)
-    return page(who, "request.html", found=found, request=found.summary, revealed=False)
+    return page(who, "request.html", found=found, revealed=False)
 
 
 @router.post("/requests/{request_id}/reveal")
@@ -44,5 +44,5 @@ async def reveal_request(request: Request, hub: Hub, who: Operating, request_id:
     await read_form(request, hub, who)
     async with hub.turns.begin(who.partner_id or 0) as tx:
         found = await requests.show_request(tx, hub.vault, request_id, who.partner_id)
-        await audit.record(tx, who.actor, "request.reveal", request_id, partner_id=found.summary.partner_id)
-    return page(who, "request.html", found=found, request=found.summary, revealed=True)
+        await audit.record(tx, who.actor, "request.reveal", request_id, partner_id=found.partner_id)
+    return page(who, "request.html", found=found, revealed=True)

@@ -42,7 +42,7 @@ async def search(tx: Tx, vault: Vault, text: str, partner_id: int | None) -> Fou
     request_id = None
     if not found and _HEX.fullmatch(text):
         try:
-            request_id = (await requests.show_request(tx, vault, text, partner_id)).summary.request_id
+            request_id = (await requests.show_request(tx, vault, text, partner_id)).request_id
         except NotFound:
             request_id = None
     return Found(sorted(found.values(), key=lambda each: -each[1].id), request_id)

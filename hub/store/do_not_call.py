@@ -57,7 +57,7 @@ async def add_numbers(tx: Tx, actor: Actor, partner_id: int | None, hashes: Sequ
     return len(await suppress(tx, [(partner_id, each) for each in hashes], reason))
 
 
-# Those that a dialer has, or had until the hub took them back or ended them: of others, it has said how they ended.
+# Those that a dialer has, or had until the hub took them back or ended them: of others, it has reported the outcome.
 _KEEP = text("""
     INSERT INTO erased_number (call_id, phone_hash)
     SELECT id, phone_hash FROM call

@@ -24,7 +24,7 @@ class EndpointNotice:
 
 
 async def load_notice(tx: Tx, endpoint_id: int) -> EndpointNotice | None:
-    """What is to be said now; None when it works again, or was deleted."""
+    """The notice that is due now; None when it works again, or was deleted."""
     row = (
         await tx.execute(select(Endpoint, func.clock_timestamp().label("now")).where(Endpoint.id == endpoint_id))
     ).one()

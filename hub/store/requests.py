@@ -89,7 +89,7 @@ class RequestSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class RequestDetail:
+class RequestDetail(RequestSummary):
     """One request with all that is kept of it.
 
     `reasons`: see hub.reasons.Reason.as_json, at most 1,000. `body` and `answer` as text, None unless `contents` is
@@ -97,7 +97,6 @@ class RequestDetail:
     created. `discount_request_id`: the `requestId` of its discount. `replay_of`: the request whose response it got.
     """
 
-    summary: RequestSummary
     reasons: Sequence[dict[str, Any]]
     contents: Contents
     kept_until: datetime
@@ -107,10 +106,6 @@ class RequestDetail:
     lead_count: int
     discount_request_id: str | None
     replay_of: str | None
-
-    def as_json(self) -> dict[str, Any]:
-        found = asdict(self)
-        return {**found.pop("summary"), **found}
 
 
 _COLUMNS = (
@@ -219,7 +214,7 @@ async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | 
     earlier = select(Submission.request_id).where(Submission.id == row.replay_of)
     discount = select(Discount.public_id).where(Discount.id == row.discount_id)
     return RequestDetail(
-        summary=_summary(row),
+        **asdict(_summary(row)),
         reasons=row.reasons or [],
         contents=_contents(row),
         kept_until=row.created_at + KEPT,

@@ -17,7 +17,7 @@ OUTDATED = "the campaign's policy was changed"
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The call is being made; `lease_until` is when its dialer must have said more."""
+    """The call is being made; `lease_until` is when its dialer must have sent a heartbeat or report."""
 
     lease_until: datetime
 

@@ -135,7 +135,7 @@ async def load(tx: Tx) -> HubStatus:
 
 
 async def load_dialers(tx: Tx) -> list[tuple[DialerStatus, Check]]:
-    """The dialers of `load` alone, each with what is to be said of it."""
+    """The dialers of `load` alone, each with the finding about it."""
     at = (await tx.execute(select(func.clock_timestamp()))).scalar_one()
     found = [DialerStatus(**row) for row in await _rows(tx, _DIALERS)]
     return [(dialer, judge_dialer(dialer, at)) for dialer in found]

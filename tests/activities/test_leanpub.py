@@ -103,6 +103,7 @@ async def test_a_code_that_exists_is_to_be_looked_up(shop: LeanpubShop) -> None:
         ("17", 17, 17),
         (format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True), 3000, 3600),
     ],
+    ids=["seconds", "date"],
 )
 async def test_too_many_requests_say_when_to_come_back(
     shop: LeanpubShop, leanpub: LeanpubStub, header: str, least: int, most: int

@@ -175,7 +175,7 @@ async def test_another_partners_request_is_missing(hub: Hub) -> None:
         async with database.begin() as tx:
             return await show_request(tx, hub.settings.vault(), request_id, partner["id"])
 
-    assert (await show(request_id, mine)).summary.request_id == request_id
+    assert (await show(request_id, mine)).request_id == request_id
     with pytest.raises(NotFound) as others:
         await show(request_id, other)
     with pytest.raises(NotFound) as missing:

@@ -134,7 +134,7 @@ class Call(Base):
 class Lease(Base):
     """A dialer's right to make a call, from `leased_at` to `lease_until`; `ended` says how it came to its end.
 
-    From `started_at` on it counts as a call: at once, or for one with `confirm_start` when its dialer said so.
+    From `started_at` on it counts as a call: at once, or with `confirm_start` when its dialer asked to start it.
     `phone_hash` and `partner_id` are the call's.
     """
 

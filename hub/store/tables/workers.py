@@ -1,4 +1,4 @@
-"""Worker processes that said they are at work."""
+"""Worker processes that registered as running."""
 
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -6,7 +6,7 @@ from hub.store.tables.base import Base, Moment, Now
 
 
 class WorkerProcess(Base):
-    """One worker process, by a random id that says nothing of its machine. `seen_at`: when it last said so."""
+    """One worker process, by a random id that tells nothing about its machine. `seen_at`: its last heartbeat."""
 
     __tablename__ = "worker"
     id: Mapped[str] = mapped_column(primary_key=True)

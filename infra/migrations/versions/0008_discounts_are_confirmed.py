@@ -13,7 +13,7 @@ UNCONFIRMED = sa.text("NOT confirmed")
 
 
 def upgrade() -> None:
-    # True where nothing is said: what the version before stores is promised as soon as it is committed.
+    # True by default: what the version before stores is promised as soon as it is committed.
     op.add_column("discount", sa.Column("confirmed", sa.Boolean(), server_default=sa.text("true"), nullable=False))
     op.add_column("discount", sa.Column("submission_id", sa.BigInteger(), nullable=True))
     op.create_index("ix_discount_submission_id", "discount", ["submission_id"])

@@ -2,7 +2,7 @@
 
 The triggers are here alone (docs/decisions/0016): whoever changes a lead or a discount request, by whatever code or by
 hand, writes its journal in the same statement. A transaction says who acts by the setting `hub.actor`, and by which
-submission by `hub.submission`; both are local to it, and empty where nobody said so.
+submission by `hub.submission`; both are local to it, and empty where nobody set it.
 """
 
 import sqlalchemy as sa
