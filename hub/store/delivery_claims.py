@@ -23,8 +23,14 @@ CLAIMED_FOR: Final = timedelta(seconds=30)
 PARTNER_PLACES: Final = 128
 """Attempts of one partner under way; beyond half of them an endpoint gets no second one."""
 
-RETRY_PLACES: Final = 2 * PARTNER_PLACES
+PROCESS_PLACES: Final = 400
+"""Attempts that one process has under way, from the queue."""
+
+RETRY_PLACES: Final = 256
 """Attempts under way, of all partners, beyond which a workflow makes none: its delivery goes into the queue."""
+
+# A partner's share of all places: a quarter while all are unused, and smaller by the square of how many are.
+_SHARE: Final = "(unused * unused + 4 * CAST(:{places} AS bigint) - 1) / (4 * CAST(:{places} AS bigint))"
 
 # Only endpoints with something in the queue, found by skipping from one to the next in its index: most deliveries of an
 # endpoint that is paused are never looked at.
@@ -74,16 +80,21 @@ _CLAIM = text(f"""
                + row_number() OVER (PARTITION BY partner_id ORDER BY place, queued_at) AS number
         FROM candidate LEFT JOIN partner_busy USING (partner_id)
     ), permitted AS (
-        SELECT id, number, row_number() OVER (ORDER BY number, place) AS nth FROM turn
-        WHERE number <= CASE WHEN place = 1 THEN :partner_places ELSE :partner_places / 2 END
+        SELECT id, number, greatest(0, CAST(:free AS bigint) + 1 - row_number() OVER (ORDER BY number, place)) AS unused
+        FROM turn WHERE number <= CASE WHEN place = 1 THEN :partner_places ELSE :partner_places / 2 END
     ), chosen AS (
-        SELECT id FROM permitted WHERE number <= (:free - nth + 2) / 2 -- half of what those before it leave, rounded up
+        SELECT id FROM permitted WHERE number <= {_SHARE.format(places="process_places")}
     )
     UPDATE delivery SET claimed_until = clock_timestamp() + CAST(:claimed_for AS interval)
     FROM chosen WHERE delivery.id = chosen.id RETURNING delivery.id
 """)  # noqa: S608 - constants
-_LIMITS: Final = {"paused_after": PAUSED_AFTER, "partner_places": PARTNER_PLACES, "claimed_for": CLAIMED_FOR}
-_OF_WORKFLOWS: Final = _LIMITS | {"retry_places": RETRY_PLACES}
+_LIMITS: Final = {
+    "paused_after": PAUSED_AFTER,
+    "partner_places": PARTNER_PLACES,
+    "process_places": PROCESS_PLACES,
+    "retry_places": RETRY_PLACES,
+    "claimed_for": CLAIMED_FOR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +107,14 @@ class Claimed:
 
 async def claim(tx: Tx, vault: Vault, free: int) -> Claimed:
     """Claim deliveries from the queue for this process's `free` places: each partner and endpoint in turn, first queued
-    first. With what it has, over all processes, no partner gets more than half of what is free then, so that places are
-    left for others.
+    first. A partner's share, with what it has in all processes, is smaller the fewer are free: others find some.
     """
     rows = (await tx.execute(_LOCK_ENDPOINTS)).all()
     endpoints = [row.id for row in rows if row.locked]
     if not endpoints:
         return Claimed([], more=bool(rows))
-    ids = list((await tx.execute(_CLAIM, _LIMITS | {"endpoints": endpoints, "free": free})).scalars())
+    found = await tx.execute(_CLAIM, _LIMITS | {"endpoints": endpoints, "free": free})
+    ids = list(found.scalars())
     webhooks = await deliveries.load(tx, vault, ids)
     return Claimed(webhooks, more=len(endpoints) < len(rows) or len(webhooks) < len(ids))
 
@@ -122,15 +133,17 @@ _STANDING = text("""
     FROM delivery WHERE id = :id
 """)
 _FREE = text(f"""
-    WITH {_BUSY}
+    WITH {_BUSY}, unclaimed AS (
+        SELECT greatest(0, CAST(:retry_places AS bigint) - coalesce(sum(places), 0)::bigint) AS unused FROM busy
+    )
     SELECT disabled_at IS NULL AND deleted_at IS NULL AS live,
            (paused_until IS NULL OR paused_until <= statement_timestamp())
            AND coalesce(busy.places, 0) < CASE WHEN failures < :paused_after THEN endpoint.places ELSE 1 END
            AND coalesce(partner_busy.places, 0) < least(
                CASE WHEN busy.places IS NULL THEN :partner_places ELSE :partner_places / 2 END,
-               (:retry_places + 1 - (SELECT coalesce(sum(places), 0)::bigint FROM busy)) / 2
+               {_SHARE.format(places="retry_places")}
            ) AS free
-    FROM endpoint LEFT JOIN busy ON endpoint_id = endpoint.id LEFT JOIN partner_busy USING (partner_id)
+    FROM endpoint LEFT JOIN busy ON endpoint_id = endpoint.id LEFT JOIN partner_busy USING (partner_id), unclaimed
     WHERE endpoint.id = :id
 """)  # noqa: S608 - constants
 _LOCK = text("SELECT FROM endpoint WHERE id = :id FOR NO KEY UPDATE")
@@ -157,7 +170,7 @@ async def claim_due(tx: Tx, vault: Vault, delivery_id: int) -> OutgoingWebhook |
             return NotNow("not yet due", wait)
     await tx.execute(_LOCK, {"id": row.endpoint_id})
     # A statement of its own after the lock: it sees what whoever held the lock has claimed.
-    endpoint = (await tx.execute(_FREE, _OF_WORKFLOWS | {"id": row.endpoint_id})).one()
+    endpoint = (await tx.execute(_FREE, _LIMITS | {"id": row.endpoint_id})).one()
     if not endpoint.live or not endpoint.free:
         return await _left_to_queue(tx, delivery_id)
     if (await tx.execute(_CLAIM_ONE, _LIMITS | {"id": delivery_id})).first() is None:

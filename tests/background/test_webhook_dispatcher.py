@@ -10,10 +10,11 @@ from pytest_httpserver import HTTPServer
 from temporalio.common import MetricMeter
 
 from activities.step_log import StepLog
-from background.webhook_dispatcher import MOST_UNDER_WAY, WebhookDispatcher
+from background.webhook_dispatcher import WebhookDispatcher
 from hub.egress import Egress
 from hub.egress_rules import EgressRules
 from hub.store.db.engine import Database
+from hub.store.delivery_claims import PROCESS_PLACES
 from hub.webhooks import MOST_PLACES
 from tests.support.deliveries import VAULT, happen, new_endpoint, new_partner
 from tests.support.dialing import eventually
@@ -50,11 +51,11 @@ async def test_endpoints_of_forty_partners_that_hang_leave_places_to_others(
     httpserver.expect_request("/").respond_with_data("ok")
     opened, hub = Database(database, 2), Hub("", database, "", {}, tmp_path)  # nothing of it runs; it reads rows
     count = "SELECT count(*) FROM delivery JOIN endpoint ON endpoint.id = endpoint_id WHERE "
-    with socket.create_server(("127.0.0.1", 0), backlog=MOST_UNDER_WAY) as silent:  # it takes connections, answers none
-        hang = [await _partner(opened, silent.getsockname()[1], ENDPOINTS) for _ in range(PARTNERS)]
+    with socket.create_server(("127.0.0.1", 0), backlog=PROCESS_PLACES) as silent:  # it takes connections, answers none
         async with dispatching(opened):
+            hang = [await _partner(opened, silent.getsockname()[1], ENDPOINTS) for _ in range(PARTNERS)]
             most = f"{count} claimed_until > now()"
-            await asyncio.to_thread(eventually, lambda: hub.query(most)[0][0] > MOST_UNDER_WAY / 2)
+            await asyncio.to_thread(eventually, lambda: hub.query(most)[0][0] > PROCESS_PLACES / 2)
             well = await _partner(opened, httpserver.port, 1)
             delivered = f"{count} partner_id = $1 AND state = 'delivered'"
             await asyncio.to_thread(eventually, lambda: hub.query(delivered, well) == [(MOST_PLACES,)])
