@@ -142,7 +142,7 @@ async def list_requests(tx: Tx, wanted: RequestFilter, page: PageWanted) -> Page
     if wanted.status is not None:
         return await _search(tx, wanted, page)
     ids = _newest(wanted, page).limit(page.size + 1)
-    if wanted.partner_id is None and (wanted.refused_only or wanted.api is not None):
+    if wanted.api is not None or (wanted.partner_id is None and wanted.refused_only):
         ids = _of_each_partner(ids, wanted, page)
     return page_of(await _rows(tx, ids), page, _summary)
 
@@ -174,6 +174,8 @@ def _of_each_partner(ids: Select[int], wanted: RequestFilter, page: PageWanted) 
     found = select(newest.c.id).select_from(Partner).join(newest, true())
     if wanted.api is not None:
         found = found.where(Partner.api == wanted.api)
+    if wanted.partner_id is not None:
+        found = found.where(Partner.id == wanted.partner_id)
     return found.order_by(newest.c.id.desc()).limit(page.size + 1)
 
 
