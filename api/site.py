@@ -7,9 +7,22 @@ from fastapi import FastAPI
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from api.console import agents, calls, campaigns, dialers, discounts, health, partners, suppressions
+from api.console import agents, calls, campaigns, dialers, discounts, health, partners, products, suppressions
 from api.portal import start
-from api.web import account, audit, deliveries, endpoints, keys, leads, oidc, pages, people, requests, sign_in
+from api.web import (
+    account,
+    audit,
+    deliveries,
+    endpoints,
+    keys,
+    leads,
+    oidc,
+    pages,
+    people,
+    portal_sessions,
+    requests,
+    sign_in,
+)
 from api.web.areas import AREAS, CONSOLE, PORTAL, area_of
 
 ALIVE: Final = "/healthz"
@@ -36,10 +49,12 @@ OWN: Final = {
         discounts.router,
         campaigns.router,  # before partners.router, whose last path takes any action
         agents.router,
+        portal_sessions.console,
+        products.router,
         partners.router,
         suppressions.router,
     ),
-    PORTAL: (start.router,),
+    PORTAL: (start.router, portal_sessions.portal),
 }
 
 

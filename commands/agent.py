@@ -8,6 +8,7 @@ import typer
 
 from commands.common import DATA, Data, Json, OfPartner, fail, list_all, operator, run, show
 from hub import passwords
+from hub.errors import Invalid
 from hub.settings import Settings
 from hub.store import admin, administration
 from hub.store.db.engine import Tx
@@ -88,8 +89,10 @@ def _switch(agent_id: int, data: Path, *, disabled: bool, as_json: bool) -> None
 def _ask_password() -> bytes:
     """The digest of a password that is typed twice, or comes as a line of standard input."""
     text = typer.prompt("Password", hide_input=True, confirmation_prompt=True) if sys.stdin.isatty() else input()
-    if len(text) < passwords.SHORTEST:
-        raise fail(f"--password: must have at least {passwords.SHORTEST} characters.")
+    try:
+        passwords.check(text)
+    except Invalid as error:
+        raise fail(f"--password: {error.reason}") from None
     return passwords.digest(text)
 
 

@@ -202,16 +202,6 @@ def list_all(table: type[Base], data: Path, *, as_json: bool) -> None:
     show(run(data, work), as_json=as_json)
 
 
-def change(table: type[Base], row_id: int, data: Path, *, as_json: bool, **given: object) -> None:
-    """Set those columns of a row that are given (not None), and show it."""
-    values = {name: value for name, value in given.items() if value is not None}
-
-    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        return await admin.change(tx, table, row_id, values)
-
-    show(run_change(data, f"{table.__tablename__}.set", work, changed=sorted(values)), as_json=as_json)
-
-
 def operator() -> Actor:
     """Who runs this command, by the name of the machine's user."""
     try:

@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, change, list_all, run_change, show
+from commands.common import DATA, Data, Json, OfPartner, list_all, operator, run, show
 from hub.settings import Settings
-from hub.store import admin
+from hub.store import products
 from hub.store.db.engine import Tx
 from hub.store.tables import Origin
 
@@ -25,16 +25,19 @@ def create(
     """Allow a system from which a Leanpub partner sends."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await admin.require_partner(tx, partner)
-        return await admin.create_origin(tx, partner, name)
+        return await products.create_origin(tx, operator(), partner, name)
 
-    show(run_change(data, "origin.create", work), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("set")
 def set_(origin_id: Id, name: Annotated[str, typer.Option()], data: Data = DATA, *, as_json: Json = False) -> None:
     """Rename it."""
-    change(Origin, origin_id, data, as_json=as_json, name=name)
+
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        return await products.rename_origin(tx, operator(), origin_id, name)
+
+    show(run(data, work), as_json=as_json)
 
 
 @app.command()
@@ -42,10 +45,10 @@ def delete(origin_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
     """Allow it no more."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        partner_id = await admin.delete_origin(tx, origin_id)
+        partner_id = await products.delete_origin(tx, operator(), origin_id)
         return {"id": origin_id, "partner_id": partner_id, "deleted": True}
 
-    show(run_change(data, "origin.delete", work), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("list")

@@ -1,17 +1,19 @@
 """`hub product`: the books that Leanpub partners may discount."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, OfPartner, list_all, run_change, show
+from commands.common import DATA, Data, Json, OfPartner, list_all, operator, run, show
 from hub.settings import Settings
-from hub.store import admin
+from hub.store import products
 from hub.store.db.engine import Tx
+from hub.store.products import MOST_CENTS, MOST_DAYS, MOST_USES
 from hub.store.tables import Product
 
 app = typer.Typer(no_args_is_help=True)
-MOST_CENTS, MOST_DAYS, MOST_USES = 1_000_000, 3660, 1_000_000
+Id = Annotated[int, typer.Argument(help="The product's id.")]
 Price = Annotated[int, typer.Option(min=0, max=MOST_CENTS, help="The discounted price, in US cents.")]
 NewPrice = Annotated[int | None, typer.Option(min=0, max=MOST_CENTS, help="The discounted price, in US cents.")]
 FullPrice = Annotated[
@@ -47,15 +49,14 @@ def create(
     columns = {"slug": slug, "title": title, "package": package, "language": language, **terms}
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        await admin.require_partner(tx, partner)
-        return await admin.create_product(tx, partner, public_id, **columns)
+        return await products.create_product(tx, operator(), partner, public_id, columns)
 
-    show(run_change(data, "product.create", work), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("set")
 def set_(
-    product_id: Annotated[int, typer.Argument(help="The product's id.")],
+    product_id: Id,
     slug: Annotated[str | None, typer.Option()] = None,
     title: Annotated[str | None, typer.Option()] = None,
     price_cents: NewPrice = None,
@@ -75,9 +76,28 @@ def set_(
     values = {name: value for name, value in given.items() if value is not None}
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        return await admin.change_product(tx, product_id, values)
+        return await products.set_product(tx, operator(), product_id, values)
 
-    show(run_change(data, "product.set", work, changed=sorted(values)), as_json=as_json)
+    show(run(data, work), as_json=as_json)
+
+
+@app.command()
+def disable(product_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
+    """Refuse requests for it, as for an unknown one; those that came before go on."""
+    _switch(product_id, data, disabled=True, as_json=as_json)
+
+
+@app.command()
+def enable(product_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
+    """Take requests for it again."""
+    _switch(product_id, data, disabled=False, as_json=as_json)
+
+
+def _switch(product_id: int, data: Path, *, disabled: bool, as_json: bool) -> None:
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
+        return await products.switch_product(tx, operator(), product_id, disabled=disabled)
+
+    show(run(data, work), as_json=as_json)
 
 
 @app.command("list")

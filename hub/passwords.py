@@ -7,6 +7,8 @@ from typing import Final
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from hub.errors import Invalid
+
 SHORTEST: Final = 10
 LONGEST: Final = 1000
 _HASHER: Final = PasswordHasher()
@@ -17,6 +19,14 @@ _SCRYPT: Final = b"\x01"
 """How digests of the first releases begin."""
 _SALT_BYTES: Final = 16
 _COST: Final = {"n": 2**15, "r": 8, "p": 1, "maxmem": 64 * 1024 * 1024, "dklen": 32}
+
+
+def check(password: str) -> None:
+    """Raises Invalid for one that is too short or too long to be chosen."""
+    if len(password) < SHORTEST:
+        raise Invalid(f"must have at least {SHORTEST} characters.", field="password")
+    if len(password) > LONGEST:
+        raise Invalid(f"must have at most {LONGEST} characters.", field="password")
 
 
 def digest(password: str) -> bytes:

@@ -9,7 +9,7 @@ from hub import keys, passwords
 from hub.accounts import Role
 from hub.actors import Actor, ActorKind
 from hub.settings import Settings
-from hub.store import accounts, sign_ins
+from hub.store import accounts, portal_sessions, sign_ins
 from hub.store.db.engine import Database
 from hub.store.keys import find_key
 
@@ -32,6 +32,6 @@ async def make_links(settings: Settings, tenants: Mapping[str, Any]) -> dict[str
         holder = await find_key(tx, key.key_id) if key else None
         assert holder is not None and holder.partner_id is not None  # noqa: S101, PT018 - a demo tenant's key
         console = await sign_ins.link_for_account(tx, account.id, LIFETIME)
-        portal = await sign_ins.link_for_portal(tx, BY, holder.partner_id, Role.ADMIN, LIFETIME)
+        portal = await portal_sessions.link_for_portal(tx, BY, holder.partner_id, Role.ADMIN, LIFETIME)
     await database.close()
     return {"console": f"/console/sign-in/link?token={console}", "portal": f"/portal/sign-in/link?token={portal.token}"}

@@ -10,9 +10,10 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from api.agents.login import LONGEST_NAME
-from api.agents.sessions import PATH, agent_of, end_session, start_session
+from api.agents.sessions import COOKIE, PATH, agent_of, end_session, start_session
 from api.auth import client_address, require_https
 from api.body import read_body
+from api.known_browsers import presented
 from api.services import Services, services
 from api.web import pages
 from hub.contracts.margav import StoredLead
@@ -61,11 +62,12 @@ async def log_in(request: Request, hub: Hub) -> Response:
     lead_text, username, password = await _form(request, "lead_id", "username", "password")
     lead_id = _lead_id(lead_text)
     address = client_address(request, hub)
-    agent = await hub.login_check.log_in(hub.database, hub.vault, address, lead_id, username, password)
+    token = presented(request, COOKIE)
+    agent = await hub.login_check.log_in(hub.database, hub.vault, address, lead_id, username, password, token)
     if agent is None:
         return _page("agent_login.html", 401, lead_id=lead_id, username=username[:LONGEST_NAME], failed=True)
     response = RedirectResponse(f"{PATH}?lead_id={lead_id}", 303)
-    await start_session(response, hub, agent)
+    await start_session(request, response, hub, agent)
     return response
 
 

@@ -12,8 +12,9 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.known_browsers import keep, presented
 from api.services import Services
-from hub.store import agents
+from hub.store import agents, known_browsers
 from hub.store.agents import Agent
 
 COOKIE: Final = "hub_agent"
@@ -33,17 +34,20 @@ async def agent_of(request: Request, services: Services) -> Agent | None:
     return agent if genuine else None
 
 
-async def start_session(response: Response, services: Services, agent: Agent) -> None:
-    """Remember the session, and give its cookie with the response."""
+async def start_session(request: Request, response: Response, services: Services, agent: Agent) -> None:
+    """Remember the session and the browser, and give their cookies with the response."""
     session_id = token_hex(16)
     async with services.database.begin() as tx:
         await agents.open_session(tx, agent.id, session_id, LIFETIME)
+        known = await known_browsers.remember(tx, presented(request, COOKIE), agent_id=agent.id)
+    secure = not services.settings.development
+    keep(response, COOKIE, known, PATH, secure=secure)
     response.set_cookie(
         COOKIE,
         f"{session_id}.{_sign(services, agent, session_id)}",
         max_age=int(LIFETIME.total_seconds()),
         path=PATH,
-        secure=not services.settings.development,
+        secure=secure,
         httponly=True,
         samesite="lax",  # sent with the link on the dialer's page, not with another site's forms
     )

@@ -1,4 +1,7 @@
-"""The agents of a Margav partner: added, disabled and enabled. Their passwords are set by `hub agent`."""
+"""The agents of a Margav partner: added, changed, disabled and enabled; their passwords set anew."""
+
+import asyncio
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
@@ -8,6 +11,7 @@ from api.services import Services
 from api.web.forms import Form, read_form
 from api.web.pages import page
 from api.web.visitors import Administering, Hub, SignedIn, Visitor
+from hub import passwords
 from hub.errors import Invalid, NotFound
 from hub.store import admin, administration, dialer_ties
 from hub.store.tables import Agent, Partner
@@ -43,6 +47,41 @@ async def create_agent(request: Request, hub: Hub, who: Administering, partner_i
     except Invalid as error:
         return await _list(hub, who, partner_id, 400, problem=error.message, given=form)
     return RedirectResponse(f"{who.area.path}/partners/{partner_id}/agents", 303)
+
+
+@router.post("/agents/{agent_id}")
+async def set_agent(request: Request, hub: Hub, who: Administering, agent_id: PathId) -> Response:
+    """`name`, `dialer_user_id` (blank: none)."""
+    form = await read_form(request, hub, who)
+    values = {"name": form["name"], "dialer_user_id": form["dialer_user_id"] or None}
+    return await _set(hub, who, agent_id, values)
+
+
+@router.post("/agents/{agent_id}/password")
+async def set_password(request: Request, hub: Hub, who: Administering, agent_id: PathId) -> Response:
+    """Another password, for the dashboard; the agent's sessions end."""
+    form = await read_form(request, hub, who)
+    try:
+        passwords.check(form.exact("password"))
+    except Invalid as error:
+        return await _refused(hub, who, agent_id, error)
+    digest = await asyncio.to_thread(passwords.digest, form.exact("password"))
+    return await _set(hub, who, agent_id, {"password_digest": digest})
+
+
+async def _set(hub: Services, who: Visitor, agent_id: int, values: dict[str, Any]) -> Response:
+    try:
+        async with hub.turns.begin(0) as tx:
+            agent = await administration.set_agent(tx, who.actor, agent_id, values)
+    except Invalid as error:
+        return await _refused(hub, who, agent_id, error)
+    return RedirectResponse(f"{who.area.path}/partners/{agent['partner_id']}/agents", 303)
+
+
+async def _refused(hub: Services, who: Visitor, agent_id: int, error: Invalid) -> Response:
+    async with hub.turns.begin(0) as tx:
+        agent = await admin.change(tx, Agent, agent_id, {})
+    return await _list(hub, who, agent["partner_id"], 400, problem=error.message)
 
 
 @router.post("/agents/{agent_id}/{action}")

@@ -16,7 +16,7 @@ from hub.accounts import Role
 from hub.contracts import registry
 from hub.contracts.registry import Discounts, Leads
 from hub.errors import Invalid, NotFound
-from hub.store import admin, administration, dialer_ties, partner_lists, request_usage, sign_ins
+from hub.store import admin, administration, dialer_ties, partner_lists, portal_sessions, request_usage
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
 from hub.store.row_ids import MOST_ID
@@ -105,7 +105,7 @@ async def act(request: Request, hub: Hub, who: Administering, partner_id: PathId
             case "key":
                 secret = {"key": await new_key(tx, hub, who, partner_id, api)}
             case "portal-link":
-                link = await sign_ins.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
+                link = await portal_sessions.link_for_portal(tx, who.actor, partner_id, Role.ADMIN)
                 secret = {"portal": hub.settings.sign_in_link(link.token, portal=True)}
             case _:
                 raise NotFound("There is no such action.")

@@ -13,8 +13,9 @@ from api.management.pages import Listed, PageQuery
 from api.request_limit import MOST_REQUESTS
 from hub.accounts import Role
 from hub.contracts import registry
-from hub.store import admin, kept_answers, sign_ins
+from hub.store import admin, kept_answers, portal_sessions
 from hub.store.db.engine import Tx
+from hub.store.portal_sessions import PortalSession
 from hub.store.tables import Partner
 
 operators = APIRouter()
@@ -64,7 +65,7 @@ class LinkRequest(BaseModel):
 
     role: Role = Role.VIEWER
     lifetime_seconds: int = Field(
-        int(sign_ins.LINK_LIFETIME.total_seconds()), ge=60, le=int(kept_answers.KEPT.total_seconds())
+        int(portal_sessions.LINK_LIFETIME.total_seconds()), ge=60, le=int(kept_answers.KEPT.total_seconds())
     )
 
 
@@ -73,6 +74,11 @@ class PortalLink(BaseModel):
 
     url: str
     expires_at: datetime
+
+
+class EndedSession(BaseModel):
+    id: int
+    ended: bool = True
 
 
 @operators.get("/partners")
@@ -98,12 +104,34 @@ async def make_portal_link(by: By, partner_id: PathId) -> Response:
     lifetime = timedelta(seconds=wanted.lifetime_seconds)
 
     async def work(tx: Tx) -> PortalLink:
-        link = await sign_ins.link_for_portal(tx, by.actor, partner_id, wanted.role, lifetime)
+        link = await portal_sessions.link_for_portal(tx, by.actor, partner_id, wanted.role, lifetime)
         return PortalLink(url=by.hub.settings.sign_in_link(link.token, portal=True), expires_at=link.expires_at)
 
     answer = await by.change(work, 201, body=body, kept=lifetime)
     answer.headers["Cache-Control"] = "no-store"
     return answer
+
+
+@operators.get("/partners/{partner_id}/portal-sessions", responses=problems.responses(404))
+async def list_portal_sessions(
+    by: By, partner_id: PathId, query: Annotated[PageQuery, Query()]
+) -> Listed[PortalSession]:
+    """Who is in the partner's portal by such a link, without an account."""
+    async with by.begin() as tx:
+        return Listed.of(await portal_sessions.list_portal_sessions(tx, partner_id, query.page()))
+
+
+@operators.delete(
+    "/partners/{partner_id}/portal-sessions/{session_id}", response_model=EndedSession, **problems.change(404)
+)
+async def end_portal_session(by: By, partner_id: PathId, session_id: PathId) -> Response:
+    """Sign them out now; only another link lets them in again."""
+
+    async def work(tx: Tx) -> EndedSession:
+        await portal_sessions.end_portal_session(tx, by.actor, partner_id, session_id)
+        return EndedSession(id=session_id)
+
+    return await by.change(work)
 
 
 @partners.get("")

@@ -14,11 +14,12 @@ from api.auth import client_address
 from api.services import Services
 from api.web.forms import read_form
 from api.web.pages import page
-from api.web.visitors import Hub, SignedIn, Visitor, with_session
+from api.web.second_factor import step_of
+from api.web.visitors import Hub, SignedIn, Visitor, open_session
 from hub import passwords
 from hub.accounts import Account
 from hub.errors import Forbidden, Invalid
-from hub.store import accounts, login_tries, sign_ins
+from hub.store import accounts, login_tries
 
 router = APIRouter(include_in_schema=False)
 ISSUER: Final = "Integration Hub"
@@ -43,8 +44,7 @@ async def set_password(request: Request, hub: Hub, who: SignedIn) -> Response:
     digest = await asyncio.to_thread(passwords.digest, new)
     async with hub.database.begin() as tx:
         await accounts.set_password(tx, who.actor, account, digest)
-        token = await sign_ins.open_session(tx, account.id, account.partner_id, account.role)
-    return with_session(hub, who.area, token, f"{who.area.path}/account?done=password")
+        return await open_session(tx, request, hub, who.area, account, f"{who.area.path}/account?done=password")
 
 
 @router.post("/account/second-factor")
@@ -57,11 +57,11 @@ async def offer_factor(request: Request, hub: Hub, who: SignedIn) -> Response:
     secret = offered[0] if offered else pyotp.random_base32()
     if not offered or not (code := form["code"]):
         return page(who, "account.html", account=account, done="", problem=None, **_offer(account, secret))
-    if not pyotp.TOTP(secret).verify(code, valid_window=1):
+    if (step := step_of(secret, code)) is None:
         problem = "That code does not go with the secret: look at the clock of your device, and try the next code."
         return page(who, "account.html", 400, account=account, done="", problem=problem, **_offer(account, secret))
     async with hub.database.begin() as tx:
-        await accounts.set_totp(tx, hub.vault, who.actor, account, secret)
+        await accounts.set_totp(tx, hub.vault, who.actor, account, secret, step)
     return RedirectResponse(f"{who.area.path}/account?done=second-factor", 303)
 
 
@@ -86,10 +86,10 @@ async def _own_account(hub: Services, who: Visitor) -> Account:
 async def _password_problem(request: Request, hub: Services, account: Account, present: str, new: str) -> str | None:
     if account.password_digest and not await _matches(request, hub, account, present):
         return OTHER_PASSWORD
-    if len(new) < passwords.SHORTEST:
-        return f"The new password must have at least {passwords.SHORTEST} characters."
-    if len(new) > passwords.LONGEST:
-        return f"The new password must have at most {passwords.LONGEST} characters."
+    try:
+        passwords.check(new)
+    except Invalid as error:
+        return f"The new password {error.reason}"
     return None
 
 

@@ -26,12 +26,12 @@ from joserfc.jwk import KeySet
 from api.services import Services
 from api.web.areas import CONSOLE
 from api.web.sign_in import Who, own_page
-from api.web.visitors import Hub, with_session
+from api.web.visitors import Hub, open_session
 from hub import strictjson
 from hub.errors import Forbidden, NotFound, Unavailable
 from hub.seal import SealError
 from hub.settings import Settings
-from hub.store import accounts, sign_ins
+from hub.store import accounts
 
 router = APIRouter(prefix="/sign-in/oidc", include_in_schema=False)
 log = structlog.get_logger()
@@ -96,8 +96,7 @@ async def finish(request: Request, hub: Hub, code: str = "", state: str = "", er
         account = await accounts.account_of_provider(tx, subject, email)
         if account is None:
             raise Forbidden("You have no account here, or it is disabled. Ask an administrator to invite you.")
-        token = await sign_ins.open_session(tx, account.id, None, account.role)
-    response = with_session(hub, CONSOLE, token, attempt.then)
+        response = await open_session(tx, request, hub, CONSOLE, account, attempt.then)
     response.delete_cookie(COOKIE, path=f"{CONSOLE.path}/sign-in/oidc", httponly=True, samesite="lax")
     return response
 

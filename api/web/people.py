@@ -36,8 +36,8 @@ async def invite(request: Request, hub: Hub, who: Administering) -> Response:
                 tx, who.actor, form["email"], form["name"], _role(form["role"]), who.partner_id
             )
             token = await sign_ins.link_for_account(tx, account.id)
-    except Invalid as error:
-        return await _people(hub, who, 400, problem=error.message)
+    except (Conflict, Invalid) as error:
+        return await _people(hub, who, error.status, problem=error.message)
     return await _people(hub, who, link=_address(hub, who, token), linked=account.email)
 
 

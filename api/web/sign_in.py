@@ -7,29 +7,28 @@ from time import time
 from typing import Annotated, Final
 from urllib.parse import urlsplit
 
-import pyotp
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 
 from api.agents.login import site_of
 from api.auth import client_address
+from api.known_browsers import presented
 from api.services import Services
+from api.web import second_factor
 from api.web.areas import Area
 from api.web.forms import read_form
 from api.web.pages import page
-from api.web.visitors import LONGEST_TOKEN, Hub, Visitor, visitor_of, with_session
+from api.web.visitors import LONGEST_TOKEN, Hub, Visitor, open_session, visitor_of, with_session
 from hub import passwords
 from hub.accounts import Account
 from hub.errors import HubError, NotFound
-from hub.store import accounts, login_tries, sign_ins
+from hub.store import accounts, known_browsers, login_tries, sign_ins
 
 router = APIRouter(include_in_schema=False)
 Who = Annotated[Visitor, Depends(visitor_of)]
 CODE_SECONDS: Final = 300  # for typing the second factor's code
-STEP_SECONDS: Final = 30
 LONGEST_EMAIL: Final = 320
 REFUSED: Final = "That address and password don't go together, or there were too many tries. Wait, or ask for a link."
-BAD_CODE: Final = "That code is not valid, or was used before. Wait for the next one."
 
 
 @router.get("/sign-in")
@@ -55,7 +54,7 @@ async def sign_in(request: Request, hub: Hub, who: Who) -> Response:
     account = await _check_password(request, hub, who.area, email, form.exact("password"))
     if account is None:
         return _form(hub, who, then, 401, problem=REFUSED, email=email[:LONGEST_EMAIL])
-    return await _next_step(hub, who, account, then)
+    return await _next_step(request, hub, who, account, then)
 
 
 @router.post("/sign-in/code")
@@ -66,9 +65,10 @@ async def check_code(request: Request, hub: Hub, who: Who) -> Response:
     account = await _account_of(hub, who.area, pending)
     if account is None:
         raise TooLate(f"{who.area.path}/sign-in")
-    if not await _code_is_valid(request, hub, account, form["code"]):
-        return page(who, "sign_in_code.html", 401, then=then, pending=pending, problem=BAD_CODE)
-    return await _admit(hub, who.area, account, then)
+    if problem := await second_factor.problem_of(request, hub, who.area, account, form["code"]):
+        status = 429 if problem == second_factor.TOO_MANY else 401
+        return page(who, "sign_in_code.html", status, then=then, pending=pending, problem=problem)
+    return await _admit(request, hub, who.area, account, then)
 
 
 @router.get("/sign-in/link")
@@ -87,10 +87,10 @@ async def use_link(request: Request, hub: Hub, who: Who) -> Response:
             raise NotFound("This link was used before, or is too old. Ask for another one.")
         account = await accounts.load_account(tx, used.account_id) if used.account_id else None
         if account is None:
-            token = await sign_ins.open_session(tx, None, used.partner_id, used.role)
+            token = await sign_ins.open_session(tx, None, used.partner_id, used.role, used.made_by)
             return with_session(hub, who.area, token, who.area.path)
     then = f"{who.area.path}/account" if used.chooses_password else who.area.path
-    return await _next_step(hub, who, account, then)
+    return await _next_step(request, hub, who, account, then)
 
 
 @router.post("/sign-out")
@@ -118,28 +118,30 @@ async def _check_password(request: Request, hub: Services, area: Area, email: st
     name = hub.vault.index("account name", f"{area.name} {email.lower()}")
     usable = len(password) <= passwords.LONGEST
     async with hub.database.begin() as tx:
-        admitted = await login_tries.admit(tx, hub.vault, name, site_of(client_address(request, hub)))
         account = await accounts.find_account(tx, email, portal=area.portal)
+        token, owner = presented(request, area.cookie), account.id if account else None
+        browser = await known_browsers.find(tx, token, account_id=owner)
+        address = None if browser else site_of(client_address(request, hub))
+        admitted = await login_tries.admit(tx, hub.vault, browser or name, address)
     stored = account.password_digest if account and admitted and usable else None
     async with hub.login_check.checks:
         matches = await asyncio.to_thread(passwords.matches, password if usable else "", stored)
     if account is None or not matches:
         return None
     async with hub.database.begin() as tx:
-        await login_tries.forget(tx, name)
+        await login_tries.forget(tx, browser or name)
     return account
 
 
-async def _next_step(hub: Services, who: Visitor, account: Account, then: str) -> Response:
+async def _next_step(request: Request, hub: Services, who: Visitor, account: Account, then: str) -> Response:
     if account.totp_secret is None:
-        return await _admit(hub, who.area, account, then)
+        return await _admit(request, hub, who.area, account, then)
     return page(who, "sign_in_code.html", then=then, pending=_pending(hub, account), problem=None)
 
 
-async def _admit(hub: Services, area: Area, account: Account, then: str) -> Response:
+async def _admit(request: Request, hub: Services, area: Area, account: Account, then: str) -> Response:
     async with hub.database.begin() as tx:
-        token = await sign_ins.open_session(tx, account.id, account.partner_id, account.role)
-    return with_session(hub, area, token, then)
+        return await open_session(tx, request, hub, area, account, then)
 
 
 def _pending(hub: Services, account: Account, until: int | None = None) -> str:
@@ -161,23 +163,6 @@ async def _account_of(hub: Services, area: Area, pending: str) -> Account | None
         return None
     genuine = hmac.compare_digest(pending.encode(), _pending(hub, account, int(until)).encode())
     return account if genuine and area.portal == (account.partner_id is not None) else None
-
-
-async def _code_is_valid(request: Request, hub: Services, account: Account, code: str) -> bool:
-    """Each code once, and few tries: a code has a million values."""
-    name = hub.vault.index("account code", str(account.id))
-    async with hub.database.begin() as tx:
-        if not await login_tries.admit(tx, hub.vault, name, site_of(client_address(request, hub))):
-            return False
-        secret = accounts.totp_secret(hub.vault, account)
-        now = int(time())
-        for at in (now, now - STEP_SECONDS):
-            if secret and hmac.compare_digest(pyotp.TOTP(secret).at(at).encode(), code.encode(errors="replace")):
-                used = await accounts.use_totp_step(tx, account.id, at // STEP_SECONDS)
-                if used:
-                    await login_tries.forget(tx, name)
-                return used
-    return False
 
 
 def own_page(area: Area, then: str) -> str:

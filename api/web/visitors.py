@@ -11,12 +11,14 @@ from fastapi import Depends, Request
 from starlette.responses import RedirectResponse, Response
 
 from api.auth import client_address, require_https
+from api.known_browsers import keep, presented
 from api.services import Services, services
 from api.web.areas import Area, area_of
-from hub.accounts import Role
+from hub.accounts import Account, Role
 from hub.actors import Actor
 from hub.errors import Forbidden, HubError
-from hub.store import sign_ins
+from hub.store import known_browsers, sign_ins
+from hub.store.db.engine import Tx
 
 CSRF_FIELD: Final = "csrf"
 LONGEST_TOKEN: Final = 200
@@ -134,4 +136,13 @@ def with_session(hub: Services, area: Area, token: str, then: str) -> Response:
         httponly=True,
         samesite="lax",
     )
+    return response
+
+
+async def open_session(tx: Tx, request: Request, hub: Services, area: Area, account: Account, then: str) -> Response:
+    """Sign the account in, and know its browser from now on; on to the page `then`."""
+    token = await sign_ins.open_session(tx, account.id, account.partner_id, account.role)
+    known = await known_browsers.remember(tx, presented(request, area.cookie), account_id=account.id)
+    response = with_session(hub, area, token, then)
+    keep(response, area.cookie, known, area.path, secure=not hub.settings.development)
     return response

@@ -1,24 +1,26 @@
 """Accounts: made by invitation, changed and disabled by administrators; never deleted, so that audits keep a name."""
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import timedelta
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub import accounts
 from hub.accounts import Role
-from hub.actors import Actor
+from hub.actors import Actor, ActorKind
 from hub.emails import normalised
 from hub.errors import Conflict, Invalid, NotFound
 from hub.seal import Vault
-from hub.store import audit
-from hub.store.admin import require_partner, require_text
+from hub.store import audit, known_browsers
+from hub.store.admin import lock_partner, require_partner, require_text
 from hub.store.db.engine import Tx
 from hub.store.row_ids import possible
 from hub.store.tables import Account, Partner, SignInLink, WebSession
 
 TOTP_SECRET = "account.totp_secret"  # noqa: S105 - a column's name
+MOST_PEOPLE: Final = 100  # whom a partner may invite by itself
 _TABLE = Account.__table__
 _COLUMNS = [_TABLE.columns[name] for name in accounts.Account.__slots__]
 
@@ -26,17 +28,36 @@ _COLUMNS = [_TABLE.columns[name] for name in accounts.Account.__slots__]
 async def create_account(
     tx: Tx, actor: Actor, email: str, name: str, role: Role, partner_id: int | None = None
 ) -> accounts.Account:
-    """An account without a password. Raises Invalid for an unusable or a known address, NotFound."""
+    """An account without a password.
+
+    Raises Invalid for an unusable or a known address, NotFound, and Conflict for a partner that invites a further
+    person than it may.
+    """
     require_text(name=name)
     address = _address(email)
     if partner_id is not None:
         await require_partner(tx, partner_id)
+        await _require_room(tx, actor, partner_id)
     values = {"email": address, "name": name, "role": role, "partner_id": partner_id}
     made = (await tx.execute(insert(Account).values(values).on_conflict_do_nothing().returning(Account.id))).scalar()
     if made is None:
         raise Invalid("there is an account with this address already.", field="email")
     await audit.record(tx, actor, "account.create", made, partner_id=partner_id, role=role.value)
     return await load_account(tx, made)
+
+
+async def _require_room(tx: Tx, actor: Actor, partner_id: int) -> None:
+    """Raises Conflict when it is the partner that asks, and it has as many people as it may have by itself."""
+    if actor.kind is not ActorKind.PARTNER:
+        return
+    await lock_partner(tx, partner_id)
+    young = Account.created_at > func.clock_timestamp() - timedelta(days=1)  # or who invites and disables has no end
+    mine = select(func.count()).where(Account.partner_id == partner_id, Account.disabled_at.is_(None) | young)
+    if (await tx.execute(mine)).scalar_one() >= MOST_PEOPLE:
+        raise Conflict(
+            f"there are {MOST_PEOPLE} people who may sign in or were invited in the last day, the most there may be;"
+            " disable those who left, or wait."
+        )
 
 
 def _address(email: str) -> str:
@@ -89,37 +110,44 @@ async def set_role(tx: Tx, actor: Actor, account_id: int, role: Role, partner_id
 
 
 async def set_disabled(tx: Tx, actor: Actor, account_id: int, *, disabled: bool, partner_id: int | None = None) -> None:
-    """Disabling ends sessions and links. Raises NotFound, and Conflict for the last administrator."""
+    """Disabling ends sessions and links, and no browser is known any more.
+
+    Raises NotFound, and Conflict for the last administrator, and as `create_account`.
+    """
     account = await load_account(tx, account_id, partner_id)
+    if not disabled and account.disabled_at and account.partner_id is not None:
+        await _require_room(tx, actor, account.partner_id)
     action = "account.disable" if disabled else "account.enable"
     await audit.record(tx, actor, action, account_id, partner_id=account.partner_id)
     if disabled:
         await _require_another_administrator(tx, account)
-        await end_sessions(tx, account_id)
+        await _end_everything(tx, account_id)
     moment = func.coalesce(Account.disabled_at, func.clock_timestamp()) if disabled else None
     await tx.execute(update(Account).where(Account.id == account_id).values(disabled_at=moment))
 
 
 async def set_password(tx: Tx, actor: Actor, account: accounts.Account, digest: bytes) -> None:
-    """Ends the account's sessions and links: whoever had the old password is out."""
+    """Ends the account's sessions, links and known browsers: whoever had the old password is out."""
     await audit.record(tx, actor, "account.set_password", account.id, partner_id=account.partner_id)
     await tx.execute(update(Account).where(Account.id == account.id).values(password_digest=digest))
-    await end_sessions(tx, account.id)
+    await _end_everything(tx, account.id)
 
 
 async def reset_password(tx: Tx, actor: Actor, account: accounts.Account) -> None:
     """No password any more, for somebody who forgot it: by the next link another one is chosen. Ends sessions."""
     await audit.record(tx, actor, "account.reset_password", account.id, partner_id=account.partner_id)
     await tx.execute(update(Account).where(Account.id == account.id).values(password_digest=None))
-    await end_sessions(tx, account.id)
+    await _end_everything(tx, account.id)
 
 
-async def set_totp(tx: Tx, vault: Vault, actor: Actor, account: accounts.Account, secret: str | None) -> None:
-    """The secret of the second factor, or (None) no second factor any more."""
+async def set_totp(
+    tx: Tx, vault: Vault, actor: Actor, account: accounts.Account, secret: str | None, step: int = 0
+) -> None:
+    """The secret of the second factor, proven by the code of this `step`; or (None) no second factor any more."""
     action = "account.set_totp" if secret else "account.remove_totp"
     await audit.record(tx, actor, action, account.id, partner_id=account.partner_id)
     sealed = vault.seal_secret(secret.encode(), row=str(account.id), column=TOTP_SECRET) if secret else None
-    await tx.execute(update(Account).where(Account.id == account.id).values(totp_secret=sealed))
+    await tx.execute(update(Account).where(Account.id == account.id).values(totp_secret=sealed, totp_step=step))
 
 
 def totp_secret(vault: Vault, account: accounts.Account) -> str | None:
@@ -139,6 +167,11 @@ async def end_sessions(tx: Tx, account_id: int) -> None:
     """Sign the account out everywhere, and void its links."""
     await tx.execute(delete(WebSession).where(WebSession.account_id == account_id))
     await tx.execute(delete(SignInLink).where(SignInLink.account_id == account_id))
+
+
+async def _end_everything(tx: Tx, account_id: int) -> None:
+    await end_sessions(tx, account_id)
+    await known_browsers.forget(tx, account_id=account_id)
 
 
 async def _require_another_administrator(tx: Tx, account: accounts.Account) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.errors import Invalid, NotFound
@@ -26,7 +26,7 @@ async def default_dialer(tx: Tx) -> int:
 async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
     """A pull dialer with its key. Raises Invalid when the name is taken."""
     require_text(name=name)
-    dialer_id = await _insert(tx, tables.Dialer, name=name, kind="pull")
+    dialer_id = await insert_row(tx, tables.Dialer, name=name, kind="pull")
     if dialer_id is None:
         raise Invalid(f"there is a dialer {name} already.", field="name")
     key = await create_key(tx, pepper, "dialer", dialer_id=dialer_id, scope="dialer")
@@ -50,7 +50,7 @@ async def create_campaign(tx: Tx, partner_id: int, name: str, dialer_id: int | N
     require_text(name=name)
     _require_path_segment(name)
     dialer_id = dialer_id or await default_dialer(tx)
-    made = await _insert(tx, tables.Campaign, partner_id=partner_id, public_id=name, dialer_id=dialer_id)
+    made = await insert_row(tx, tables.Campaign, partner_id=partner_id, public_id=name, dialer_id=dialer_id)
     if made is None:
         raise Invalid(f"this partner has a campaign {name} already.", field="name")
     return made
@@ -70,54 +70,20 @@ async def create_agent(
     """
     require_text(username=username, name=name, **({"dialer_user_id": dialer_user_id} if dialer_user_id else {}))
     values = {"username": username, "name": name, "dialer_user_id": dialer_user_id, "password_digest": password_digest}
-    made = await _insert(tx, tables.Agent, partner_id=partner_id, **values)
+    made = await insert_row(tx, tables.Agent, partner_id=partner_id, **values)
     if made is None:
         raise Invalid("this partner has an agent of this name or dialer user id already.", field="username")
     return made
 
 
-async def create_origin(tx: Tx, partner_id: int, name: str) -> dict[str, Any]:
-    """A system from which a Leanpub partner may send. Raises Invalid when the partner has it already."""
-    require_text(name=name)
-    _require_ascii(name=name)
-    made = await _insert(tx, tables.Origin, partner_id=partner_id, name=name)
-    if made is None:
-        raise Invalid(f"this partner has an origin {name} already.", field="name")
-    return await change(tx, tables.Origin, made, {})
-
-
-async def delete_origin(tx: Tx, origin_id: int) -> int:
-    """Accept nothing from it from now on; returns its partner. Raises NotFound."""
-    gone = delete(tables.Origin).where(tables.Origin.id == origin_id).returning(tables.Origin.partner_id)
-    partner_id: int | None = (await tx.execute(gone)).scalar()
-    if partner_id is None:
-        raise NotFound(f"there is no origin {origin_id}.", field="origin_id")
-    return partner_id
-
-
-async def create_product(tx: Tx, partner_id: int, public_id: str, **columns: Any) -> dict[str, Any]:
-    """A book that a Leanpub partner may discount. Raises Invalid for unusable terms, and when the partner has it."""
-    texts = {name: value for name, value in columns.items() if isinstance(value, str)}
-    require_text(public_id=public_id, **texts)
-    _require_ascii(public_id=public_id)
-    _require_prices(columns)
-    made = await _insert(tx, tables.Product, partner_id=partner_id, public_id=public_id, **columns)
-    if made is None:
-        raise Invalid(f"this partner has a product {public_id} already.", field="public_id")
-    return await change(tx, tables.Product, made, {})
-
-
-async def change_product(tx: Tx, product_id: int, values: dict[str, Any]) -> dict[str, Any]:
-    """Change a book's terms. Raises Invalid, NotFound."""
-    changed = await change(tx, tables.Product, product_id, values)
-    _require_prices(changed)
-    return changed
-
-
-def _require_prices(product: dict[str, Any]) -> None:
-    full, discounted = product.get("full_price_cents"), product["price_cents"]
-    if full is not None and full < discounted:
-        raise Invalid(f"must not be less than the discounted price, {discounted}.", field="full_price_cents")
+async def change_agent(tx: Tx, agent_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Set columns of an agent. Raises NotFound, and Invalid also for a dialer user id of another of the partner's."""
+    agent = await change(tx, tables.Agent, agent_id, {})
+    if user_id := values.get("dialer_user_id"):
+        mine = tables.Agent.partner_id == agent["partner_id"], tables.Agent.id != agent_id
+        if (await tx.execute(select(tables.Agent.id).where(*mine, tables.Agent.dialer_user_id == user_id))).first():
+            raise Invalid("another agent of this partner has it already.", field="dialer_user_id")
+    return await change(tx, tables.Agent, agent_id, values)
 
 
 def require_text(**texts: str) -> None:
@@ -127,12 +93,6 @@ def require_text(**texts: str) -> None:
             raise Invalid("must not be blank.", field=name)
         if len(text) > LONGEST_TEXT:
             raise Invalid(f"must be at most {LONGEST_TEXT} characters.", field=name)
-
-
-def _require_ascii(**texts: str) -> None:
-    for name, text in texts.items():
-        if not (text.isascii() and text.isprintable()):
-            raise Invalid("must be printable ASCII characters: no request can name anything else.", field=name)
 
 
 def _require_path_segment(name: str) -> None:
@@ -145,7 +105,7 @@ def _require_path_segment(name: str) -> None:
         raise Invalid("must be printable characters.", field="name")
 
 
-async def _insert(tx: Tx, table: type[tables.Base], **values: object) -> int | None:
+async def insert_row(tx: Tx, table: type[tables.Base], **values: object) -> int | None:
     """The new row's id, None when a unique constraint has its values already."""
     row = insert(table).values(**values).on_conflict_do_nothing()
     made: int | None = (await tx.execute(row.returning(table.__table__.columns["id"]))).scalar()
@@ -166,6 +126,12 @@ async def require_partner(tx: Tx, partner_id: int) -> str:
     if api is None:
         raise _no_partner(partner_id)
     return api
+
+
+async def lock_partner(tx: Tx, partner_id: int) -> None:
+    """Until the transaction's end whoever else counts what the partner has waits."""
+    mine = select(tables.Partner.id).where(tables.Partner.id == partner_id)
+    await tx.execute(mine.with_for_update(key_share=True))
 
 
 def _no_partner(partner_id: int) -> NotFound:

@@ -4,13 +4,14 @@ Rows tell which settings were changed, by their names: values may be personal.
 """
 
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from pydantic import ValidationError
+from sqlalchemy import func, select
 
-from hub.actors import Actor
+from hub.actors import Actor, ActorKind
 from hub.dialing.policy import CallingPolicy
-from hub.errors import Invalid, NotFound
+from hub.errors import Conflict, Invalid, NotFound
 from hub.keys import Kind, NewKey
 from hub.store import admin, agents, audit, dialer_ties, keys, provisioning
 from hub.store.db.engine import Tx
@@ -18,6 +19,7 @@ from hub.store.provisioning import NewPartner
 from hub.store.tables import Agent, ApiKey, Campaign, Partner
 
 Row = dict[str, Any]
+MOST_KEYS: Final = 50  # that a partner may make by itself
 
 
 async def create_partner(tx: Tx, actor: Actor, pepper: bytes, new: NewPartner, default_limit: int) -> Row:
@@ -56,7 +58,9 @@ async def create_key(
     cidrs: tuple[str, ...] = (),
     expires_at: datetime | None = None,
 ) -> NewKey:
-    """As `keys.create_key`."""
+    """As `keys.create_key`. Raises Conflict for a partner that makes a further one than it may."""
+    if actor.kind is ActorKind.PARTNER and partner_id is not None:
+        await _require_room(tx, partner_id)
     of: Row = {"partner_id": partner_id, "dialer_id": dialer_id}
     key = await keys.create_key(tx, pepper, kind, scope=scope, cidrs=cidrs, expires_at=expires_at, **of)
     ends = expires_at.isoformat() if expires_at else None
@@ -64,10 +68,26 @@ async def create_key(
     return key
 
 
+async def _require_room(tx: Tx, partner_id: int) -> None:
+    """Raises Conflict when the partner has as many keys as it may make by itself."""
+    await admin.lock_partner(tx, partner_id)
+    now = func.clock_timestamp()
+    works = ApiKey.revoked_at.is_(None) & (ApiKey.expires_at.is_(None) | (ApiKey.expires_at > now))
+    young = ApiKey.created_at > now - timedelta(days=1)  # or who makes and revokes them would have no end
+    mine = select(func.count()).where(ApiKey.partner_id == partner_id, works | young)
+    if (await tx.execute(mine)).scalar_one() >= MOST_KEYS:
+        raise Conflict(
+            f"there are {MOST_KEYS} keys that work or were made in the last day, the most there may be; revoke those"
+            " that are not used, or wait."
+        )
+
+
 async def rotate_key(tx: Tx, actor: Actor, pepper: bytes, key_id: str, overlap: timedelta) -> NewKey:
-    """As `keys.rotate_key`. Raises NotFound."""
-    new = await keys.rotate_key(tx, pepper, key_id, overlap)
+    """As `keys.rotate_key`. Raises NotFound, and Conflict as `create_key`: the old key works beside the new one."""
     owner, days = (await find_key(tx, key_id))["partner_id"], overlap.days
+    if actor.kind is ActorKind.PARTNER:
+        await _require_room(tx, owner)
+    new = await keys.rotate_key(tx, pepper, key_id, overlap)
     await audit.record(tx, actor, "key.rotate", key_id, partner_id=owner, successor=new.key_id, overlap_days=days)
     return new
 
@@ -154,11 +174,13 @@ async def create_agent(
 
 
 async def set_agent(tx: Tx, actor: Actor, agent_id: int, values: Row) -> Row:
-    """Set columns of an agent, `password_digest` among them. Raises Invalid, NotFound."""
+    """Set columns of an agent; with `password_digest` its sessions end. Raises Invalid, NotFound."""
     owner = (await admin.change(tx, Agent, agent_id, {}))["partner_id"]
     changed = sorted(name.removesuffix("_digest") for name in values)
     await audit.record(tx, actor, "agent.set", agent_id, partner_id=owner, changed=changed)
-    return await admin.change(tx, Agent, agent_id, values)
+    if "password_digest" in values:
+        await agents.sign_out(tx, agent_id)
+    return await admin.change_agent(tx, agent_id, values)
 
 
 async def switch_agent(tx: Tx, actor: Actor, agent_id: int, *, disabled: bool) -> int:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.errors import NotFound
-from hub.store import tables
+from hub.store import known_browsers, tables
 from hub.store.db.engine import Tx
 from hub.store.tables import AgentSession, Lead, Partner
 
@@ -68,13 +68,19 @@ async def close_session(tx: Tx, session_id: str) -> None:
 
 
 async def set_agent_disabled(tx: Tx, agent_id: int, *, disabled: bool) -> None:
-    """Disable an agent, which ends its sessions, or enable it. Raises NotFound."""
+    """Disable an agent, which ends its sessions and known browsers, or enable it. Raises NotFound."""
     moment = func.coalesce(tables.Agent.disabled_at, func.clock_timestamp()) if disabled else None
     row = update(tables.Agent).where(tables.Agent.id == agent_id).values(disabled_at=moment)
     if (await tx.execute(row.returning(tables.Agent.id))).first() is None:
         raise NotFound(f"there is no agent {agent_id}.", field="agent_id")
     if disabled:
-        await tx.execute(delete(AgentSession).where(AgentSession.agent_id == agent_id))
+        await sign_out(tx, agent_id)
+
+
+async def sign_out(tx: Tx, agent_id: int) -> None:
+    """End the agent's sessions; none of its browsers is known any more."""
+    await tx.execute(delete(AgentSession).where(AgentSession.agent_id == agent_id))
+    await known_browsers.forget(tx, agent_id=agent_id)
 
 
 async def set_password(tx: Tx, partner_id: int, username: str, password_digest: bytes) -> None:

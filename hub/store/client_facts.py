@@ -14,10 +14,11 @@ async def client_facts(tx: Tx, partner_id: int) -> dict[str, str]:
     partner = (await tx.execute(select(Partner.api, Partner.public_id).where(Partner.id == partner_id))).first()
     if partner is None:
         raise NotFound(f"there is no partner {partner_id}.", field="partner_id")
+    product = select(Product.public_id).where(Product.partner_id == partner_id, Product.disabled_at.is_(None))
     columns = {
         ClientField.CAMPAIGN: select(Campaign.public_id).where(Campaign.partner_id == partner_id).order_by(Campaign.id),
         ClientField.ORIGIN: select(Origin.name).where(Origin.partner_id == partner_id).order_by(Origin.id),
-        ClientField.PRODUCT: select(Product.public_id).where(Product.partner_id == partner_id).order_by(Product.id),
+        ClientField.PRODUCT: product.order_by(Product.id),
     }
     found: dict[str, str] = {}
     for name, field in registry.find(partner.api).tenant.client_fields.items():

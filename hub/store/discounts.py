@@ -57,7 +57,8 @@ async def partner_facts(tx: Tx, partner_id: int) -> PartnerFacts:
     partner = select(Partner.public_id, Partner.production_ready).where(Partner.id == partner_id)
     row = (await tx.execute(partner)).one()
     origins = (await tx.execute(select(Origin.name).where(Origin.partner_id == partner_id))).scalars()
-    products = (await tx.execute(select(Product.public_id).where(Product.partner_id == partner_id))).scalars()
+    discounted = select(Product.public_id).where(Product.partner_id == partner_id, Product.disabled_at.is_(None))
+    products = (await tx.execute(discounted)).scalars()
     return PartnerFacts(row.public_id or "", frozenset(origins), frozenset(products), row.production_ready)
 
 

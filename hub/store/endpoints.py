@@ -17,7 +17,7 @@ from hub.emails import normalised
 from hub.errors import Conflict, Invalid, NotFound
 from hub.seal import Vault
 from hub.store import audit, delivery_queue, events, retries
-from hub.store.admin import require_text
+from hub.store.admin import lock_partner, require_text
 from hub.store.db.engine import Tx
 from hub.store.deliveries import OLD_SECRET, SECRET
 from hub.store.row_ids import possible
@@ -63,7 +63,7 @@ async def create_endpoint(
 
 async def require_room(tx: Tx, partner_id: int) -> None:
     """Raises Conflict when the partner has as many endpoints as it may make by itself: each event goes to all."""
-    await tx.execute(select(Partner.id).where(Partner.id == partner_id).with_for_update(key_share=True))
+    await lock_partner(tx, partner_id)
     live = select(func.count()).where(Endpoint.partner_id == partner_id, Endpoint.deleted_at.is_(None))
     if (await tx.execute(live)).scalar_one() >= MOST_OF_A_PARTNER:
         raise Conflict(f"there are {MOST_OF_A_PARTNER} endpoints already; delete one that is not needed.")

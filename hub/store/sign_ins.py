@@ -11,16 +11,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from hub.accounts import Role
 from hub.actors import Actor, ActorKind
-from hub.store import audit
 from hub.store.accounts import ENABLED
-from hub.store.admin import require_partner
 from hub.store.db.engine import Tx
 from hub.store.tables import Account, Partner, SignInLink, WebSession
 
 SESSION_LIFETIME: Final = timedelta(hours=12)
 IDLE: Final = timedelta(hours=2)
 INVITATION_LIFETIME: Final = timedelta(days=3)
-LINK_LIFETIME: Final = timedelta(minutes=15)
 RANDOM_BYTES: Final = 32
 
 
@@ -44,12 +41,17 @@ class SignedIn:
         return Actor(kind, f"account {self.account_id}" if self.account_id else f"portal {self.partner_id}", address)
 
 
-async def open_session(tx: Tx, account_id: int | None, partner_id: int | None, role: Role) -> str:
-    """The new session's text, for a cookie. Sessions and links that have expired are forgotten."""
+async def open_session(
+    tx: Tx, account_id: int | None, partner_id: int | None, role: Role, made_by: str | None = None
+) -> str:
+    """The new session's text, for a cookie. Sessions and links that have expired are forgotten.
+
+    `made_by`: who made the link, of a session without an account.
+    """
     for table in (WebSession, SignInLink):
         await tx.execute(delete(table).where(table.expires_at < func.clock_timestamp()))
     token = token_urlsafe(RANDOM_BYTES)
-    values = {"id": _hash(token), "account_id": account_id, "partner_id": partner_id, "role": role}
+    values = {"id": _hash(token), "account_id": account_id, "partner_id": partner_id, "role": role, "made_by": made_by}
     await tx.execute(insert(WebSession).values(**values, expires_at=func.clock_timestamp() + SESSION_LIFETIME))
     if account_id is not None:
         mine = update(Account).where(Account.id == account_id)
@@ -91,7 +93,7 @@ async def link_for_account(tx: Tx, account_id: int, lifetime: timedelta = INVITA
     """The random text of a link that signs the account in once, and lets a password be chosen."""
     owner = select(Account.partner_id, Account.role).where(Account.id == account_id)
     partner_id, role = (await tx.execute(owner)).one()
-    return (await _link(tx, account_id, partner_id, role, lifetime)).token
+    return (await make_link(tx, account_id, partner_id, role, lifetime)).token
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,29 +104,29 @@ class PortalLink:
     expires_at: datetime
 
 
-async def link_for_portal(
-    tx: Tx, actor: Actor, partner_id: int, role: Role, lifetime: timedelta = LINK_LIFETIME
+async def make_link(
+    tx: Tx,
+    account_id: int | None,
+    partner_id: int | None,
+    role: Role,
+    lifetime: timedelta,
+    made_by: str | None = None,
 ) -> PortalLink:
-    """A link that opens the partner's portal once, for whoever has it. Raises NotFound."""
-    await require_partner(tx, partner_id)
-    await audit.record(tx, actor, "partner.portal_link", partner_id, partner_id=partner_id, role=role.value)
-    return await _link(tx, None, partner_id, role, lifetime)
-
-
-async def _link(tx: Tx, account_id: int | None, partner_id: int | None, role: Role, lifetime: timedelta) -> PortalLink:
+    """A link that signs this account in once or, without one, opens this partner's portal in this role."""
     token = token_urlsafe(RANDOM_BYTES)
-    values = {"id": _hash(token), "account_id": account_id, "partner_id": partner_id, "role": role}
+    values = {"id": _hash(token), "account_id": account_id, "partner_id": partner_id, "role": role, "made_by": made_by}
     made = insert(SignInLink).values(**values, expires_at=func.clock_timestamp() + lifetime)
     return PortalLink(token, (await tx.execute(made.returning(SignInLink.expires_at))).scalar_one())
 
 
 @dataclass(frozen=True, slots=True)
 class UsedLink:
-    """Whom a link was for. `chooses_password`: of an account that has none."""
+    """Whom a link was for, and who made it. `chooses_password`: of an account that has none."""
 
     account_id: int | None
     partner_id: int | None
     role: Role
+    made_by: str | None
     chooses_password: bool
 
 
@@ -134,7 +136,8 @@ async def use_link(tx: Tx, token: str, *, portal: bool) -> UsedLink | None:
     mine = delete(SignInLink).where(
         SignInLink.id == _hash(token), place, SignInLink.expires_at > func.clock_timestamp()
     )
-    used = (await tx.execute(mine.returning(SignInLink.account_id, SignInLink.partner_id, SignInLink.role))).first()
+    facts = (SignInLink.account_id, SignInLink.partner_id, SignInLink.role, SignInLink.made_by)
+    used = (await tx.execute(mine.returning(*facts))).first()
     if used is None:
         return None
     if used.account_id is None:

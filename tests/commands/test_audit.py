@@ -103,6 +103,8 @@ def change_what_tenants_have(told_of: Told, margav: int, leanpub: int) -> None:
     words = ("product", "create", "b", "--partner", str(leanpub), *book)
     product = str(told_of("product.create", "id", leanpub, *words)["id"])
     told_of("product.set", product, leanpub, "product", "set", product, "--max-uses", "2")
+    told_of("product.disable", product, leanpub, "product", "disable", product)
+    told_of("product.enable", product, leanpub, "product", "enable", product)
     origin = str(told_of("origin.create", "id", leanpub, "origin", "create", "shop", "--partner", str(leanpub))["id"])
     told_of("origin.set", origin, leanpub, "origin", "set", origin, "--name", "store")
     told_of("origin.delete", origin, leanpub, "origin", "delete", origin)

@@ -182,5 +182,9 @@ async def paths(page: Page, scene: Scene, area: Area) -> list[str]:
     lead = await page.locator(f'a[href^="{area.path}/leads/"]').first.inner_text()
     details = [f"/leads/{lead}", f"/requests/{request}", f"/webhooks/{endpoint}", "/deliveries",
                f"/deliveries/{delivery}", "/account"]  # fmt: skip
-    own = [f"/partners/{scene.tenants['partner_api']['id']}", f"/discounts/{scene.traffic.discount}"]
-    return [entry.path for entry in area.pages] + details + ([] if area.portal else own)
+    of = {api: f"/partners/{tenant['id']}" for api, tenant in scene.tenants.items()}
+    [(product,)] = scene.hub.query("SELECT id FROM product WHERE partner_id = $1", scene.tenants["leanpub"]["id"])
+    own = [of["partner_api"], f"{of['partner_api']}/sessions", f"{of['margav']}/agents",
+           f"/discounts/{scene.traffic.discount}", f"{of['leanpub']}/products",
+           f"{of['leanpub']}/products/{product}"]  # fmt: skip
+    return [entry.path for entry in area.pages] + details + (["/sessions"] if area.portal else own)

@@ -1,6 +1,6 @@
 """The tables, by subject."""
 
-from hub.store.tables.accounts import Account, SignInLink, WebSession
+from hub.store.tables.accounts import Account, KnownBrowser, SignInLink, WebSession
 from hub.store.tables.answers import KeptAnswer
 from hub.store.tables.audit import Audit, Journal
 from hub.store.tables.base import Base
@@ -55,6 +55,7 @@ __all__ = [
     "Event",
     "Journal",
     "KeptAnswer",
+    "KnownBrowser",
     "Lead",
     "Lease",
     "LoginTry",

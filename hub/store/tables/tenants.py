@@ -129,7 +129,10 @@ class AgentSession(Base):
 
 
 class LoginTry(Base):
-    """A try to log in to the dashboard that has not succeeded, by keyed hashes of the name tried and of the address."""
+    """A try to sign in that has not succeeded, by keyed hashes of the name tried and of the address.
+
+    A known browser's has its hash for both: it is counted apart.
+    """
 
     __tablename__ = "login_try"
     __table_args__ = (Index("ix_login_try_name", "name_hash"), Index("ix_login_try_address", "address_hash"))
@@ -152,7 +155,8 @@ class Origin(Base):
 class Product(Base):
     """A product that a Leanpub partner may discount: the book, and its coupon's price, validity and uses.
 
-    `full_price_cents` is what it costs without a coupon; null: the mail does not tell.
+    `full_price_cents` is what it costs without a coupon; null: the mail does not tell. One that is disabled is unknown
+    to new requests.
     """
 
     __tablename__ = "product"
@@ -168,6 +172,7 @@ class Product(Base):
     price_cents: Mapped[int]
     valid_days: Mapped[int] = mapped_column(server_default=text("30"))
     max_uses: Mapped[int] = mapped_column(server_default=text("1"))
+    disabled_at: Mapped[Moment | None]
 
 
 class Suppression(Base):

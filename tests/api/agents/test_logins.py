@@ -14,6 +14,7 @@ from hub.store import login_tries
 from hub.store.db.engine import Database
 from infra.ports import HOST, free_port
 from infra.processes import run_until_ready, stop
+from tests.support.command import run_command
 from tests.support.stack import Hub, api_service
 
 PASSWORD = "correct horse battery"
@@ -126,11 +127,34 @@ def test_tries_from_elsewhere_close_a_name_here_only_when_they_are_many(hub: Hub
     log_in(hub, lead, password="wrong")
     elsewhere = ("INSERT INTO login_try (name_hash, address_hash) SELECT name_hash, decode(to_hex(n), 'escape')"
                  " FROM login_try, generate_series(1, $1::bigint) AS n")  # fmt: skip
-    hub.query(elsewhere, 20)
+    hub.query(elsewhere, login_tries.SAME_NAME - 2)
     assert log_in(hub, lead).status_code == 303
     log_in(hub, lead, password="wrong")
     hub.query(elsewhere, login_tries.SAME_NAME)
     assert log_in(hub, lead).status_code == 401
+
+
+def test_tries_from_elsewhere_do_not_close_a_browser_that_the_agent_used_before(hub: Hub, lead: dict[str, Any]) -> None:
+    url, form = f"{hub.url}/agent-dashboard/login", {"lead_id": lead["id"], "username": "agent1"}
+    browser = requests.Session()
+
+    def try_here(password: str = PASSWORD) -> int:
+        return browser.post(url, {**form, "password": password}, timeout=60, allow_redirects=False).status_code
+
+    assert try_here() == 303
+    log_in(hub, lead, password="wrong")
+    hub.query("INSERT INTO login_try (name_hash, address_hash) SELECT name_hash, decode(to_hex(n), 'escape')"
+              " FROM login_try, generate_series(1, $1::bigint) AS n", login_tries.SAME_NAME)  # fmt: skip
+    assert log_in(hub, lead).status_code == 401
+    assert try_here() == 303
+    assert {try_here("wrong") for _ in range(login_tries.SAME_NAME_AND_ADDRESS)} == {401}
+    assert try_here() == 401
+    hub.query("DELETE FROM login_try WHERE name_hash = address_hash")
+    assert try_here() == 303
+    [(agent,)] = hub.query("SELECT id FROM agent WHERE partner_id = $1 AND username = 'agent1'", lead["partner"])
+    for action in ("disable", "enable"):
+        assert run_command("agent", action, str(agent), "--json", env=hub.env).returncode == 0
+    assert try_here() == 401
 
 
 async def test_every_try_takes_the_time_of_a_password(database: str, monkeypatch: pytest.MonkeyPatch) -> None:

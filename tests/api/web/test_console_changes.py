@@ -2,6 +2,8 @@
 
 import re
 
+import requests
+
 from tests.api.web.test_pages import signed_in
 from tests.support.dialing import eventually
 from tests.support.stack import Hub
@@ -96,8 +98,10 @@ def test_leanpubs_products_and_origins_are_shown(hub: Hub) -> None:
 def test_only_administrators_change_them(hub: Hub) -> None:
     partner, operator = hub.partner("squadiq"), signed_in(hub, "operator")
     [(campaign, dialer)] = hub.query("SELECT id, dialer_id FROM campaign WHERE partner_id = $1", partner["id"])
-    for path in ("/dialers", f"/dialers/{dialer}/rename", f"/campaigns/{campaign}", f"/partners/{partner['id']}/agents",
-                 f"/partners/{partner['id']}/campaigns", "/agents/1/disable"):  # fmt: skip
+    of = f"/partners/{partner['id']}"
+    paths = ("/dialers", f"/dialers/{dialer}/rename", f"/campaigns/{campaign}", f"{of}/agents", f"{of}/campaigns",
+             "/agents/1", "/agents/1/disable", "/agents/1/password")  # fmt: skip
+    for path in paths:
         assert (path, operator.post(path, name="x").status_code) == (path, 403)
     assert f"/campaigns/{campaign}" not in re.findall(
         r'action="/console(\S+)"', operator.get(f"/campaigns/{campaign}").text
@@ -166,3 +170,50 @@ def test_healths_words_lead_to_what_they_are_about(hub: Hub) -> None:
     assert f'/console/webhooks/{endpoint}">endpoint {endpoint} of partner {partner["id"]}</a>' in page
     assert f'/console/partners/{partner["id"]}">Refusing Ltd</a>' in page
     assert f"/console/requests?partner={partner['id']}&amp;refused=1" in page
+
+
+def test_an_agent_is_changed_and_its_password_set_anew(hub: Hub) -> None:
+    partner, boss = hub.partner("margav"), signed_in(hub)
+    body, headers = {"user": "agent1", "full_name": "John Smith"}, {"X-Dialer-Api-Key": partner["key"]}
+    made = requests.post(f"{hub.url}/api/leads/from-dialer/", json=body, headers=headers, timeout=60).json()
+    [(agent,)] = hub.query("SELECT id FROM agent WHERE partner_id = $1 AND username = 'agent1'", partner["id"])
+
+    def log_in(password: str) -> requests.Session:
+        browser = requests.Session()
+        form = {"lead_id": made["lead"]["id"], "username": "agent1", "password": password}
+        browser.post(f"{hub.url}/agent-dashboard/login", data=form, timeout=60)
+        return browser
+
+    def is_in(browser: requests.Session) -> bool:
+        return "John" in browser.get(made["redirect_url"], timeout=30).text
+
+    path = f"/agents/{agent}"
+    refused = boss.post(f"{path}/password", password="short")
+    assert (refused.status_code, "password: must have at least 10 characters." in refused.text) == (400, True)
+    assert boss.post(f"{path}/password", password="x" * 1001).status_code == 400
+    assert boss.post(f"{path}/password", password=" the first one ").status_code == 200
+    first = log_in(" the first one ")
+    assert is_in(first)
+    boss.post(f"{path}/password", password="the second one")
+    assert [is_in(browser) for browser in (first, log_in(" the first one "), log_in("the second one"))] == [
+        False, False, True,
+    ]  # fmt: skip
+    counted = "SELECT count(*) FROM {} WHERE agent_id = $1"
+    assert [hub.query(counted.format(table), agent) for table in ("agent_session", "known_browser")] == [[(1,)]] * 2
+
+    boss.post(path, name="Eve Evans", dialer_user_id="vd7")
+    kept = "SELECT name, dialer_user_id FROM agent WHERE id = $1"
+    assert hub.query(kept, agent) == [("Eve Evans", "vd7")]
+    boss.post(f"/partners/{partner['id']}/agents", username="mia", name="Mia", dialer_user_id="vd8")
+    for wrong, why in (({"name": "", "dialer_user_id": ""}, "name: must not be blank."),
+                       ({"name": "x", "dialer_user_id": "vd8"}, "dialer_user_id: another agent")):  # fmt: skip
+        refused = boss.post(path, **wrong)
+        assert (refused.status_code, why in refused.text) == (400, True)
+    assert hub.query(kept, agent) == [("Eve Evans", "vd7")]
+    boss.post(path, name="Eve", dialer_user_id="")
+    assert hub.query(kept, agent) == [("Eve", None)]
+    assert boss.post("/agents/999999999", name="x").status_code == 404
+    assert boss.post("/agents/999999999/password", password="the second one").status_code == 404
+    written = "SELECT details FROM audit WHERE action = 'agent.set' AND subject_id = $1"
+    assert "second" not in str(hub.query(written, str(agent)))
+    assert [details for (details,) in hub.query(written, str(agent))][:1] == [{"changed": ["password"]}]
