@@ -39,7 +39,7 @@ from hub.settings import Settings, load_settings
 from hub.store import canary
 from hub.store.db.engine import Database
 from hub.store.db.outbox import RELAYED_BY
-from hub.store.delivery_claims import PARTNER_PLACES
+from hub.store.delivery_claims import RETRY_PLACES
 from hub.store.tenants import deployment_id
 from hub.temporal import vocabulary
 from hub.temporal.ids import WorkflowIds
@@ -55,7 +55,6 @@ log = structlog.get_logger()
 GRACE = timedelta(seconds=5)
 STARTS_TARGET_SECONDS = 0.05
 STARTS_AT_ONCE = 20
-RETRIES_AT_ONCE = 2 * PARTNER_PLACES  # one partner's never fill them
 
 # The sandbox costs a worker a quarter of its time. Workflows here are a page each and import nothing that could do
 # I/O or tell the time; their histories are replayed in the sandbox by the tests.
@@ -165,7 +164,7 @@ async def webhook_workers(shared: Shared) -> AsyncIterator[list[Worker]]:
                     activities=[webhooks.deliver, replays.replay_step],
                 ),
                 build_worker(
-                    shared.client, retries, activities=[webhooks.deliver], max_concurrent_activities=RETRIES_AT_ONCE
+                    shared.client, retries, activities=[webhooks.deliver], max_concurrent_activities=RETRY_PLACES
                 ),
             ]
 

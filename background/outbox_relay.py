@@ -68,7 +68,8 @@ class OutboxRelay:
                 if not await self._claim():
                     pause = SENT_SECONDS if self._under_way or self._sent else SWEEP_SECONDS
                     with suppress(TimeoutError):
-                        await asyncio.wait_for(self._look.wait(), pause)
+                        async with asyncio.timeout(pause):
+                            await self._look.wait()
                         await asyncio.sleep(GATHER_SECONDS)
         finally:
             await listener.stop()

@@ -25,7 +25,6 @@ log = structlog.get_logger()
 SWEEP_SECONDS = 1.0
 GATHER_SECONDS = 0.02  # a burst is claimed as one batch, and results are recorded together
 AGAIN_SECONDS = 0.1
-MOST_UNDER_WAY = 400
 GRACE_SECONDS = 5.0
 
 
@@ -45,9 +44,10 @@ class WebhookDispatcher:
         try:
             while True:
                 self._look.clear()
-                wait = await self._round(MOST_UNDER_WAY - len(self._under_way))
+                wait = await self._round(delivery_claims.PROCESS_PLACES - len(self._under_way))
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._look.wait(), wait)
+                    async with asyncio.timeout(wait):
+                        await self._look.wait()
                 await asyncio.sleep(GATHER_SECONDS)
         finally:
             await listener.stop()

@@ -183,6 +183,6 @@ def show_(endpoint_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
     """One endpoint, and how well deliveries to it go: what is pending, what waits, since when it fails."""
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        return await endpoint_health.show_endpoint(tx, endpoint_id)
+        return await endpoint_health.show_endpoint(tx, endpoint_id, most=None)
 
     show(run(data, work), as_json=as_json)

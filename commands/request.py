@@ -32,7 +32,7 @@ def list_(
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
-    """Requests, newest first."""
+    """Requests, newest first. By status, 10,000 are looked at for each page."""
     wanted = RequestFilter(partner, api, status, refused, None if since is None else _moment(since))
 
     async def work(tx: Tx, _: Settings) -> Page[RequestSummary]:

@@ -17,7 +17,7 @@ from hub.accounts import Role
 from hub.contracts import registry
 from hub.contracts.registry import Discounts, Leads
 from hub.errors import Invalid, NotFound
-from hub.store import admin, administration, dialer_ties, partner_lists, portal_sessions, refusals, requests
+from hub.store import admin, administration, dialer_ties, partner_lists, portal_sessions, refusals, request_usage
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
 from hub.store.row_ids import MOST_ID
@@ -74,7 +74,7 @@ async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200,
         origins = await admin.list_rows(tx, Origin, Origin.partner_id == partner_id)
         products = await admin.list_rows(tx, Product, Product.partner_id == partner_id)
         keys = await keys_of(tx, partner_id)
-        usage = await requests.usage(tx, partner_id)
+        usage = await request_usage.usage(tx, partner_id)
         refused = await refusals.list_refusals(tx, partner_id)
     api = registry.find(partner["api"])
     has = {"campaigns": isinstance(api.handling, Leads), "discounts": isinstance(api.handling, Discounts),

@@ -87,7 +87,10 @@ class EndpointOut(BaseModel):
 
 
 class EndpointHealth(EndpointOut):
-    """`success_rate`: of the deliveries of the last 24 hours that were attempted, the newest 10,000, from 0 to 1."""
+    """`success_rate`: of the deliveries of the last 24 hours that were attempted, the newest 10,000, from 0 to 1.
+
+    `pending`, `waiting`: deliveries, counted up to 10,000.
+    """
 
     pending: int
     waiting: int = Field(description="Deliveries that wait for it to be enabled")

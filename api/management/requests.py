@@ -11,7 +11,7 @@ from api import problems
 from api.fields import Id, Moment, PathId, PathName, Text
 from api.management.access import By, Nothing
 from api.management.pages import Listed, PageQuery
-from hub.store import audit, requests
+from hub.store import audit, request_usage, requests
 from hub.store.requests import RequestDetail, RequestFilter, RequestSummary
 
 operators = APIRouter()
@@ -19,7 +19,10 @@ partners = APIRouter()
 
 
 class RequestQuery(PageQuery):
-    """Which requests. `refused`: only those of which nothing came."""
+    """Which requests. `refused`: only those of which nothing came.
+
+    With `status` a page may have fewer than `limit`, or none, and still a `next`: 10,000 are looked at for each.
+    """
 
     status: Annotated[int | None, Field(ge=100, le=599, description="The HTTP status answered")] = None
     refused: bool = False
@@ -108,4 +111,4 @@ async def show_usage(by: By, partner_id: PathId) -> UsageOut:
 
 async def _usage(by: By, partner_id: int) -> UsageOut:
     async with by.begin() as tx:
-        return UsageOut.model_validate((await requests.usage(tx, partner_id)).as_json())
+        return UsageOut.model_validate((await request_usage.usage(tx, partner_id)).as_json())

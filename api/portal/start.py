@@ -11,7 +11,7 @@ from api.web.pages import page
 from api.web.visitors import Hub, SignedIn
 from hub.contracts import registry
 from hub.contracts.registry import PartnerApi
-from hub.store import admin, client_facts, refusals, requests
+from hub.store import admin, client_facts, refusals, request_usage, requests
 from hub.store.db.engine import Tx
 from hub.store.paging import PageWanted
 from hub.store.requests import RequestFilter
@@ -50,7 +50,7 @@ async def show_docs(request: Request, hub: Hub, who: SignedIn) -> Response:
 async def show_usage(hub: Hub, who: SignedIn) -> Response:
     """How much is used of the limit, and what came by day."""
     async with hub.turns.begin(who.tenant) as tx:
-        found = await requests.usage(tx, who.tenant)
+        found = await request_usage.usage(tx, who.tenant)
     requests_by_day = {day.day: day.requests for day in found.days}
     today = datetime.now(UTC).date()
     chart = [requests_by_day.get(today - timedelta(days=ago), 0) for ago in reversed(range(CHARTED))]

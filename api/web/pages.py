@@ -65,5 +65,7 @@ def _version(name: str) -> str:
     return sha256((_FOLDER / "static" / name).read_bytes()).hexdigest()[:12]
 
 
-_TEMPLATES.filters |= {"utc": words.utc, "clock": words.clock, "level": words.level, "code": words.code}
+_TEMPLATES.filters |= {
+    "utc": words.utc, "clock": words.clock, "level": words.level, "counted": words.counted, "code": words.code
+}  # fmt: skip
 _TEMPLATES.globals |= {"here": "", "address": ""}

@@ -7,10 +7,12 @@ from typing import Final
 
 _FOLDER: Final = Path(__file__).parent / "receivers"
 
+_PHP_HEADERS: Final = "$headers by their names in lower case."
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """One that receives webhooks. `needs`: what to install."""
+    """One that receives webhooks. `needs`: what to install and to give it."""
 
     language: str
     needs: str
@@ -24,7 +26,8 @@ class Program:
 PROGRAMS: Final = (
     Program("Python", "With pip install standardwebhooks.", "receive.py.txt"),
     Program("Node", "With npm install standardwebhooks.", "receive.js.txt"),
-    Program("PHP", "Without a library; $headers by their names in lower case.", "receive.php.txt"),
+    Program("PHP", f"With composer require standard-webhooks/standard-webhooks. {_PHP_HEADERS}", "receive.php.txt"),
+    Program("PHP without a library", _PHP_HEADERS, "receive_plain.php.txt"),
 )
 
 

@@ -7,6 +7,8 @@ from typing import Final
 
 from markupsafe import Markup, escape
 
+from hub.store.endpoint_health import MOST_COUNTED
+
 _LEVELS: Final = {
     "good": {
         "done",
@@ -42,6 +44,11 @@ def utc(moment: datetime | None) -> str:
 def clock(moment: datetime | None) -> str:
     """`21 Nov 10:02:33`, in UTC: for tables whose heading says so."""
     return "" if moment is None else f"{moment.astimezone(UTC):%d %b %H:%M:%S}"
+
+
+def counted(number: int) -> str:
+    """`1,234`, and `10,000+` where counting ends."""
+    return f"{number:,}" if number < MOST_COUNTED else f"{MOST_COUNTED:,}+"
 
 
 def code(text: str) -> Markup:

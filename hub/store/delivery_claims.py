@@ -1,7 +1,7 @@
 """Claims of deliveries for one attempt each: how many may be under way is counted here, over all processes.
 
-An endpoint has so many places, a partner a share of all; a delivery whose endpoint has none free stays in the queue,
-and costs no worker anything. Nothing here waits for a lock that an attempt holds.
+An endpoint has so many places, a partner a share that is smaller the fewer are free; a delivery whose endpoint has none
+stays in the queue, and costs no worker anything. Nothing here waits for a lock that an attempt holds.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,15 @@ CLAIMED_FOR: Final = timedelta(seconds=30)
 
 PARTNER_PLACES: Final = 128
 """Attempts of one partner under way; beyond half of them an endpoint gets no second one."""
+
+PROCESS_PLACES: Final = 400
+"""Attempts that one process has under way, from the queue."""
+
+RETRY_PLACES: Final = 256
+"""Attempts under way, of all partners, beyond which a workflow makes none: its delivery goes into the queue."""
+
+# A partner's share of all places: a quarter while all are unused, and smaller by the square of how many are.
+_SHARE: Final = "(unused * unused + 4 * CAST(:{places} AS bigint) - 1) / (4 * CAST(:{places} AS bigint))"
 
 # Only endpoints with something in the queue, found by skipping from one to the next in its index: most deliveries of an
 # endpoint that is paused are never looked at.
@@ -70,15 +79,22 @@ _CLAIM = text(f"""
         SELECT candidate.id, place, coalesce(partner_busy.places, 0)
                + row_number() OVER (PARTITION BY partner_id ORDER BY place, queued_at) AS number
         FROM candidate LEFT JOIN partner_busy USING (partner_id)
+    ), permitted AS (
+        SELECT id, number, greatest(0, CAST(:free AS bigint) + 1 - row_number() OVER (ORDER BY number, place)) AS unused
+        FROM turn WHERE number <= CASE WHEN place = 1 THEN :partner_places ELSE :partner_places / 2 END
     ), chosen AS (
-        SELECT id FROM turn
-        WHERE number <= CASE WHEN place = 1 THEN :partner_places ELSE :partner_places / 2 END
-        ORDER BY number, place LIMIT :most
+        SELECT id FROM permitted WHERE number <= {_SHARE.format(places="process_places")}
     )
     UPDATE delivery SET claimed_until = clock_timestamp() + CAST(:claimed_for AS interval)
     FROM chosen WHERE delivery.id = chosen.id RETURNING delivery.id
 """)  # noqa: S608 - constants
-_LIMITS: Final = {"paused_after": PAUSED_AFTER, "partner_places": PARTNER_PLACES, "claimed_for": CLAIMED_FOR}
+_LIMITS: Final = {
+    "paused_after": PAUSED_AFTER,
+    "partner_places": PARTNER_PLACES,
+    "process_places": PROCESS_PLACES,
+    "retry_places": RETRY_PLACES,
+    "claimed_for": CLAIMED_FOR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +105,16 @@ class Claimed:
     more: bool
 
 
-async def claim(tx: Tx, vault: Vault, most: int) -> Claimed:
-    """Claim up to `most` deliveries from the queue: each partner and endpoint in turn, first queued first."""
+async def claim(tx: Tx, vault: Vault, free: int) -> Claimed:
+    """Claim deliveries from the queue for this process's `free` places: each partner and endpoint in turn, first queued
+    first. A partner's share, with what it has in all processes, is smaller the fewer are free: others find some.
+    """
     rows = (await tx.execute(_LOCK_ENDPOINTS)).all()
     endpoints = [row.id for row in rows if row.locked]
     if not endpoints:
         return Claimed([], more=bool(rows))
-    ids = list((await tx.execute(_CLAIM, _LIMITS | {"endpoints": endpoints, "most": most})).scalars())
+    found = await tx.execute(_CLAIM, _LIMITS | {"endpoints": endpoints, "free": free})
+    ids = list(found.scalars())
     webhooks = await deliveries.load(tx, vault, ids)
     return Claimed(webhooks, more=len(endpoints) < len(rows) or len(webhooks) < len(ids))
 
@@ -114,13 +133,17 @@ _STANDING = text("""
     FROM delivery WHERE id = :id
 """)
 _FREE = text(f"""
-    WITH {_BUSY}
+    WITH {_BUSY}, unclaimed AS (
+        SELECT greatest(0, CAST(:retry_places AS bigint) - coalesce(sum(places), 0)::bigint) AS unused FROM busy
+    )
     SELECT disabled_at IS NULL AND deleted_at IS NULL AS live,
            (paused_until IS NULL OR paused_until <= statement_timestamp())
            AND coalesce(busy.places, 0) < CASE WHEN failures < :paused_after THEN endpoint.places ELSE 1 END
-           AND coalesce(partner_busy.places, 0)
-               < CASE WHEN busy.places IS NULL THEN :partner_places ELSE :partner_places / 2 END AS free
-    FROM endpoint LEFT JOIN busy ON endpoint_id = endpoint.id LEFT JOIN partner_busy USING (partner_id)
+           AND coalesce(partner_busy.places, 0) < least(
+               CASE WHEN busy.places IS NULL THEN :partner_places ELSE :partner_places / 2 END,
+               {_SHARE.format(places="retry_places")}
+           ) AS free
+    FROM endpoint LEFT JOIN busy ON endpoint_id = endpoint.id LEFT JOIN partner_busy USING (partner_id), unclaimed
     WHERE endpoint.id = :id
 """)  # noqa: S608 - constants
 _LOCK = text("SELECT FROM endpoint WHERE id = :id FOR NO KEY UPDATE")

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, func, literal, or_, select, true
 
@@ -13,12 +13,10 @@ from hub.seal import DataKey, Vault
 from hub.store.db.engine import Tx
 from hub.store.deliveries import ANSWER
 from hub.store.events import BODY
-from hub.store.paging import Page, PageWanted, page_of
+from hub.store.paging import CLOCK_SLACK, Page, PageWanted, page_of
 from hub.store.row_ids import possible
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Endpoint, Event, Lead, Submission
 from hub.webhooks import EVENT_TYPES, DeliveryState
-
-CLOCK_SLACK: Final = timedelta(minutes=1)  # rows of transactions that ran side by side: ids and times in another order
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ def _conditions(wanted: DeliveryFilter, page: PageWanted) -> list[ColumnElement[
     if wanted.state is not None:
         if wanted.state not in set(DeliveryState):
             raise Invalid(f"must be one of {', '.join(DeliveryState)}.", field="state")
-        found.append(in_state(DeliveryState(wanted.state)))
+        found.append(or_(*parts_of_state(DeliveryState(wanted.state))))
     if wanted.endpoint_id is not None:
         found.append(Delivery.endpoint_id == possible(wanted.endpoint_id))
     if wanted.since is not None:
@@ -152,16 +150,16 @@ def _conditions(wanted: DeliveryFilter, page: PageWanted) -> list[ColumnElement[
     return found
 
 
-def in_state(state: DeliveryState) -> ColumnElement[bool]:
-    """Deliveries in this state, in words that the planner finds in the partial indexes."""
+def parts_of_state(state: DeliveryState) -> list[ColumnElement[bool]]:
+    """Together: deliveries in this state. Each in the words in which the planner finds it in a partial index."""
     found = Delivery.state == literal(state, Delivery.state.type, literal_execute=True)
     match state:
         case DeliveryState.PENDING:
-            return or_(found & Delivery.queued_at.is_(None), found & Delivery.queued_at.is_not(None))
+            return [found & Delivery.queued_at.is_(None), found & Delivery.queued_at.is_not(None)]
         case DeliveryState.WAITING:
-            return found & Delivery.queued_at.is_(None)
+            return [found & Delivery.queued_at.is_(None)]
         case _:
-            return found
+            return [found]
 
 
 def first_id_since(moment: datetime | ColumnElement[datetime]) -> ScalarSelect[int]:

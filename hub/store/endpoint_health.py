@@ -6,7 +6,7 @@ from typing import Any, Final
 from sqlalchemy import Select, func, select
 
 from hub.store.db.engine import Tx
-from hub.store.delivery_lists import first_id_since, in_state
+from hub.store.delivery_lists import first_id_since, parts_of_state
 from hub.store.endpoints import live_endpoint, no_endpoint
 from hub.store.paging import Page, PageWanted, page_of
 from hub.store.row_ids import MOST_ID
@@ -15,6 +15,8 @@ from hub.webhooks import DeliveryState
 
 MOST_TROUBLED: Final = 50
 MOST_JUDGED: Final = 10_000
+MOST_COUNTED: Final = 10_000
+"""Open deliveries of an endpoint in one state: where so many are told there may be more."""
 _COLUMNS = select(
     Endpoint.id,
     Endpoint.partner_id,
@@ -59,12 +61,14 @@ async def page_of_endpoints(tx: Tx, page: PageWanted, partner_id: int | None = N
     return page_of((await tx.execute(wanted)).all(), page, lambda row: dict(row._mapping))  # noqa: SLF001 - as above
 
 
-async def show_endpoint(tx: Tx, endpoint_id: int, partner_id: int | None = None) -> dict[str, Any]:
+async def show_endpoint(
+    tx: Tx, endpoint_id: int, partner_id: int | None = None, most: int | None = MOST_COUNTED
+) -> dict[str, Any]:
     """One endpoint with its health. Raises NotFound.
 
-    `pending`, `waiting`: deliveries; `success_rate`: from 0 to 1, of the last 24 hours' deliveries that were attempted,
-    the newest 10,000 of them, None without one; `last_success_at`: the last attempt of its newest delivery that
-    succeeded.
+    `pending`, `waiting`: deliveries, of each counted up to `most` (None: all); `success_rate`: from 0 to 1, of the last
+    24 hours' deliveries that were attempted, the newest 10,000 of them, None without one; `last_success_at`: the last
+    attempt of its newest delivery that succeeded.
     """
     row = (await tx.execute(_COLUMNS.where(*live_endpoint(endpoint_id, partner_id)))).first()
     if row is None:
@@ -72,15 +76,19 @@ async def show_endpoint(tx: Tx, endpoint_id: int, partner_id: int | None = None)
     found = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     tried, delivered = (await tx.execute(_recent(endpoint_id))).one()
     return found | {
-        "pending": (await tx.execute(_in_state(endpoint_id, DeliveryState.PENDING))).scalar_one(),
-        "waiting": (await tx.execute(_in_state(endpoint_id, DeliveryState.WAITING))).scalar_one(),
+        "pending": await _count(tx, endpoint_id, DeliveryState.PENDING, most),
+        "waiting": await _count(tx, endpoint_id, DeliveryState.WAITING, most),
         "success_rate": round(delivered / tried, 4) if tried else None,
         "last_success_at": (await tx.execute(_last_success(endpoint_id, row.failing_since))).scalar(),
     }
 
 
-def _in_state(endpoint_id: int, state: DeliveryState) -> Select[int]:
-    return select(func.count()).where(Delivery.endpoint_id == endpoint_id, in_state(state))
+async def _count(tx: Tx, endpoint_id: int, state: DeliveryState, most: int | None) -> int:
+    mine = select(Delivery.id).where(Delivery.endpoint_id == endpoint_id)
+    found = [mine.where(part).limit(most).subquery() for part in parts_of_state(state)]
+    counts = [select(func.count()).select_from(each).scalar_subquery() for each in found]
+    total = sum((await tx.execute(select(*counts))).one())
+    return total if most is None else min(total, most)
 
 
 def _recent(endpoint_id: int) -> Select[int, int]:

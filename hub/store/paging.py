@@ -3,12 +3,14 @@
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final, Generic, TypeVar
 
 from hub.errors import Invalid
 
 MOST: Final = 200
 DEFAULT: Final = 50
+CLOCK_SLACK: Final = timedelta(minutes=1)  # rows of transactions that ran side by side: ids and times in another order
 T = TypeVar("T")
 
 
@@ -35,11 +37,16 @@ class Page(Generic[T]):
     next: str | None
 
 
-def page_of(rows: Sequence[Any], wanted: PageWanted, item: Callable[[Any], T]) -> Page[T]:
-    """A page of rows with an `id`, read in descending order with `LIMIT wanted.size + 1`."""
+def page_of(
+    rows: Sequence[Any], wanted: PageWanted, item: Callable[[Any], T], searched_to: int | None = None
+) -> Page[T]:
+    """A page of rows with an `id`, read in descending order with `LIMIT wanted.size + 1`.
+
+    `searched_to`: where the search for them ended before the last row; the next page begins behind it.
+    """
     kept = rows[: wanted.size]
-    more = len(rows) > wanted.size
-    return Page([item(row) for row in kept], _write(kept[-1].id) if more else None)
+    last = kept[-1].id if len(rows) > wanted.size else searched_to
+    return Page([item(row) for row in kept], None if last is None else _write(last))
 
 
 def _write(row_id: int) -> str:

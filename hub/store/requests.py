@@ -1,26 +1,25 @@
 """What a partner's requests were, for operators and for the partner: all of them, refused ones too."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, date, datetime
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from http import HTTPStatus
-from itertools import groupby
 from typing import Any, Final
 
-from sqlalchemy import ColumnExpressionArgument, Select, func, select, text, true
+from sqlalchemy import Select, func, select, true
 
 from hub.contracts import registry
 from hub.errors import NotFound
 from hub.people import text_without_numbers
 from hub.seal import Vault
 from hub.store.db.engine import Tx
-from hub.store.paging import Page, PageWanted, page_of
-from hub.store.rate_limits import WINDOW
+from hub.store.paging import CLOCK_SLACK, Page, PageWanted, page_of
 from hub.store.submissions import ERASED, KEPT, NO_BODY
-from hub.store.tables import Discount, Lead, Partner, RequestsCounted, Submission
+from hub.store.tables import Discount, Lead, Partner, Submission
 
 MOST_LEADS: Final = 100
+SEARCHED: Final = 10_000
 
 
 class RequestState(StrEnum):
@@ -137,38 +136,66 @@ def summary_of(row: Any) -> RequestSummary:
 
 
 async def list_requests(tx: Tx, wanted: RequestFilter, page: PageWanted) -> Page[RequestSummary]:
-    """The requests that fit, newest first."""
-    conditions = _conditions(wanted)
-    if page.before is not None:
-        conditions.append(Submission.id < page.before)
-    ids = select(Submission.id).where(*conditions).order_by(Submission.id.desc()).limit(page.size + 1)
-    if wanted.partner_id is None and wanted.only_refused:
-        ids = _of_each_partner(ids, page)
-    rows = (await tx.execute(select(*_COLUMNS).where(Submission.id.in_(ids)).order_by(Submission.id.desc()))).all()
-    return page_of(rows, page, summary_of)
+    """The requests that fit, newest first.
 
-
-def _of_each_partner(ids: Select[int], page: PageWanted) -> Select[int]:
-    """The newest of each partner's newest: an index has a partner's refused requests in order, not those of all."""
-    newest = ids.where(Submission.partner_id == Partner.id).correlate(Partner).lateral("newest")
-    return (
-        select(newest.c.id).select_from(Partner).join(newest, true()).order_by(newest.c.id.desc()).limit(page.size + 1)
-    )
-
-
-def _conditions(wanted: RequestFilter) -> list[ColumnExpressionArgument[bool]]:
-    found: list[ColumnExpressionArgument[bool]] = []
-    if wanted.partner_id is not None:
-        found.append(Submission.partner_id == wanted.partner_id)
-    if wanted.api is not None:
-        found.append(Submission.api == wanted.api)
+    By status, SEARCHED requests are looked at: the page may have fewer than asked for, or none, and a `next`.
+    """
     if wanted.status is not None:
-        found.append(Submission.status == wanted.status)
+        return await _search(tx, wanted, page)
+    ids = _newest(wanted, page).limit(page.size + 1)
+    if wanted.api is not None or (wanted.partner_id is None and wanted.refused_only):
+        ids = _of_each_partner(ids, wanted, page)
+    return page_of(await _rows(tx, ids), page, summary_of)
+
+
+async def _rows(tx: Tx, ids: Select[int]) -> Sequence[Any]:
+    wanted = select(*_COLUMNS).where(Submission.id.in_(ids)).order_by(Submission.id.desc())
+    return (await tx.execute(wanted)).all()
+
+
+def _newest(wanted: RequestFilter, page: PageWanted) -> Select[int]:
+    """By what an index, or each partner's index, has in order."""
+    found = select(Submission.id).order_by(Submission.id.desc())
+    if page.before is not None:
+        found = found.where(Submission.id < page.before)
+    if wanted.partner_id is not None:
+        found = found.where(Submission.partner_id == wanted.partner_id)
     if wanted.only_refused:
-        found.append(Submission.refused)
+        found = found.where(Submission.refused)
     if wanted.since is not None:
-        found.append(Submission.created_at >= wanted.since)
+        first = select(Submission.id).where(Submission.created_at >= wanted.since - CLOCK_SLACK)
+        first = first.order_by(Submission.created_at).limit(1)
+        found = found.where(Submission.created_at >= wanted.since, Submission.id >= first.scalar_subquery())
     return found
+
+
+def _of_each_partner(ids: Select[int], wanted: RequestFilter, page: PageWanted) -> Select[int]:
+    """The newest of each partner's newest: an index has a partner's requests in order, not those of some partners."""
+    newest = ids.where(Submission.partner_id == Partner.id).correlate(Partner).lateral("newest")
+    found = select(newest.c.id).select_from(Partner).join(newest, true())
+    if wanted.api is not None:
+        found = found.where(Partner.api == wanted.api)
+    if wanted.partner_id is not None:
+        found = found.where(Partner.id == wanted.partner_id)
+    return found.order_by(newest.c.id.desc()).limit(page.size + 1)
+
+
+async def _search(tx: Tx, wanted: RequestFilter, page: PageWanted) -> Page[RequestSummary]:
+    """No index may name the status: storing a response would then write to every index."""
+    near = wanted if wanted.partner_id is not None else replace(wanted, status=None, refused_only=False)
+    columns = Submission.status, Submission.api, Submission.refused
+    searched = _newest(near, page).add_columns(*columns).limit(SEARCHED).cte("searched")
+    fitting = [searched.c.status == wanted.status]
+    if wanted.api is not None:
+        fitting.append(searched.c.api == wanted.api)
+    if wanted.refused_only:
+        fitting.append(searched.c.refused)
+    ids = select(searched.c.id).where(*fitting).order_by(searched.c.id.desc()).limit(page.size + 1)
+    rows = await _rows(tx, ids)
+    if len(rows) > page.size:
+        return page_of(rows, page, summary_of)
+    count, last = (await tx.execute(select(func.count(), func.min(searched.c.id)))).one()
+    return page_of(rows, page, summary_of, last if count == SEARCHED else None)
 
 
 async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> RequestDetail:
@@ -225,78 +252,3 @@ def _opened(vault: Vault, row: Any, column: str) -> str | None:
         return None
     key = vault.unwrap(row.wrapped_key)
     return key.open(sealed, row=row.fingerprint.hex(), column=f"submission.{column}").decode(errors="replace")
-
-
-@dataclass(frozen=True, slots=True)
-class DayUsage:
-    """One day (UTC). `statuses`: requests by `2xx`, `4xx`, `5xx`, and `open` for those without a response."""
-
-    day: date
-    requests: int
-    created: int
-    known: int
-    refused: int
-    statuses: dict[str, int]
-
-    @property
-    def rows(self) -> int:
-        """Of requests that were refused before their rows were read, only those that are named in the reasons."""
-        return self.created + self.known + self.refused
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """What a partner has used of its limit in the last 60 s, and what it sent on each of the last 30 days.
-
-    `resets_at`: when the oldest of what is `used` counts no more, None when nothing is. `days`: newest first, without
-    those on which nothing came.
-    """
-
-    limit: int
-    used: int
-    resets_at: datetime | None
-    days: Sequence[DayUsage]
-
-    def as_json(self) -> dict[str, Any]:
-        days = [{**asdict(day), "rows": day.rows} for day in self.days]
-        return {"limit": self.limit, "used": self.used, "resets_at": self.resets_at, "days": days}
-
-
-_DAYS = text("""
-    WITH hours AS (
-        SELECT hour, status_class, requests, created_rows, known_rows, refused_rows FROM request_count
-        WHERE partner_id = :partner_id AND hour >= date_trunc('day', now(), 'UTC') - interval '29 days'
-        UNION ALL
-        SELECT created_at, coalesce(status, 0) / 100, requests,
-               coalesce(created_rows, 0), coalesce(known_rows, 0), coalesce(refused_rows, 0)
-        FROM submission WHERE partner_id = :partner_id AND created_at >= :counted_until
-    )
-    SELECT (hour AT TIME ZONE 'UTC')::date AS day, status_class, sum(requests)::bigint AS requests,
-           sum(created_rows)::bigint AS created, sum(known_rows)::bigint AS known, sum(refused_rows)::bigint AS refused
-    FROM hours GROUP BY 1, 2 ORDER BY 1 DESC, 2
-""")
-
-
-async def usage(tx: Tx, partner_id: int) -> Usage:
-    """How much a partner sends. Raises NotFound. Hours that are over were counted before: see request_counts."""
-    until = select(RequestsCounted.until).scalar_subquery().label("until")
-    partner = (await tx.execute(select(Partner.rate_limit, until).where(Partner.id == partner_id))).first()
-    if partner is None:
-        raise NotFound("there is no partner of this id.", field="partner_id")
-    counted = [
-        Submission.partner_id == partner_id,
-        Submission.created_at > func.statement_timestamp() - WINDOW,  # as hub.store.rate_limits does
-        Submission.weight > 0,
-    ]
-    window = select(func.coalesce(func.sum(Submission.weight), 0), func.min(Submission.created_at)).where(*counted)
-    used, oldest = (await tx.execute(window)).one()
-    # As a parameter: the planner sees how few rows come after it.
-    rows = (await tx.execute(_DAYS, {"partner_id": partner_id, "counted_until": partner.until})).all()
-    days = [_day(day, list(classes)) for day, classes in groupby(rows, key=lambda row: row.day)]
-    return Usage(partner.rate_limit, int(used), oldest and oldest + WINDOW, days)
-
-
-def _day(day: date, classes: Sequence[Any]) -> DayUsage:
-    statuses = {f"{row.status_class}xx" if row.status_class else "open": row.requests for row in classes}
-    totals = {name: sum(getattr(row, name) for row in classes) for name in ("created", "known", "refused")}
-    return DayUsage(day=day, requests=sum(statuses.values()), **totals, statuses=statuses)

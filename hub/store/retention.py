@@ -16,7 +16,7 @@ BATCH: Final = 1000
 
 
 class Aged(StrEnum):
-    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries.
+    """What has an age limit: `bodies` are those of submissions, `events` go with their deliveries and replays.
 
     See ErasedNumber and, for `answers`, KeptAnswer.
     """
@@ -26,6 +26,7 @@ class Aged(StrEnum):
     ATTEMPTS = "attempts"
     DELIVERIES = "deliveries"
     EVENTS = "events"
+    REPLAYS = "replays"
     LEASES = "leases"
     ERASED_NUMBERS = "erased_numbers"
     ANSWERS = "answers"
@@ -33,7 +34,10 @@ class Aged(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ages:
-    """How long things are kept, counted from their creation; leases, as long as submissions, from their end."""
+    """How long things are kept, counted from their creation.
+
+    Leases are kept as long as submissions, replays as long as events, both counted from their end.
+    """
 
     submissions: timedelta
     events: timedelta
@@ -48,7 +52,7 @@ class Ages:
                 return self.submissions
             case Aged.ATTEMPTS:
                 return self.attempts
-            case Aged.DELIVERIES | Aged.EVENTS:
+            case Aged.DELIVERIES | Aged.EVENTS | Aged.REPLAYS:
                 return self.events
             case Aged.ERASED_NUMBERS:
                 return REPORTED_WITHIN
@@ -92,6 +96,12 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
         DELETE FROM event WHERE id IN (
             SELECT id FROM event WHERE {OLD}
             AND NOT EXISTS (SELECT FROM delivery WHERE delivery.event_id = event.id) {NEXT}
+        )
+    """),
+    Aged.REPLAYS: _statement("""
+        DELETE FROM replay WHERE id IN (
+            SELECT id FROM replay WHERE ended_at < statement_timestamp() - CAST(:age AS interval)
+            ORDER BY ended_at LIMIT :most FOR UPDATE SKIP LOCKED
         )
     """),
     Aged.ANSWERS: _statement("""

@@ -17,7 +17,7 @@ from hub.store import refusals
 from hub.store.db.engine import Database, Tx
 from hub.store.paging import PageWanted
 from hub.store.refusals import Refusal
-from hub.store.requests import Usage, usage
+from hub.store.request_usage import Usage, usage
 from tests.support.dialing import eventually
 from tests.support.stack import Hub
 

@@ -111,3 +111,16 @@ async def test_answers_to_idempotency_keys_are_kept_for_a_day(hub: Hub) -> None:
         hub.query(kept, key, age)
     left = "SELECT key_hash FROM kept_answer"
     await run_until(hub, lambda: hub.query(left) == [(b"new",)])
+
+
+async def test_replays_that_have_ended_go_with_events(hub: Hub) -> None:
+    partner = hub.partner()["id"]
+    kept = """
+        INSERT INTO replay (endpoint_id, partner_id, types, since, until, undelivered, pace, state, total, created_at,
+                            ended_at)
+        VALUES ($1, $2::bigint, '{}', now(), now(), false, 1, $3, 0, now() - interval '9 days', now() - $4::interval)
+    """
+    for state, age in (("done", timedelta(days=5)), ("cancelled", timedelta(days=3)), ("paused", None)):
+        hub.query(kept, hub.endpoint(partner, "http://127.0.0.1:1/")["id"], partner, state, age)
+    left = "SELECT state FROM replay ORDER BY id"
+    await run_until(hub, lambda: hub.query(left) == [("cancelled",), ("paused",)], keep_events=timedelta(days=4))

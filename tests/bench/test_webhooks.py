@@ -20,6 +20,7 @@ import pytest
 from hub.store import events
 from hub.store.db.engine import Database
 from hub.store.events import NewEvent
+from hub.webhooks import MOST_PLACES
 from infra.ports import HOST, free_port
 from tests.bench.loads import until
 from tests.bench.rows import Report, Run, ms, quantile
@@ -28,6 +29,7 @@ from tests.bench.stack import Bench, receiving
 pytestmark = pytest.mark.bench
 PARTNERS, ENDPOINTS = 20, 10  # of each
 HANG, REFUSE = 20, 10  # of the 200
+HANGING_PARTNERS = 40  # beside the others, each with two endpoints that want all their places
 RATE = int(os.environ.get("BENCH_WEBHOOKS", "50"))
 SECONDS = 30
 BURST, BURST_BY_WORKFLOW = 2000, 200
@@ -74,6 +76,16 @@ def _partners(bench: Bench, receiver: str, hang: int, refuse: int) -> list[int]:
     return partners
 
 
+async def _hang(sender: Sender, receiver: str) -> None:
+    """Partners whose endpoints take all that the hub gives them, for as long as an attempt lasts."""
+    partners = [sender.bench.hub.partner()["id"] for _ in range(HANGING_PARTNERS)]
+    for number, partner in enumerate(partners):
+        for path in ("one", "two"):
+            sender.bench.hub.endpoint(partner, f"{receiver}hang/{number}/{path}")
+    for partner in partners:
+        await sender.happen(partner, MOST_PLACES)
+
+
 async def _first_attempts(sender: Sender, receiver: str, partners: list[int]) -> list[float]:
     """Seconds from the event to its arrival, of each endpoint that is well."""
     async with aiohttp.request("GET", f"{receiver}arrivals"):
@@ -106,10 +118,16 @@ async def test_webhooks_to_endpoints_that_hang_and_refuse(bench: Bench, report: 
             well = await _first_attempts(sender, receiver, _partners(bench, receiver, 0, 0))
             await bench.quiet()
             mixed = await _first_attempts(sender, receiver, _partners(bench, receiver, HANG, REFUSE))
+            await bench.quiet()
+            partners = _partners(bench, receiver, 0, 0)
+            await _hang(sender, receiver)
+            beside = await _first_attempts(sender, receiver, partners)
     what = f"first attempt at {RATE} webhooks/s"
     report.row(f"{what}, 200 endpoints: p50 / p99", f"{ms(well, 0.5)} / {ms(well, 0.99)}", aim="p99 1000 ms")
     share = "of which 10% hang and 5% refuse"
     report.row(f"the same, {share}: p50 / p99", f"{ms(mixed, 0.5)} / {ms(mixed, 0.99)}", aim="p99 1000 ms")
+    hanging = f"beside {HANGING_PARTNERS} partners whose endpoints all hang"
+    report.row(f"200 endpoints {hanging}: p50 / p99", f"{ms(beside, 0.5)} / {ms(beside, 0.99)}", aim="p99 1000 ms")
     ratios = [quantile(mixed, part) / quantile(well, part) for part in (0.5, 0.99)]
     report.row("the second / the first: p50, p99", ", ".join(f"{ratio:.2f}" for ratio in ratios), aim="1.2")
 

@@ -2,21 +2,19 @@
 
 import asyncio
 import shutil
-import subprocess
-import tarfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import pytest
 from playwright.async_api import Browser, ConsoleMessage, Page, Response, async_playwright
 
-from infra.cache import cache_folder
+from tests.support.npm import Package
 
 CHROMIUM: Final = shutil.which("chromium")
-AXE: Final = "axe-core@4.14.1"
+AXE: Final = Package(
+    "axe-core", "4.14.1", "FHfa+lmNjQZfJz1q8wKqIDwC6DExcHt/pkjNQb09a3NPjCKg2rhu5qb2S4r76ASyFNNtuFooJpZe37OgudVGtQ=="
+)
 ARGS: Final = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")
 
 
@@ -63,30 +61,8 @@ async def fits(page: Page) -> bool:
 
 
 async def axe_source() -> str:
-    """The program, of npm or kept from the last time. Skips where it can't be had."""
-    kept = cache_folder() / f"{AXE}.js"
-    if not kept.exists():
-        if shutil.which("npm") is None:
-            pytest.skip("needs npm for axe-core")
-        try:
-            await asyncio.to_thread(_fetch, kept)
-        except (subprocess.SubprocessError, OSError):
-            pytest.skip("npm has no axe-core for us")
-    return kept.read_text(encoding="utf-8")
-
-
-def _fetch(kept: Path) -> None:
-    with TemporaryDirectory() as folder:
-        argv = ("npm", "pack", AXE, "--silent", "--pack-destination", folder)
-        subprocess.run(argv, check=True, capture_output=True, timeout=60, cwd=folder)
-        [package] = Path(folder).glob("*.tgz")
-        with tarfile.open(package) as files:
-            program = files.extractfile("package/axe.min.js")
-            assert program is not None
-            whole = kept.with_suffix(".part")
-            kept.parent.mkdir(parents=True, exist_ok=True)
-            whole.write_bytes(program.read())
-            whole.replace(kept)
+    """The program, of npm's registry or kept from the last time. Skips where it can't be had."""
+    return (await asyncio.to_thread(AXE.read, "axe.min.js")).decode()
 
 
 async def violations(page: Page, axe: str) -> list[str]:

@@ -30,9 +30,11 @@ async def new_partner(tx: Tx, api: str = "partner_api") -> dict[str, Any]:
     return await create_partner(tx, b"p" * 32, NewPartner("Acme", api), 600)
 
 
-async def new_endpoint(tx: Tx, partner_id: int, *types: str, campaign: str | None = None) -> int:
+async def new_endpoint(
+    tx: Tx, partner_id: int, *types: str, campaign: str | None = None, url: str = "http://127.0.0.1:9/hook"
+) -> int:
     rules = EgressRules(development=True)
-    made = await create_endpoint(tx, VAULT, rules, OPERATOR, partner_id, "http://127.0.0.1:9/hook", types, campaign)
+    made = await create_endpoint(tx, VAULT, rules, OPERATOR, partner_id, url, types, campaign)
     return int(made["id"])
 
 

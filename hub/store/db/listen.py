@@ -62,7 +62,8 @@ class Listener:
             self._on_notify("")
             while not lost.is_set():
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(lost.wait(), LOOK_SECONDS)
+                    async with asyncio.timeout(LOOK_SECONDS):
+                        await lost.wait()
                     break
                 # A connection whose other side is gone without a word would be listened to for ever.
                 await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)

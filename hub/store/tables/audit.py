@@ -15,6 +15,9 @@ class Audit(Base):
     __table_args__ = (
         Index("ix_audit_partner_id", "partner_id", "id"),
         Index("ix_audit_by_partner", "partner_id", "id", postgresql_where=text("actor LIKE 'partner:%'")),
+        Index("ix_audit_actor", "actor", "id"),
+        Index("ix_audit_action", "action", "id"),
+        Index("ix_audit_subject_id", "subject_id", "id"),
     )
     id: Mapped[Id]
     created_at: Mapped[Now]

@@ -21,6 +21,7 @@ class Replay(Base):
     __table_args__ = (
         Index("uq_replay_endpoint_id", "endpoint_id", unique=True, postgresql_where=text(OPEN)),
         Index("ix_replay_running", "moved_at", postgresql_where=text("state = 'running'")),
+        Index("ix_replay_ended_at", "ended_at", postgresql_where=text("ended_at IS NOT NULL")),
     )
     id: Mapped[Id]
     endpoint_id: Mapped[int] = mapped_column(ForeignKey("endpoint.id"))

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 from hub.store import delivery_claims
 from hub.store.db.engine import Database, Tx
 from hub.store.deliveries import OutgoingWebhook
-from hub.store.delivery_claims import PARTNER_PLACES, NotNow
+from hub.store.delivery_claims import PARTNER_PLACES, PROCESS_PLACES, RETRY_PLACES, NotNow
 from hub.store.tables import Delivery, Endpoint
 from hub.webhooks import MOST_PLACES, PAUSED_AFTER, DeliveryState
 from tests.support.deliveries import (
@@ -89,6 +89,38 @@ async def test_a_partner_with_many_endpoints_leaves_places_to_others(tx: Tx) -> 
     claimed = [webhook.endpoint_id for webhook in await claim(tx, 400)]
     assert claimed.count(late) == 1  # its first place; the rest are others', so that one more may hang
     assert len(claimed) == 3
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("partners", [4, 40])
+async def test_partners_of_any_number_leave_places_to_others(tx: Tx, partners: int, *, at_once: bool) -> None:
+    """As if none of their endpoints ever answered. Their events come together, or one partner's after another's."""
+    taken = 0
+    for number in range(1, partners + 1):
+        greedy = (await new_partner(tx))["id"]
+        for _ in range(PROCESS_PLACES // partners // MOST_PLACES + 1):
+            await new_endpoint(tx, greedy)
+        await happen(tx, greedy, MOST_PLACES)
+        if number == partners or not at_once:
+            taken += len(await claim(tx, PROCESS_PLACES - taken))
+    assert taken > PARTNER_PLACES
+    late = (await new_partner(tx))["id"]
+    await new_endpoint(tx, late)
+    await happen(tx, late, 1)
+    assert len(await claim(tx, PROCESS_PLACES - taken)) > 0
+    assert taken < PROCESS_PLACES - 20
+
+
+async def test_a_retry_leaves_places_to_other_partners(tx: Tx, webhook: OutgoingWebhook) -> None:
+    await record(tx, [webhook], RETRY)
+    await tx.execute(update(Delivery).values(next_at=func.clock_timestamp()))
+    for _ in range(RETRY_PLACES // MOST_PLACES):
+        await new_endpoint(tx, (greedy := (await new_partner(tx))["id"]))
+        await happen(tx, greedy, MOST_PLACES)
+    assert len(await claim(tx, 4 * PROCESS_PLACES)) == RETRY_PLACES
+    full = await delivery_claims.claim_due(tx, VAULT, webhook.delivery_id)
+    assert isinstance(full, NotNow)
+    assert full.wait is None
 
 
 async def test_an_endpoint_that_fails_is_tried_once_after_each_pause_and_recovers_step_by_step(tx: Tx) -> None:
