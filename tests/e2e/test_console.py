@@ -118,6 +118,18 @@ async def test_a_partner_mends_the_receiver_and_sends_again(browser: Browser, sc
     await page.close()
 
 
+async def test_a_page_that_refreshes_itself_does_not_keep_its_session(browser: Browser, scene: Scene) -> None:
+    page, wrong = await visit(browser, scene, CONSOLE)
+    idle = """UPDATE web_session SET seen_at = now() - interval '1 hour'
+              WHERE number = (SELECT max(number) FROM web_session) RETURNING number"""
+    async with page.expect_response(lambda response: response.request.resource_type == "fetch"):
+        [(session,)] = await asyncio.to_thread(scene.hub.query, idle)
+    seen = "SELECT seen_at < now() - interval '59 minutes' FROM web_session WHERE number = $1"
+    assert await asyncio.to_thread(scene.hub.query, seen, session) == [(True,)]
+    assert wrong == []
+    await page.close()
+
+
 async def reloaded_until(page: Page, wanted: Any, script: bool) -> None:
     """Live parts show news by themselves; without scripts somebody reloads the page."""
     if script:

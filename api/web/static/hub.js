@@ -9,7 +9,8 @@ async function refresh() {
   const parts = [...document.querySelectorAll("[data-live]")].filter((part) => !part.contains(document.activeElement));
   if (document.hidden || !parts.length) return;
   try {
-    const response = await fetch(ADDRESS, { credentials: "same-origin" });
+    // The header says that nobody asked: a page that is left open does not keep its session.
+    const response = await fetch(ADDRESS, { headers: { "X-Requested-For": "refresh" }, credentials: "same-origin" });
     if (!response.ok || response.redirected) return;
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     for (const part of parts) {
