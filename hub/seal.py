@@ -115,7 +115,7 @@ class Vault:
         return wrapped if wrapped[1 : 1 + _ID_BYTES] == self._current.id else self._current.wrap(key)
 
     def seal_secret(self, secret: bytes, *, row: str, column: str) -> bytes:
-        """Seal a secret that is not personal data (of an endpoint, a dialer) under the current master key."""
+        """Seal a secret that is not personal (of an endpoint, a dialer, an account) under the current master key."""
         return _FORMAT + self._current.id + _encrypt(self._current.secrets, secret, _place(row, column))
 
     def reseal_secret(self, sealed: bytes, *, row: str, column: str) -> bytes:

@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, text
 
 from hub.seal import SealError, Vault
 from hub.store import canary
+from hub.store.accounts import TOTP_SECRET
 from hub.store.db.engine import Database, Tx
 from hub.store.deliveries import OLD_SECRET, SECRET
 
@@ -44,6 +45,7 @@ TARGETS: Final = (
     Target("endpoint", "secret", sealed_as=SECRET),
     Target("endpoint", "old_secret", sealed_as=OLD_SECRET),
     Target("dialer", "secret", sealed_as=DIALER_SECRET),
+    Target("account", "totp_secret", sealed_as=TOTP_SECRET),
 )
 """Everything under a master key but the canary, which goes last: it holds on to a key that is still needed."""
 

@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 import requests
 
+from hub.store.accounts import TOTP_SECRET
 from hub.store.rewrap import TARGETS
 from hub.store.tables import Base
 from tests.support.dialing import eventually
@@ -30,6 +31,7 @@ COLUMNS = {
     "submission": "wrapped_key",
     "endpoint": "secret",
     "dialer": "secret",
+    "account": "totp_secret",
 }
 
 
@@ -79,6 +81,10 @@ def _fill(hub: Hub) -> Sender:
     assert sender.send("delete", {"lead_id": "d"}).ok  # lead.deleted: an event with a key of its own
     sealed = hub.settings.vault().seal_secret(b"a password", row="1", column="dialer.secret")
     hub.query("UPDATE dialer SET secret = $1 WHERE id = 1", sealed)
+    sealed = hub.settings.vault().seal_secret(b"a second factor", row="1", column=TOTP_SECRET)
+    invited = ("account", "invite", "ann@example.com", "--name", "Ann", "--role", "admin", "--json")
+    assert document(command(hub, *invited))["id"] == 1
+    hub.query("UPDATE account SET totp_secret = $1", sealed)
     partner = hub.partner("leanpub")
     body = {"partnerId": partner["partner_id"], "origin": partner["origin"], "productId": partner["product_id"]}
     body["recipient"] = {"firstName": "Zoë", "lastName": "Smith", "email": "zoe@example.com"}
@@ -90,7 +96,7 @@ def _fill(hub: Hub) -> Sender:
 
 
 def test_every_column_that_a_master_key_holds_is_among_them() -> None:
-    held = {"wrapped_key", "secret", "old_secret"}
+    held = {"wrapped_key", "secret", "old_secret", "totp_secret"}
     columns = {(table.name, column.name) for table in Base.metadata.tables.values() for column in table.columns}
     assert {(table, name) for table, name in columns if name in held} == {(to.table, to.column) for to in TARGETS}
 
