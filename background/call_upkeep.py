@@ -4,7 +4,6 @@ import asyncio
 
 import structlog
 
-from hub.errors import DatabaseUnavailable
 from hub.seal import Vault
 from hub.store import holds, lost_leases
 from hub.store.db.engine import Database
@@ -18,8 +17,8 @@ async def run_call_upkeep(database: Database, vault: Vault) -> None:
     while True:
         try:
             await _look(database, vault)
-        except DatabaseUnavailable as error:
-            log.warning("call upkeep", failure=error.failure)
+        except Exception as error:  # noqa: BLE001 - what fails now is done later; the loop never ends
+            log.warning("call upkeep", failure=getattr(error, "failure", type(error).__name__))
         await asyncio.sleep(EVERY_SECONDS)
 
 

@@ -14,6 +14,7 @@ from temporalio.service import RPCError
 
 from activities.lead_starts import LeadWorkflows
 from hub.adaptive_limit import AdaptiveLimit
+from hub.errors import DatabaseUnavailable
 from hub.seal import Vault
 from hub.store import fulfilment, reconciliation, replays, restores
 from hub.store.db.engine import Database
@@ -156,11 +157,16 @@ class Reconciler:
             existing = await self._starter.find_lead(call.lead_id, call.token)
         if existing is None:
             return
-        async with self._database.begin() as tx:
-            if existing.result is not None:
-                await reconciliation.take_lead_end(tx, self._vault, call.lead_id, existing.result)
-            elif existing.stage == "waiting" and existing.dial_at:
-                await reconciliation.take_later_wait(tx, call.lead_id, existing.dial_at)
+        try:
+            async with self._database.begin() as tx:
+                if existing.result is not None:
+                    await reconciliation.take_lead_end(tx, self._vault, call.lead_id, existing.result)
+                elif existing.stage == "waiting" and existing.dial_at:
+                    await reconciliation.take_later_wait(tx, call.lead_id, existing.dial_at)
+        except DatabaseUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is in its row: all other calls would wait for it
+            log.warning("not compared", call=call.id, lead=call.lead_id, failure=type(error).__name__)
 
     async def _release(self, table: str, ids: Sequence[int]) -> None:
         if ids:

@@ -4,7 +4,6 @@ import asyncio
 
 import structlog
 
-from hub.errors import DatabaseUnavailable
 from hub.seal import Vault
 from hub.store import suppression_imports
 from hub.store.db.engine import Database
@@ -21,6 +20,6 @@ async def run_suppression_imports(database: Database, vault: Vault) -> None:
         try:
             async with database.begin() as tx:
                 more = await suppression_imports.import_part(tx, vault)
-        except DatabaseUnavailable as error:
-            log.warning("suppression imports", failure=error.failure)
+        except Exception as error:  # noqa: BLE001 - what fails now is done later; the loop never ends
+            log.warning("suppression imports", failure=getattr(error, "failure", type(error).__name__))
         await asyncio.sleep(PAUSE_SECONDS if more else EVERY_SECONDS)

@@ -1,9 +1,11 @@
 """The people behind leads: each sealed by a key of its own, opened, changed. Nobody else seals or opens a contact."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import select, text, update
 
 from hub import strictjson
@@ -12,6 +14,7 @@ from hub.seal import DataKey, SealError, Vault
 from hub.store.db.engine import Tx
 from hub.store.tables import Contact
 
+log = structlog.get_logger()
 PERSON = "contact.sealed"
 RESPONSES = "contact.responses"
 
@@ -37,6 +40,15 @@ def masked(vault: Vault, lead_id: int, wrapped_key: bytes | None, sealed: bytes 
     except (SealError, ValueError, TypeError, KeyError):
         person = None
     return MaskedPerson.of(person)
+
+
+@contextmanager
+def passed_over(subject_id: int) -> Iterator[None]:
+    """The block is left where its person can't be read: that holds up nobody else, nor what has happened to them."""
+    try:
+        yield
+    except (SealError, ValueError, TypeError, KeyError) as error:
+        log.warning("unreadable", subject=subject_id, failure=type(error).__name__)
 
 
 def open_with(key: DataKey, lead_id: int, sealed: bytes | None, column: str) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from hub import strictjson
 from hub.contracts import registry
 from hub.people import LeadSource, Person
 from hub.seal import DataKey, Vault
+from hub.store import contacts
 from hub.store.contacts import PERSON, open_with
 from hub.store.db.engine import Tx
 from hub.store.tables import Contact, Discount, Endpoint, Event, Lead, Partner, Submission
@@ -70,7 +71,7 @@ async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[New
     """Write each event once per payload format, with a delivery for each endpoint that subscribes to it.
 
     Events of a partner without any endpoint are not stored (docs/decisions/0017), unless its feed is being read.
-    Deliveries to disabled ones wait.
+    Deliveries to disabled ones wait. Of whom nothing can be read, nothing is told: what happened to them goes on.
     """
     found = (await tx.execute(_RECEIVERS.where(Partner.id == partner_id))).all()
     endpoints = [row for row in found if row.id is not None]
@@ -82,14 +83,15 @@ async def record(tx: Tx, vault: Vault, partner_id: int, new_events: Sequence[New
     for event in new_events:
         subject = None if event.impersonal else subjects.get((event.lead_id, event.discount_id))
         if subject is None and not event.impersonal:
-            continue  # it was erased meanwhile
+            continue  # it was erased meanwhile, or can't be read
         data = event.data | {"lead": subject.lead} if subject and subject.lead else event.data
         envelope = {"type": event.type, "timestamp": now.isoformat(), "data": data}
         addressed.append(_AddressedEvent(event, subject, envelope, [e for e in endpoints if event.is_for(e)]))
         of_campaign = [e for e in endpoints if event.is_of_campaign(e)]
         if of_campaign and event.campaign_payload:
-            payload = await event.campaign_payload()
-            addressed.append(_AddressedEvent(event, subject, payload, of_campaign, event.campaign_id))
+            with contacts.passed_over(event.lead_id or 0):
+                payload = await event.campaign_payload()
+                addressed.append(_AddressedEvent(event, subject, payload, of_campaign, event.campaign_id))
     if addressed:
         await _insert(tx, vault, partner_id, addressed)
 
@@ -164,12 +166,15 @@ async def _load_subjects(tx: Tx, vault: Vault, new_events: Sequence[NewEvent]) -
     discounts = {event.discount_id for event in new_events if event.discount_id is not None}
     subjects: _Subjects = {}
     if leads:
-        found = (await tx.execute(_LEADS.where(Lead.id.in_(leads)))).mappings()
-        subjects |= {(lead.id, None): lead.open(vault) for lead in (_SealedLead(**row) for row in found)}
+        for row in (await tx.execute(_LEADS.where(Lead.id.in_(leads)))).mappings():
+            with contacts.passed_over(row["id"]):
+                subjects[row["id"], None] = _SealedLead(**row).open(vault)
     if discounts:
         of_discounts = select(Discount.id, Discount.wrapped_key).where(Discount.id.in_(discounts))
-        rows = await tx.execute(of_discounts)
-        subjects |= {(None, row.id): _Subject(vault.unwrap(row.wrapped_key)) for row in rows if row.wrapped_key}
+        for discount_id, wrapped_key in await tx.execute(of_discounts):
+            if wrapped_key:
+                with contacts.passed_over(discount_id):
+                    subjects[None, discount_id] = _Subject(vault.unwrap(wrapped_key))
     return subjects
 
 

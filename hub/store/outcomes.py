@@ -173,7 +173,9 @@ async def _save_responses(tx: Tx, vault: Vault, ended: Sequence[Ended]) -> None:
     sealed = {}
     for each in ended:
         call, report = each.call, each.report
-        if call.wrapped_key and (report.recording_url or report.responses or report.meeting_at):
+        if not call.wrapped_key or not (report.recording_url or report.responses or report.meeting_at):
+            continue
+        with contacts.passed_over(call.lead.id):
             known = open_column(vault, call.lead.id, call.wrapped_key, call.responses, RESPONSES)
             known["responses"] = {**known.get("responses", {}), **report.responses}
             if report.recording_url:

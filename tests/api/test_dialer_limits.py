@@ -151,6 +151,21 @@ def test_three_lost_leases_end_the_call(hub: Hub, partner: Any, dialer: Dialer) 
     assert dialer.lease(wait=0) == []
 
 
+def test_a_lost_call_whose_person_can_not_be_read_ends_and_keeps_no_other(
+    hub: Hub, partner: Any, dialer: Dialer
+) -> None:
+    hub.endpoint(partner["id"], "http://127.0.0.1:1/")
+    lead, other = add(hub, partner), add(hub, partner)
+    ready(hub, 2, partner)
+    hub.query("UPDATE contact SET sealed = 'damaged' WHERE lead_id = $1", lead)
+    calls = "SELECT lead_id, outcome, reason FROM call WHERE partner_id = $1 ORDER BY lead_id"
+    lost = [(each, "failed", "its dialer lost it") for each in (lead, other)]
+    eventually(lambda: dialer.lease(most=2, seconds=1, wait=0) is not None and hub.query(calls, partner["id"]) == lost)
+    assert hub.query("SELECT state FROM lead WHERE id = $1", lead) == [("scheduled",)]
+    told = "SELECT count(*) FROM event WHERE type = 'call.completed' AND lead_id = $1"
+    assert [hub.query(told, each) for each in (lead, other)] == [[(0,)], [(1,)]]
+
+
 def test_after_its_last_attempt_a_lost_lead_is_done(hub: Hub, partner: Any, dialer: Dialer) -> None:
     hub.query("""UPDATE campaign SET policy = '{"max_attempts": 1}' WHERE partner_id = $1""", partner["id"])
     lead = add(hub, partner)

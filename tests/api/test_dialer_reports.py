@@ -105,3 +105,13 @@ def test_the_key_is_judged_before_the_body_is_read(hub: Hub, path: str) -> None:
 def test_a_dialers_body_is_strict_json(dialer: Dialer, body: bytes) -> None:
     url = f"{dialer.hub.url}/v1/dialer/calls:lease"
     assert requests.post(url, data=body, headers=dialer.headers, timeout=30).status_code == 400
+
+
+def test_a_lead_that_can_not_be_read_holds_up_no_outcome(hub: Hub, partner: dict[str, Any], dialer: Dialer) -> None:
+    hub.endpoint(partner["id"], "http://127.0.0.1:1/")
+    damaged, fine = leased(hub, partner, dialer, 2)
+    hub.query("UPDATE contact SET sealed = 'damaged', responses = 'damaged' WHERE lead_id = $1", damaged["lead_id"])
+    answer = dialer.report_all(*(of(call, "interested", responses={"a": "b"}) for call in (damaged, fine)))
+    assert [each["status"] for each in answer.json()["results"]] == [200, 200]
+    told = "SELECT DISTINCT lead_id FROM event WHERE type = 'call.completed' AND partner_id = $1"
+    assert hub.query(told, partner["id"]) == [(fine["lead_id"],)]
