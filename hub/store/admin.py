@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
 
 from hub.errors import Invalid, NotFound
 from hub.store import tables
@@ -34,12 +35,13 @@ async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
 
 
 async def rename_dialer(tx: Tx, dialer_id: int, name: str) -> dict[str, Any]:
-    """Raises NotFound, and Invalid for the default dialer, which is known by its name."""
+    """Raises NotFound, and Invalid for a name that is taken and for the default dialer, which is known by its name."""
     require_text(name=name)
     before = await change(tx, tables.Dialer, dialer_id, {})
     if before["name"] == DEFAULT_DIALER != name:
         raise Invalid("the default dialer keeps its name.", field="name")
-    return await change(tx, tables.Dialer, dialer_id, {"name": name})
+    taken = Invalid(f"there is a dialer {name} already.", field="name")
+    return await change_unique(tx, tables.Dialer, dialer_id, {"name": name}, taken)
 
 
 async def create_campaign(tx: Tx, partner_id: int, name: str, dialer_id: int | None = None) -> int:
@@ -78,12 +80,8 @@ async def create_agent(
 
 async def change_agent(tx: Tx, agent_id: int, values: dict[str, Any]) -> dict[str, Any]:
     """Set columns of an agent. Raises NotFound, and Invalid also for a dialer user id of another of the partner's."""
-    agent = await change(tx, tables.Agent, agent_id, {})
-    if user_id := values.get("dialer_user_id"):
-        mine = tables.Agent.partner_id == agent["partner_id"], tables.Agent.id != agent_id
-        if (await tx.execute(select(tables.Agent.id).where(*mine, tables.Agent.dialer_user_id == user_id))).first():
-            raise Invalid("another agent of this partner has it already.", field="dialer_user_id")
-    return await change(tx, tables.Agent, agent_id, values)
+    taken = Invalid("another agent of this partner has it already.", field="dialer_user_id")
+    return await change_unique(tx, tables.Agent, agent_id, values, taken)
 
 
 def require_text(**texts: str) -> None:
@@ -169,3 +167,13 @@ async def change(tx: Tx, table: type[tables.Base], row_id: int, values: dict[str
     if not found:
         raise NotFound(f"there is no {table.__tablename__} {row_id}.", field=f"{table.__tablename__}_id")
     return found[0]
+
+
+async def change_unique(
+    tx: Tx, table: type[tables.Base], row_id: int, values: dict[str, Any], taken: Invalid
+) -> dict[str, Any]:
+    """As `change`. Raises `taken` where another row has what one row alone may have, and then ends the transaction."""
+    try:
+        return await change(tx, table, row_id, values)
+    except IntegrityError:  # looking first would miss what another transaction writes just now
+        raise taken from None

@@ -5,7 +5,7 @@ By command and page alike, each change with its audit row.
 
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func
 
 from hub.actors import Actor
 from hub.errors import Invalid, NotFound
@@ -74,11 +74,8 @@ async def rename_origin(tx: Tx, actor: Actor, origin_id: int, name: str) -> Row:
     """Raises NotFound, and Invalid when the partner has one of this name."""
     owner = (await admin.change(tx, Origin, origin_id, {}))["partner_id"]
     _require_name(name)
-    others = select(Origin.id).where(Origin.partner_id == owner, Origin.name == name, Origin.id != origin_id)
-    if (await tx.execute(others)).first():
-        raise _known(name)
     await audit.record(tx, actor, "origin.set", origin_id, partner_id=owner, changed=["name"])
-    return await admin.change(tx, Origin, origin_id, {"name": name})
+    return await admin.change_unique(tx, Origin, origin_id, {"name": name}, _known(name))
 
 
 async def delete_origin(tx: Tx, actor: Actor, origin_id: int) -> int:

@@ -56,6 +56,9 @@ def test_a_dialer_is_renamed_and_its_keys_end(hub: Hub) -> None:
     assert boss.post("/dialers", name=" ").status_code == 400
     assert f"{name} b" in boss.post(f"/dialers/{dialer}/rename", name=f"{name} b").text
     assert boss.post(f"/dialers/{dialer}/rename", name="").status_code == 400
+    boss.post("/dialers", name=f"{name} c")
+    taken = boss.post(f"/dialers/{dialer}/rename", name=f"{name} c")
+    assert (taken.status_code, f"there is a dialer {name} c already" in taken.text) == (400, True)
     assert boss.post("/dialers/999999999/rename", name="x").status_code == 404
     assert boss.post(f"/dialers/{dialer}/sell").status_code == 404
     further = shown_secret(boss.post(f"/dialers/{dialer}/key").text)

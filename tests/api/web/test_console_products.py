@@ -1,12 +1,21 @@
 """A Leanpub partner's products and origins at the console: made, changed, disabled, by administrators alone."""
 
+import asyncio
 import re
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
+import requests
+from sqlalchemy import text
 
+from hub.store.db.engine import Database
 from tests.api.web.test_pages import EVIL, signed_in
+from tests.support.dialing import eventually
 from tests.support.stack import Hub
+
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 BOOK = {
     "public_id": "second", "title": "A Second Book", "slug": "second-book", "package": "book", "language": "en",
@@ -158,3 +167,29 @@ def test_what_was_typed_is_text(hub: Hub) -> None:
              boss.post(f"/partners/{partner['id']}/origins", name=EVIL).text]  # fmt: skip
     shown.append(boss.get(f"{page}/{product_id(hub, partner, EVIL)}").text)
     assert all("&lt;script&gt;" in text and EVIL not in text for text in shown)
+
+
+def test_of_two_that_take_a_name_at_once_one_is_told_so(hub: Hub) -> None:
+    leanpub, margav, boss = hub.partner("leanpub"), hub.partner("margav"), signed_in(hub)
+    [(origin,)] = hub.query("SELECT id FROM origin WHERE partner_id = $1", leanpub["id"])
+    boss.post(f"/partners/{margav['id']}/agents", username="eve", name="Eve")
+    [(agent,)] = hub.query("SELECT id FROM agent WHERE partner_id = $1 AND username = 'eve'", margav["id"])
+    new_origin = "INSERT INTO origin (partner_id, name) VALUES (:partner, 'taken')"
+    new_agent = "INSERT INTO agent (partner_id, username, name, dialer_user_id) VALUES (:partner, 'x', 'x', 'taken')"
+    for partner, made, path, fields in (
+        (leanpub, new_origin, f"/partners/{leanpub['id']}/origins/{origin}/rename", {"name": "taken"}),
+        (margav, new_agent, f"/agents/{agent}", {"name": "Eve", "dialer_user_id": "taken"}),
+    ):
+        answer = asyncio.run(_beside(hub, made, partner["id"], partial(boss.post, path, **fields)))
+        assert (path, answer.status_code, "already" in answer.text) == (path, 400, True)
+
+
+async def _beside(hub: Hub, made: str, partner_id: int, second: Callable[[], requests.Response]) -> requests.Response:
+    """`second` begins before what `made` is committed, and waits for it."""
+    database = Database(hub.database_url, 1)
+    async with database.begin() as tx:
+        await tx.execute(text(made), {"partner": partner_id})
+        answer = asyncio.create_task(asyncio.to_thread(second))
+        await asyncio.to_thread(eventually, lambda: hub.query(WAITING) == [(1,)])
+    await database.close()
+    return await answer
