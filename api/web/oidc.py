@@ -166,8 +166,12 @@ async def _ask(url: str, form: dict[str, str] | None = None, auth: BasicAuth | N
             ClientSession(timeout=TIMEOUT, auth=auth) as session,
             session.request("POST" if form else "GET", url, data=form, allow_redirects=False) as response,
         ):
-            body = await response.content.read(MOST_BYTES)
-            found = strictjson.loads(body) if response.ok else None
+            body = bytearray()
+            async for part in response.content.iter_any():
+                body += part
+                if len(body) > MOST_BYTES:
+                    break
+            found = strictjson.loads(bytes(body)) if response.ok and len(body) <= MOST_BYTES else None
     except (TimeoutError, ClientError, strictjson.BadJson) as error:
         log.warning("oidc", failure=type(error).__name__)
         found = None
