@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+from dataclasses import replace
 from typing import Any, Final
 
 import pyotp
@@ -44,7 +45,8 @@ async def set_password(request: Request, hub: Hub, who: SignedIn) -> Response:
     digest = await asyncio.to_thread(passwords.digest, new)
     async with hub.database.begin() as tx:
         await accounts.set_password(tx, who.actor, account, digest)
-        return await open_session(tx, request, hub, who.area, account, f"{who.area.path}/account?done=password")
+        changed = replace(account, password_digest=digest)
+        return await open_session(tx, request, hub, who.area, changed, f"{who.area.path}/account?done=password")
 
 
 @router.post("/account/second-factor")

@@ -162,7 +162,8 @@ async def _account_of(hub: Services, area: Area, pending: str) -> Account | None
     except NotFound:
         return None
     genuine = hmac.compare_digest(pending.encode(), _pending(hub, account, int(until)).encode())
-    return account if genuine and area.portal == (account.partner_id is not None) else None
+    usable = account.disabled_at is None and area.portal == (account.partner_id is not None)
+    return account if genuine and usable else None
 
 
 def own_page(area: Area, then: str) -> str:

@@ -16,8 +16,8 @@ from api.services import Services, services
 from api.web.areas import Area, area_of
 from hub.accounts import Account, Role
 from hub.actors import Actor
-from hub.errors import Forbidden, HubError
-from hub.store import known_browsers, sign_ins
+from hub.errors import Forbidden, HubError, Unauthorized
+from hub.store import accounts, known_browsers, sign_ins
 from hub.store.db.engine import Tx
 
 CSRF_FIELD: Final = "csrf"
@@ -140,7 +140,12 @@ def with_session(hub: Services, area: Area, token: str, then: str) -> Response:
 
 
 async def open_session(tx: Tx, request: Request, hub: Services, area: Area, account: Account, then: str) -> Response:
-    """Sign the account in, and know its browser from now on; on to the page `then`."""
+    """Sign the account in, and know its browser from now on; on to the page `then`.
+
+    Raises Unauthorized for one whose password was changed, or that was disabled, since it was loaded.
+    """
+    if not await accounts.note_sign_in(tx, account):
+        raise Unauthorized("The account was changed just now. Sign in again.")
     token = await sign_ins.open_session(tx, account.id, account.partner_id, account.role)
     known = await known_browsers.remember(tx, presented(request, area.cookie), account_id=account.id)
     response = with_session(hub, area, token, then)

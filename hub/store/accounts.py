@@ -82,14 +82,28 @@ async def find_account(tx: Tx, email: str, *, portal: bool) -> accounts.Account 
 
 
 async def account_of_provider(tx: Tx, subject: str, email: str) -> accounts.Account | None:
-    """The operator's account whom a provider knows as `subject`; the first time the one with this verified address."""
+    """The operator's account whom a provider knows as `subject`; the first time the one with this verified address.
+
+    None for somebody whose account is disabled, whatever the address.
+    """
+    if known := await _one(tx, Account.oidc_subject == subject):
+        return known if known.disabled_at is None else None
     mine = Account.partner_id.is_(None) & ENABLED
-    if found := await _one(tx, Account.oidc_subject == subject, mine):
-        return found
     unclaimed = (Account.email == email.lower()) & Account.oidc_subject.is_(None) & mine
     claimed = update(Account).where(unclaimed).values(oidc_subject=subject).returning(Account.id)
     made = (await tx.execute(claimed)).scalar() if email else None
     return await load_account(tx, made) if made else None
+
+
+async def note_sign_in(tx: Tx, account: accounts.Account) -> bool:
+    """Before a session is opened; False when the password was changed, or the account disabled, since it was loaded.
+
+    Whoever does so at this moment waits until the session is there, and ends it.
+    """
+    same = Account.password_digest.is_not_distinct_from(account.password_digest)
+    mine = update(Account).where(Account.id == account.id, same, ENABLED)
+    noted = mine.values(signed_in_at=func.clock_timestamp()).returning(Account.id)
+    return (await tx.execute(noted)).first() is not None
 
 
 async def list_accounts(tx: Tx, partner_id: int | None = None, *, everybody: bool = False) -> list[accounts.Account]:
@@ -121,9 +135,10 @@ async def set_disabled(tx: Tx, actor: Actor, account_id: int, *, disabled: bool,
     await audit.record(tx, actor, action, account_id, partner_id=account.partner_id)
     if disabled:
         await _require_another_administrator(tx, account)
-        await _end_everything(tx, account_id)
     moment = func.coalesce(Account.disabled_at, func.clock_timestamp()) if disabled else None
     await tx.execute(update(Account).where(Account.id == account_id).values(disabled_at=moment))
+    if disabled:
+        await _end_everything(tx, account_id)
 
 
 async def set_password(tx: Tx, actor: Actor, account: accounts.Account, digest: bytes) -> None:

@@ -6,7 +6,7 @@ from hashlib import sha256
 from secrets import token_urlsafe
 from typing import Final
 
-from sqlalchemy import delete, func, select, text, update
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 
 from hub.accounts import Role
@@ -53,9 +53,6 @@ async def open_session(
     token = token_urlsafe(RANDOM_BYTES)
     values = {"id": _hash(token), "account_id": account_id, "partner_id": partner_id, "role": role, "made_by": made_by}
     await tx.execute(insert(WebSession).values(**values, expires_at=func.clock_timestamp() + SESSION_LIFETIME))
-    if account_id is not None:
-        mine = update(Account).where(Account.id == account_id)
-        await tx.execute(mine.values(signed_in_at=func.clock_timestamp()))
     return token
 
 

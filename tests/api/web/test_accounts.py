@@ -4,13 +4,16 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
 from urllib.parse import urlsplit
 
 import pyotp
 import requests
 from sqlalchemy import text
 
+from hub.actors import Actor, ActorKind
+from hub.store import accounts
 from hub.store.db.engine import Database
 from tests.api.web.test_sign_in import PASSWORD, chosen, sign_in, tries
 from tests.support.command import run_command
@@ -19,6 +22,7 @@ from tests.support.management import operator
 from tests.support.stack import Hub
 from tests.support.web import Browser, invite
 
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 __all__ = ["tries"]  # the fixture: failed tries don't count for other tests
 
 
@@ -107,6 +111,27 @@ def test_a_page_that_is_left_open_does_not_keep_its_session(hub: Hub) -> None:
     assert "Sign in" in browser.get("/account").text
 
 
+def test_who_signs_in_while_the_password_is_changed_is_not_in(hub: Hub) -> None:
+    person = invite(hub)
+    chosen(hub, person)
+    with ThreadPoolExecutor(1) as pool:
+        late = asyncio.run(_while_it_is_reset(hub, person["id"], lambda: pool.submit(sign_in, hub, person)))
+        assert late.result()[1].status_code == 401
+    assert hub.query("SELECT count(*) FROM web_session WHERE account_id = $1", person["id"]) == [(0,)]
+
+
+async def _while_it_is_reset(hub: Hub, account_id: int, begin: Callable[[], Future[Any]]) -> Future[Any]:
+    """What began comes to a lock, and goes on when the password is no more."""
+    database = Database(hub.database_url, 1)
+    async with database.begin() as tx:
+        account = await accounts.load_account(tx, account_id)
+        await accounts.reset_password(tx, Actor(ActorKind.OPERATOR, "test"), account)
+        begun = begin()
+        await asyncio.to_thread(eventually, lambda: hub.query(WAITING) == [(1,)])
+    await database.close()
+    return begun
+
+
 def test_two_administrators_cannot_disable_each_other_at_once(hub: Hub) -> None:
     people = [invite(hub, role="admin") for _ in range(2)]
     browsers = [chosen(hub, person) for person in people]
@@ -127,10 +152,9 @@ def test_two_administrators_cannot_disable_each_other_at_once(hub: Hub) -> None:
 
 async def _held_up(hub: Hub, begin: Callable[[], object]) -> None:
     """Both come as far as their audit rows, and then go on at once."""
-    waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     database = Database(hub.database_url, 1)
     async with database.begin() as tx:
         await tx.execute(text("LOCK TABLE audit IN EXCLUSIVE MODE"))
         begin()
-        await asyncio.to_thread(eventually, lambda: hub.query(waiting) == [(2,)])
+        await asyncio.to_thread(eventually, lambda: hub.query(WAITING) == [(2,)])
     await database.close()

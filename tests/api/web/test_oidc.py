@@ -127,6 +127,24 @@ def test_without_a_provider_there_is_no_such_page(hub: Hub) -> None:
     assert "Sign in with" not in Browser(hub).get("/sign-in").text
 
 
+@pytest.mark.parametrize(("size", "status"), [(200_000, 200), (300_000, 503)], ids=["large", "too large"])
+def test_a_providers_answer_is_read_to_its_end(
+    site: Hub, provider: OidcProvider, operator: dict[str, Any], monkeypatch: pytest.MonkeyPatch, size: int, status: int
+) -> None:
+    described = provider.configuration() | {"claims_supported": "x" * size}
+    monkeypatch.setattr(provider, "configuration", lambda: described)
+    assert come(site)[1].status_code == status
+
+
+def test_who_is_disabled_does_not_come_in_by_another_account(
+    site: Hub, provider: OidcProvider, operator: dict[str, Any]
+) -> None:
+    assert come(site)[1].status_code == 200
+    site.query("UPDATE account SET disabled_at = now() WHERE id = $1", operator["id"])
+    provider.person = {**provider.person, "email": invite(site)["email"]}
+    assert come(site)[1].status_code == 403
+
+
 def test_a_provider_that_is_away_is_said_to_be(site: Hub, provider: OidcProvider, operator: dict[str, Any],
                                                monkeypatch: pytest.MonkeyPatch) -> None:  # fmt: skip
     monkeypatch.setattr(provider, "configuration", lambda: {"issuer": "https://evil.test"})

@@ -163,6 +163,8 @@ def test_in_a_portal_others_are_as_missing_ones(hub: Hub) -> None:
     assert request not in own.get("/requests").text
     assert own.get("/partners").status_code == 404
     assert own.get("/do-not-call").status_code == 404
+    allowed = [(role, signed_in(hub, role, mine["id"]).get("/audit").status_code) for role in ("operator", "admin")]
+    assert allowed == [("operator", 403), ("admin", 200)]
 
 
 def _without_ids(text: str, path: str) -> str:

@@ -101,6 +101,9 @@ def test_the_second_factor_is_asked_for_and_each_code_works_once(hub: Hub) -> No
     assert "Sign in" in second.get("/account").text  # not yet
     pending = re.search(r'name="pending" value="([^"]+)"', step.text)[1]
     assert second.post("/sign-in/code", pending=pending, code="12345x").status_code == 401
+    hub.query("UPDATE account SET disabled_at = now() WHERE id = $1", person["id"])
+    assert second.post("/sign-in/code", pending=pending, code=code).status_code == 401
+    hub.query("UPDATE account SET disabled_at = NULL WHERE id = $1", person["id"])
     assert second.post("/sign-in/code", pending=pending, code=code).status_code == 200
     assert person["email"] in second.get("/account").text
     assert Browser(hub).post("/sign-in/code", pending=pending, code=code).status_code == 401
