@@ -110,8 +110,9 @@ async def _large_form(request: Request, hub: Services, who: Visitor) -> Form:
     try:
         return await read_form(request, hub, who, LARGEST_FILE)
     except TooLarge:
-        with suppress(ClientDisconnect):
-            async for _ in request.stream():  # a browser reads no answer before it has sent all
+        # A browser reads no answer before it has sent all. RuntimeError: it has.
+        with suppress(ClientDisconnect, RuntimeError):
+            async for _ in request.stream():
                 pass
         raise TooLarge(f"is larger than {LARGEST_FILE // 1024**2} MB; give it in parts.", field="file") from None
 

@@ -4,12 +4,15 @@ import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
 
+from api.console.suppressions import LARGEST_FILE
 from background.suppression_imports import run_suppression_imports
 from hub.store import suppression_imports
 from hub.store.db.engine import Database
@@ -109,6 +112,21 @@ def test_files_that_are_refused(hub: Hub) -> None:
     assert signed_in(hub, "viewer").get("/do-not-call/imports/999999999").status_code == 404
     assert hub.query("SELECT count(*) FROM suppression_import") == [(before,)]
     assert "on no list" in boss.post("/do-not-call/check", phone=number).text
+
+
+def test_a_file_that_is_too_large_by_a_byte_and_of_no_announced_length(hub: Hub) -> None:
+    boss = signed_in(hub, "operator")
+    connection = HTTPConnection(urlsplit(hub.url).netloc, timeout=30)
+    connection.putrequest("POST", "/console/do-not-call/imports")
+    for name, value in (("Content-Type", "multipart/form-data; boundary=x"), ("Transfer-Encoding", "chunked"),
+                        ("Cookie", f"hub_console={boss.session.cookies['hub_console']}")):  # fmt: skip
+        connection.putheader(name, value)
+    connection.endheaders()
+    size = LARGEST_FILE + 1
+    connection.send(b"%x\r\n" % size + b"1" * size + b"\r\n0\r\n\r\n")
+    answer = connection.getresponse()
+    assert (answer.status, b"is larger than 8 MB" in answer.read()) == (413, True)
+    connection.close()
 
 
 @pytest.fixture
