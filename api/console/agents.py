@@ -27,7 +27,7 @@ async def list_agents(hub: Hub, who: SignedIn, partner_id: PathId) -> Response:
 async def _list(hub: Services, who: Visitor, partner_id: int, status: int = 200, *, problem: str | None = None,
                 given: Form | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
-        partner = await admin.change(tx, Partner, partner_id, {})
+        partner = await admin.load_row(tx, Partner, partner_id)
         found = await admin.list_rows(tx, Agent, Agent.partner_id == partner_id)
     if partner["api"] != dialer_ties.REPORTING_API:
         raise NotFound("Partners of this API have no agents.")
@@ -53,7 +53,7 @@ async def create_agent(request: Request, hub: Hub, who: Administering, partner_i
 async def show_agent(hub: Hub, who: SignedIn, agent_id: PathId) -> Response:
     """On the page of its partner's agents."""
     async with hub.turns.begin(0) as tx:
-        agent = await admin.change(tx, Agent, agent_id, {})
+        agent = await admin.load_row(tx, Agent, agent_id)
     return _listed(who, agent["partner_id"])
 
 
@@ -88,7 +88,7 @@ async def _set(hub: Services, who: Visitor, agent_id: int, values: dict[str, Any
 
 async def _refused(hub: Services, who: Visitor, agent_id: int, error: Invalid) -> Response:
     async with hub.turns.begin(0) as tx:
-        agent = await admin.change(tx, Agent, agent_id, {})
+        agent = await admin.load_row(tx, Agent, agent_id)
     return await _list(hub, who, agent["partner_id"], 400, problem=error.message)
 
 

@@ -68,7 +68,7 @@ async def show_partner(hub: Hub, who: SignedIn, partner_id: PathId) -> Response:
 async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200, *, problem: str | None = None,
                 secret: dict[str, Any] | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
-        partner = await admin.change(tx, Partner, partner_id, {})
+        partner = await admin.load_row(tx, Partner, partner_id)
         campaigns = await dialer_ties.list_campaigns(tx, partner_id=partner_id)
         dialers = await admin.list_rows(tx, Dialer, Dialer.name != admin.DEFAULT_DIALER)
         origins = await admin.list_rows(tx, Origin, Origin.partner_id == partner_id)
