@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import typer
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from commands.common import DATA, Data, fail, note
-from commands.send import dev_url
+from commands.common import DATA, Data, dev_url, fail, note
 from hub import strictjson
 from hub.egress import HEADERS
 from hub.webhooks import is_secret, new_secret, sign

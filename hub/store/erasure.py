@@ -10,11 +10,12 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
+from hub.actors import Actor
 from hub.discounts import DiscountState
 from hub.errors import NotFound
 from hub.leads import LeadState
 from hub.seal import Vault
-from hub.store import do_not_call, events
+from hub.store import audit, do_not_call, events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import LeadRow, lock_leads
@@ -140,8 +141,9 @@ async def list_erased(tx: Tx) -> list[Erased]:
     return sorted(found, key=lambda erased: erased.erased_at)
 
 
-async def erase_again(tx: Tx, vault: Vault, erased: Sequence[Erased]) -> int:
+async def erase_again(tx: Tx, vault: Vault, actor: Actor, erased: Sequence[Erased]) -> int:
     """Erase what a restored backup brought back; returns how many. What was created after an erasure is another."""
+    await audit.record(tx, actor, "erasure.apply", "all")
     found = 0
     for former in erased:
         found += await (_discount_again(tx, former) if former.kind == DISCOUNT else _lead_again(tx, vault, former))
