@@ -48,7 +48,7 @@ async def stop_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int, partner_id
         return LeadAnswer(lead_id, lead.state, _closed(lead))
     await audit.record(tx, actor, "lead.stop", lead_id, partner_id=lead.partner_id)
     why = f"stopped by {BY.get(actor.kind, actor.kind)}"
-    await stop_leads(tx, vault, [lead], why, campaign=lead.campaign)
+    await stop_leads(tx, vault, [lead], why)
     return LeadAnswer(lead_id, LeadState.DISABLED, f"{why}: no call to it starts any more")
 
 
