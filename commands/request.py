@@ -1,11 +1,12 @@
 """`hub request`: what partners sent and what became of it, refused requests too."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, note, run, show
+from commands.common import DATA, Data, Json, note, run, show
+from commands.moments import moment
 from hub.settings import Settings
 from hub.store import requests
 from hub.store.db.engine import Tx
@@ -14,7 +15,6 @@ from hub.store.requests import RequestFilter, RequestSummary
 
 app = typer.Typer(no_args_is_help=True)
 RequestId = Annotated[str, typer.Argument(help="The `X-Request-Id` of its answer.")]
-AGES = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @app.command("list")
@@ -33,7 +33,8 @@ def list_(
     as_json: Json = False,
 ) -> None:
     """Requests, newest first. By status, 10,000 are looked at for each page."""
-    wanted = RequestFilter(partner, api, status, refused, None if since is None else _moment(since))
+    from_then = None if since is None else moment(since, "--since", without_zone=UTC)
+    wanted = RequestFilter(partner, api, status, refused, from_then)
 
     async def work(tx: Tx, _: Settings) -> Page[RequestSummary]:
         return await requests.list_requests(tx, wanted, PageWanted.of(limit, cursor))
@@ -55,17 +56,6 @@ def show_(request_id: RequestId, data: Data = DATA, *, as_json: Json = False) ->
         return (await requests.show_request(tx, settings.vault(), request_id)).as_json()
 
     show(run(data, work), as_json=as_json)
-
-
-def _moment(text: str) -> datetime:
-    """A time in ISO 8601, UTC unless it says otherwise, or how long ago. Exits for what is neither."""
-    if text[:-1].isdecimal() and len(text) < 6 and text[-1:] in AGES:  # noqa: PLR2004 - up to 9999 days
-        return datetime.now(UTC) - timedelta(**{AGES[text[-1]]: int(text[:-1])})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise fail("--since: must be a time such as 2026-11-21T09:30, or an age such as 30m, 24h or 7d.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _line(request: RequestSummary) -> dict[str, Any]:
