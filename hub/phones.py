@@ -133,6 +133,11 @@ def text_of(value: Any) -> str | None:
     return str(value) if is_number and 0 <= value < _LONGEST_INTEGER else None
 
 
+def is_region(region: str) -> bool:
+    """Whether numbering plans know it: ISO 3166, two capital letters."""
+    return region in lib.SUPPORTED_REGIONS
+
+
 def region_of(phone_code: str) -> str | None:
     """The main region of a country calling code as dialers send it (`44` or `+44`), None when there is none."""
     code = phone_code.strip().removeprefix("+")
@@ -194,7 +199,7 @@ def grade_or_refusal(text: str) -> Grade | DialRefusal:
 
 
 def _read(digits: str, home: str | None) -> lib.PhoneNumber:
-    if home is not None and home not in lib.SUPPORTED_REGIONS:
+    if home is not None and not is_region(home):
         raise InvalidPhone("no numbering plan is known for the region")
     try:
         return lib.parse(digits if home else f"+{digits}", home)

@@ -20,6 +20,9 @@ from hub.store.tables import Agent, ApiKey, Campaign, Partner
 
 Row = dict[str, Any]
 MOST_KEYS: Final = 50  # that a partner may make by itself
+MOST_REQUESTS: Final = 1_000_000
+MOST_CALLS: Final = 100_000_000
+"""What a partner's `rate_limit` and `daily_calls` may be at most."""
 
 
 async def create_partner(tx: Tx, actor: Actor, pepper: bytes, new: NewPartner, default_limit: int) -> Row:
