@@ -56,7 +56,7 @@ async def identify(
 
 
 def client_address(request: Request, services: Services) -> Address | None:
-    """Who sent the request, seen through the configured proxies; None when that can't be told."""
+    """Who sent the request, seen through the configured proxies; None when that is not known."""
     peer = request.client.host if request.client else None
     return keys.client_ip(peer, ",".join(request.headers.getlist("x-forwarded-for")), services.proxies)
 

@@ -176,7 +176,7 @@ def parameter(field: str) -> str:
 
 
 def _violation(error: ConstraintViolated) -> str:
-    """Word what a constraint's name tells: `fk_TABLE_COLUMN` of what is not there, `uq_TABLE_COLUMNS` of what is."""
+    """Word what a constraint's name says: `fk_TABLE_COLUMN` of what is not there, `uq_TABLE_COLUMNS` of what is."""
     kind, _, rest = error.constraint.partition("_")
     columns = rest.removeprefix(f"{error.table}_").removeprefix("partner_id_")
     if kind == "fk":

@@ -62,8 +62,8 @@ def send(
     _report(outcome, rows, kept.close(), end, as_json=as_json)
 
 
-def _read(file: Path, told: Sequence[str]) -> tuple[LeadFile, headings.Columns]:
-    pairs = [each.partition("=") for each in told]
+def _read(file: Path, mapped: Sequence[str]) -> tuple[LeadFile, headings.Columns]:
+    pairs = [each.partition("=") for each in mapped]
     if wrong := next(("".join(pair) for pair in pairs if not (pair[0] and pair[2])), None):
         raise fail(f'--map: {wrong!r} is not of the form FIELD=HEADING, such as name="Customer Name".')
     try:

@@ -103,7 +103,7 @@ class Settings(BaseSettings):
 
     @field_validator("smtp_tls")
     @classmethod
-    def _said_in_production(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _set_in_production(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("env") is Environment.PRODUCTION:
             raise ValueError('must be set in production, to "starttls", "tls", or "none" for no encryption')
         return value
@@ -205,7 +205,7 @@ class Settings(BaseSettings):
 
     @property
     def always_open(self) -> bool:
-        """Whether calls may go out at any hour: in development, unless told otherwise."""
+        """Whether calls may go out at any hour: in development, unless set otherwise."""
         return self.development if self.windows_open is None else self.windows_open
 
     @property

@@ -90,7 +90,7 @@ async def _found(by: Caller, tx: Tx, delivery_id: int) -> DeliveryDetails:
 
 @operators.get("/deliveries/{delivery_id}", responses=problems.responses(404))
 async def show_delivery(by: By, delivery_id: PathId) -> DeliveryOut:
-    """One delivery, without payload and answers: `POST /v1/deliveries/{delivery_id}/reveal` tells them too."""
+    """One delivery, without payload and answers: `POST /v1/deliveries/{delivery_id}/reveal` shows them too."""
     async with by.begin() as tx:
         found = await _found(by, tx, delivery_id)
     history = [replace(attempt, answer=None) for attempt in found.history]

@@ -19,7 +19,7 @@ from hub.temporal import search_attributes
 
 router = APIRouter(tags=["Health"])
 PATIENCE_SECONDS = 3
-NOT_TOLD = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
+MAY_NOT_ASK = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
 
 
 @router.get("/healthz")
@@ -75,14 +75,14 @@ async def _lacking(hub: Services) -> list[str]:
     try:
         return await search_attributes.missing(hub.temporal)
     except RPCError as error:
-        if error.status not in NOT_TOLD:
+        if error.status not in MAY_NOT_ASK:
             raise
         return []
 
 
 @router.get("/metrics", response_class=Response)
 async def metrics(hub: Annotated[Services, Depends(services)]) -> Response:
-    """Prometheus' text format: this process, or all that share its port; and what the database tells of the hub."""
+    """Prometheus' text format: this process, or all that share its port; and how the hub is doing, by its database."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

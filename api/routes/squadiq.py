@@ -117,7 +117,7 @@ async def list_responses(request: Request, hub: Hub, by: From) -> Response:
 
 
 async def _streamed(hub: Services, by: Sender, begin: bytes, parts: Sequence[Sequence[int]]) -> AsyncIterator[bytes]:
-    """A large page, never all of it in memory. A part that can't be read ends the connection, as all is not told."""
+    """A large page, never all of it in memory. A part that can't be read ends the connection: it would be missing."""
     yield begin
     some = not begin.endswith(b"[")
     for part in parts:

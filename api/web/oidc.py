@@ -143,7 +143,7 @@ async def _claims(hub: Services, attempt: Attempt, code: str) -> dict[str, Any]:
         claims.validate(leeway=LEEWAY_SECONDS)
     except (JoseError, AuthlibBaseError, ValueError) as error:
         log.warning("oidc", failure=type(error).__name__)
-        raise Forbidden("The provider's word can't be trusted. Sign in again, or tell an administrator.") from None
+        raise Forbidden("The provider's token is not valid. Sign in again, or ask an administrator.") from None
     return dict(claims)
 
 

@@ -1,6 +1,6 @@
 """What is changed about tenants, keys, campaigns, dialers, agents, by command and page alike, with its audit row.
 
-Rows tell which settings were changed, by their names: values may be personal.
+Audit rows have the names of the settings that were changed: values may be personal.
 """
 
 from datetime import datetime, timedelta

@@ -126,7 +126,7 @@ _SUMMARY = (
 
 
 async def list_deliveries(tx: Tx, wanted: DeliveryFilter, page: PageWanted) -> Page[DeliverySummary]:
-    """A page of deliveries, newest first. Raises Invalid for a state or an event type that there is none of."""
+    """A page of deliveries, newest first. Raises Invalid for an unknown state or event type."""
     ids = _ids(wanted, _conditions(wanted, page)).order_by(Delivery.id.desc()).limit(page.size + 1)
     by_event = wanted.type is not None or wanted.lead_id is not None
     if not by_event and (wanted.partner_id is not None or wanted.state not in {None, DeliveryState.DELIVERED}):
@@ -237,7 +237,7 @@ async def show_delivery(tx: Tx, vault: Vault, delivery_id: int, partner_id: int 
 
 
 def no_delivery(delivery_id: int) -> NotFound:
-    """The same for one that there is none of and for another tenant's."""
+    """The same for a missing one and for another tenant's."""
     return NotFound(f"there is no delivery {delivery_id}.", field="delivery_id")
 
 

@@ -23,7 +23,7 @@ from hub.store.tables.base import new_workflow_token
 
 @dataclass(frozen=True, slots=True)
 class DiscountStory:
-    """Everything about a discount request that may be told without an audit row.
+    """Everything about a discount request that may be shown without an audit row.
 
     `mails_sent`: handed over or about to be; `mail_doubtful`: one may have arrived that the server did not confirm.
     """
@@ -89,7 +89,7 @@ async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int 
     entries = await _entries(tx, row)
     why = row.why
     if partner_id is not None:
-        why = why and OPERATORS_REASON  # the event told what concerns them
+        why = why and OPERATORS_REASON  # the event has what concerns them
         entries = [_for_partner(entry) for entry in entries]
     state, mail_state = DiscountState(row.state), MailState(row.mail_state)
     return DiscountStory(

@@ -45,7 +45,7 @@ class Erased:
 
 
 async def erase_lead(tx: Tx, vault: Vault, lead_id: int) -> datetime:
-    """Erase a lead of any API, on an operator's word; returns when it was. Raises NotFound.
+    """Erase a lead of any API, as an operator asks; returns when it was. Raises NotFound.
 
     One that was erased before stays as it is.
     """
@@ -151,7 +151,7 @@ async def erase_again(tx: Tx, vault: Vault, actor: Actor, erased: Sequence[Erase
 
 
 async def _lead_again(tx: Tx, vault: Vault, former: Erased) -> int:
-    """By its row, which its time tells from one that has the same id since; or by what made it unique."""
+    """By its row, which its time distinguishes from one that has the same id since; or by what made it unique."""
     same: list[ColumnElement[bool]] = []
     if former.id is not None:
         same.append((Lead.id == int(former.id)) & (Lead.created_at == former.created_at))

@@ -68,7 +68,7 @@ async def suppress_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int) -> Lea
 async def call_now(
     tx: Tx, actor: Actor, lead_id: int, partner_id: int | None = None, *, always_open: bool = False
 ) -> LeadAnswer:
-    """Make a waiting lead due now. Its rules still judge: hours, do-not-call and limits hold, and the answer tells.
+    """Make a waiting lead due now. Its rules still judge: hours, do-not-call and limits hold; the answer says which.
 
     `always_open` as the settings say. Raises NotFound, and Conflict for a lead that is closed.
     """

@@ -82,8 +82,8 @@ async def create_replay(tx: Tx, actor: Actor, wanted: ReplayRequest, partner_id:
         raise Conflict(f"replay {open_id} to endpoint {wanted.endpoint_id} is not at its end; cancel it first.")
     values = checked | {"total": await replay_range.count(tx, checked), "pace": wanted.pace}
     replay_id = (await tx.execute(insert(Replay).values(values).returning(Replay.id))).scalar_one()
-    told = {"endpoint_id": wanted.endpoint_id, "total": values["total"], "undelivered": wanted.undelivered}
-    await audit.record(tx, actor, "replay.create", replay_id, partner_id=checked["partner_id"], **told)
+    details = {"endpoint_id": wanted.endpoint_id, "total": values["total"], "undelivered": wanted.undelivered}
+    await audit.record(tx, actor, "replay.create", replay_id, partner_id=checked["partner_id"], **details)
     await retries.end_pause(tx, wanted.endpoint_id)
     await outbox.put(tx, outbox.Kind.REPLAY, [replay_id])
     return await show_replay(tx, replay_id)

@@ -76,7 +76,7 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
         UPDATE submission SET wrapped_key = NULL, body = NULL, answer = NULL, late = false
         WHERE id IN (SELECT id FROM submission WHERE wrapped_key IS NOT NULL AND {OLD} {NEXT})
     """),
-    # Events of a lead that is still open tell the request by which it came.
+    # Events of a lead that is still open name the request by which it came.
     Aged.SUBMISSIONS: _statement("""
         DELETE FROM submission WHERE id IN (
             SELECT id FROM submission WHERE {OLD} AND NOT EXISTS (

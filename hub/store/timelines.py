@@ -20,7 +20,7 @@ from hub.store.row_ids import possible
 
 @dataclass(frozen=True, slots=True)
 class LeadStory:
-    """Everything about a lead that may be told without an audit row. `zones`: those its person may be in."""
+    """Everything about a lead that may be shown without an audit row. `zones`: those its person may be in."""
 
     id: int
     api: str

@@ -1,4 +1,4 @@
-"""What the database tells: its version and keys, and whether somebody works with it."""
+"""What the database shows: its version and keys, and whether somebody works with it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ from hub.store.db.url import connect_arguments
 
 Tx = AsyncConnection
 ANSWER_SECONDS = 30.0
-# The server's keepalives: what a client that is gone without a word had locked is free again after a minute.
+# The server's keepalives: what a client had locked that vanished is free again after a minute.
 KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 SESSION = {"server_settings": {"application_name": "hub", "jit": "off", **KEEPALIVES}}
 # Behind PgBouncer each transaction may be another server's session. It refuses settings that it does not know, such as
@@ -46,8 +46,8 @@ class Database:
     """A pool of at most `size` connections to one PostgreSQL.
 
     `direct_url`: the same database past PgBouncer, which `url` then is; for what needs a session of its own (LISTEN).
-    A statement that is not answered within `answer_seconds` ends with its connection, also when the other side is gone
-    without a word.
+    A statement that is not answered within `answer_seconds` ends with its connection, also when the other side
+    vanished without closing it.
     """
 
     def __init__(
