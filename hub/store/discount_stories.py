@@ -17,6 +17,7 @@ from hub.seal import Vault
 from hub.store import audit, erasure, timelines
 from hub.store.db.engine import Tx
 from hub.store.discounts import RECIPIENT
+from hub.store.row_ids import possible_text
 from hub.store.tables import Discount
 from hub.store.tables.base import new_workflow_token
 
@@ -82,8 +83,8 @@ _DISCOUNT = text("""
 
 async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> DiscountStory:
     """The request, masked. `partner_id`: who asks, if it is a partner: their own requests alone. Raises NotFound."""
-    wanted = {"request_id": request_id, "partner_id": partner_id}
-    row = (await tx.execute(_DISCOUNT, wanted)).first() if _is_id(request_id) else None
+    wanted = {"request_id": possible_text(request_id), "partner_id": partner_id}
+    row = (await tx.execute(_DISCOUNT, wanted)).first()
     if row is None:
         raise _unknown()
     entries = await _entries(tx, row)
@@ -115,10 +116,6 @@ async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int 
 def _for_partner(entry: Entry) -> Entry:
     why = OPERATORS_REASON if entry.what == "discount.failed" else entry.why
     return replace(entry, by=journal.actor_for_partner(entry.by), why=why)
-
-
-def _is_id(request_id: str) -> bool:
-    return request_id.isascii() and request_id.isprintable()
 
 
 def _unknown() -> NotFound:
@@ -187,8 +184,8 @@ async def retry_discount(
     `mail_again`: although a mail of it may have arrived. Raises NotFound, and Conflict when it has not failed, when its
     partner has repeated it since, and when a mail may have arrived.
     """
-    mine = select(Discount).where(Discount.public_id == request_id).with_for_update()
-    row = (await tx.execute(mine)).first() if _is_id(request_id) else None
+    mine = select(Discount).where(Discount.public_id == possible_text(request_id)).with_for_update()
+    row = (await tx.execute(mine)).first()
     if row is None or partner_id not in {None, row.partner_id}:
         raise _unknown()
     if row.state is not DiscountState.FAILED:
@@ -223,7 +220,8 @@ async def _repeated(tx: Tx, row: Any) -> str | None:
 
 async def erase_discount(tx: Tx, actor: Actor, request_id: str) -> datetime:
     """As erasure.erase_discount, with its audit row."""
-    mine = select(Discount.partner_id).where(Discount.public_id == request_id)
-    partner_id = (await tx.execute(mine)).scalar() if _is_id(request_id) else None
+    mine = select(Discount.partner_id).where(Discount.public_id == possible_text(request_id))
+    if (partner_id := (await tx.execute(mine)).scalar()) is None:
+        raise _unknown()
     await audit.record(tx, actor, "discount.erase", request_id, partner_id=partner_id)
     return await erasure.erase_discount(tx, request_id)

@@ -19,7 +19,7 @@ from hub.store import audit, do_not_call, events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import LeadRow, lock_leads
-from hub.store.row_ids import possible
+from hub.store.row_ids import possible, possible_text
 from hub.store.submissions import ERASED
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Event, Lead, Submission
 from hub.store.withdrawals import erase_calls
@@ -85,13 +85,12 @@ async def erase_discount(tx: Tx, request_id: str) -> datetime:
 
     What waits is not done any more: its workflow ends at once. One that was erased before stays as it is.
     """
-    known = request_id.isascii() and request_id.isprintable()
     mine = (
         select(Discount.id, Discount.partner_id, Discount.erased_at)
-        .where(Discount.public_id == request_id)
+        .where(Discount.public_id == possible_text(request_id))
         .with_for_update()
     )
-    discount = (await tx.execute(mine)).first() if known else None
+    discount = (await tx.execute(mine)).first()
     if discount is None:
         raise NotFound("there is no discount request of this id.", field="request_id")
     if discount.erased_at is None:
