@@ -190,8 +190,8 @@ def _range(form: Form, endpoint_id: int) -> ReplayRequest:
     if since is None:
         raise Invalid("is needed.", field="since")
     pace = form.number("pace") or DEFAULT_PACE
-    undelivered = form["undelivered"] == "1"
-    return ReplayRequest(endpoint_id, since, until, form.many("types"), undelivered=undelivered, pace=pace)
+    failed_only = form["failed_only"] == "1"
+    return ReplayRequest(endpoint_id, since, until, form.many("types"), failed_only=failed_only, pace=pace)
 
 
 def _moment(form: Form, name: str) -> datetime | None:
