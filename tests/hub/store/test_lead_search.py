@@ -1,6 +1,5 @@
 """Finding leads and telling their stories: each by an index, and a tenant's never to another."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,15 +17,6 @@ from hub.store.provisioning import NewPartner, create_partner
 VAULT = Vault([b"k" * 32], b"p" * 32)
 OPERATOR = Actor(ActorKind.OPERATOR, "ann")
 PAGE = PageWanted(2)
-
-
-@pytest.fixture
-async def tx(database: str) -> AsyncIterator[Tx]:
-    """A transaction on an empty database."""
-    opened = Database(database, 1)
-    async with opened.engine.connect() as connection:
-        yield connection
-    await opened.close()
 
 
 async def new_partner(tx: Tx, api: str = "squadiq") -> int:
