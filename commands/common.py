@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -21,6 +21,7 @@ from hub.seal import SealError
 from hub.settings import InvalidSettings, Settings, load_settings
 from hub.store import admin, canary
 from hub.store.db.engine import Database, Tx
+from hub.store.paging import MOST, Page
 from hub.store.row_ids import MOST_ID
 from hub.store.tables import Base
 
@@ -43,6 +44,8 @@ DATA_HELP = "The data directory of a running `hub dev`."
 Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help=DATA_HELP, callback=_remember_context)]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.", callback=_remember_format)]
 OfPartner = Annotated[int, typer.Option("--partner", help="The partner's id.")]
+Limit = Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")]
+Cursor = Annotated[str | None, typer.Option(help="Where the page before ended.")]
 DATA = Path(".hub")
 Work = Callable[[Tx, Settings], Awaitable[Any]]
 
@@ -221,6 +224,23 @@ def show(found: Any, *, as_json: bool) -> None:
         return
     if hidden := tables.print_rows(rows, Console()):
         note(f"No room for: {', '.join(hidden)}. --json shows all.")
+
+
+class _Item(Protocol):
+    def as_json(self) -> dict[str, Any]: ...
+
+
+Item = TypeVar("Item", bound=_Item)
+
+
+def show_page(name: str, page: Page[Item], line: Callable[[Item], dict[str, Any]], *, as_json: bool) -> None:
+    """Print a page: one document `{name: [...], "next": cursor}`, or for people each item's `line` in a table."""
+    if as_json:
+        show({name: [each.as_json() for each in page.items], "next": page.next}, as_json=True)
+        return
+    show([line(each) for each in page.items], as_json=False)
+    if page.next:
+        note(f"There are more: --cursor {page.next}")
 
 
 def _plain(value: object) -> object:

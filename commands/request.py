@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, note, run, show
+from commands.common import DATA, Cursor, Data, Json, Limit, run, show, show_page
 from commands.moments import moment
 from hub.settings import Settings
 from hub.store import requests
 from hub.store.db.engine import Tx
-from hub.store.paging import DEFAULT, MOST, Page, PageWanted
+from hub.store.paging import DEFAULT, Page, PageWanted
 from hub.store.requests import RequestFilter, RequestSummary
 
 app = typer.Typer(no_args_is_help=True)
@@ -27,8 +27,8 @@ def list_(
     since: Annotated[
         str | None, typer.Option(help="From this time (UTC) or age on: 2026-11-21T09:30, 30m, 24h.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many at once.")] = DEFAULT,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
+    limit: Limit = DEFAULT,
+    cursor: Cursor = None,
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
@@ -39,13 +39,7 @@ def list_(
     async def work(tx: Tx, _: Settings) -> Page[RequestSummary]:
         return await requests.list_requests(tx, wanted, PageWanted.of(limit, cursor))
 
-    page: Page[RequestSummary] = run(data, work)
-    if as_json:
-        show({"requests": [request.as_json() for request in page.items], "next": page.next}, as_json=True)
-        return
-    show([_line(request) for request in page.items], as_json=False)
-    if page.next:
-        note(f"There are more: --cursor {page.next}")
+    show_page("requests", run(data, work), _line, as_json=as_json)
 
 
 @app.command("show")

@@ -13,7 +13,6 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.services import Services, services
 from api.status_metrics import status_metrics
-from hub.errors import DatabaseUnavailable
 from hub.status import Level
 from hub.temporal import search_attributes
 
@@ -47,14 +46,8 @@ async def _late(hub: Services) -> list[str]:
 
 
 async def _database(hub: Services) -> str:
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await hub.database.ping()
-    except DatabaseUnavailable as error:
-        return error.failure
-    except TimeoutError:
-        return "TimeoutError"
-    return "ok" if hub.ids else "NotReachedYet"
+    failure = await hub.database.failure(PATIENCE_SECONDS)
+    return failure or ("ok" if hub.ids else "NotReachedYet")
 
 
 async def _temporal(hub: Services) -> str:

@@ -1,5 +1,6 @@
 """The connection pool; `begin`: one transaction for one piece of work; `autocommit`, for a statement that is one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
@@ -88,6 +89,17 @@ class Database:
         """Raises DatabaseUnavailable when the database does not answer."""
         async with self.autocommit() as tx:
             await tx.execute(text("SELECT 1"))
+
+    async def failure(self, seconds: float) -> str | None:
+        """Why it does not answer within so many seconds, as DatabaseUnavailable.failure; None: it does."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.ping()
+        except DatabaseUnavailable as error:
+            return error.failure
+        except TimeoutError:
+            return "TimeoutError"
+        return None
 
     async def close(self) -> None:
         await self.engine.dispose()
