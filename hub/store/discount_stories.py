@@ -176,9 +176,7 @@ async def _entries(tx: Tx, row: Any) -> list[Entry]:
     return sorted(entries, key=lambda entry: entry.at)
 
 
-async def retry_discount(
-    tx: Tx, actor: Actor, request_id: str, partner_id: int | None = None, *, mail_again: bool = False
-) -> None:
+async def retry_discount(tx: Tx, actor: Actor, request_id: str, *, mail_again: bool = False) -> None:
     """Let a failed request run again, with the coupon that it has: within seconds, by a new workflow.
 
     `mail_again`: although a mail of it may have arrived. Raises NotFound, and Conflict when it has not failed, when its
@@ -186,7 +184,7 @@ async def retry_discount(
     """
     mine = select(Discount).where(Discount.public_id == possible_text(request_id)).with_for_update()
     row = (await tx.execute(mine)).first()
-    if row is None or partner_id not in {None, row.partner_id}:
+    if row is None:
         raise _unknown()
     if row.state is not DiscountState.FAILED:
         raise Conflict(f"it is {row.state}; only a failed one can run again.", field="request_id")

@@ -123,6 +123,6 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
 }
 
 
-async def purge(tx: Tx, what: Aged, age: timedelta, most: int = BATCH) -> int:
-    """Delete up to `most` of what is older than `age`, oldest first; returns how many: `most` if there may be more."""
-    return int((await tx.execute(_STATEMENTS[what], {"age": age, "most": most})).rowcount)
+async def purge(tx: Tx, what: Aged, age: timedelta) -> int:
+    """Delete up to BATCH of what is older than `age`, oldest first; returns how many: BATCH if there may be more."""
+    return int((await tx.execute(_STATEMENTS[what], {"age": age, "most": BATCH})).rowcount)

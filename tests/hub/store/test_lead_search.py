@@ -79,8 +79,6 @@ async def test_another_tenants_lead_is_as_one_that_is_not_there(tx: Tx) -> None:
     missing = lead + 1
     for refused in (
         lambda lead_id: timelines.lead_story(tx, VAULT, lead_id, other),
-        lambda lead_id: lead_actions.stop_lead(tx, VAULT, OPERATOR, lead_id, other),
-        lambda lead_id: lead_actions.call_now(tx, OPERATOR, lead_id, other),
         lambda lead_id: lead_actions.reveal_lead(tx, VAULT, OPERATOR, lead_id, other),
     ):
         with pytest.raises(NotFound) as of_another:
