@@ -151,28 +151,16 @@ _JOURNAL = text("""
     FROM journal LEFT JOIN submission ON submission.id = journal.submission_id
     WHERE journal.discount_id = :discount_id ORDER BY journal.id
 """)
-_EVENTS = text(
-    "SELECT public_id AS event_id, type AS why, created_at AS at FROM event WHERE discount_id = :discount_id"
-)
-_ATTEMPTS = text("""
-    SELECT delivery.id AS delivery_id, endpoint_id, event.public_id AS event_id, number, status, failure, duration_ms,
-           delivery_attempt.next_at, delivery_attempt.created_at
-    FROM event JOIN delivery ON delivery.event_id = event.id
-    JOIN delivery_attempt ON delivery_attempt.delivery_id = delivery.id
-    WHERE event.discount_id = :discount_id ORDER BY delivery_attempt.id
-""")
 
 
 async def _entries(tx: Tx, row: Any) -> list[Entry]:
-    mine = {"discount_id": row.id}
-    entries = [Entry(**each) for each in (await tx.execute(_JOURNAL, mine)).mappings()]
+    entries = [Entry(**each) for each in (await tx.execute(_JOURNAL, {"discount_id": row.id})).mappings()]
     if not any(entry.what == "discount.requested" for entry in entries):  # older than the journal
         by = f"partner:{row.key_id}" if row.key_id else "hub"
         entries.insert(0, Entry(row.created_at, "discount.requested", by, request_id=row.request_id))
         if len(entries) == 1 and row.state != DiscountState.TAKEN:
             entries.append(Entry(row.updated_at, f"discount.{row.state}", why=row.why))
-    entries += [Entry(what="event.recorded", **each) for each in (await tx.execute(_EVENTS, mine)).mappings()]
-    entries += [timelines.attempt(each) for each in await tx.execute(_ATTEMPTS, mine)]
+    entries += await timelines.webhooks(tx, "discount_id", row.id)
     return sorted(entries, key=lambda entry: entry.at)
 
 
