@@ -1,11 +1,11 @@
 """The portal's first pages: how to call the API, what came last, and the API's own description."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from api.portal.operations import event_types, operations
+from api.portal.operations import Operation, event_types, operations
 from api.services import Services
 from api.web.pages import page
 from api.web.visitors import Hub, SignedIn
@@ -66,5 +66,5 @@ def _base(hub: Services) -> str:
     return hub.settings.public_url.rstrip("/")
 
 
-def _described(request: Request, hub: Services, api: PartnerApi, facts: dict[str, str]) -> list[Any]:
+def _described(request: Request, hub: Services, api: PartnerApi, facts: dict[str, str]) -> list[Operation]:
     return operations(request.app, api, _base(hub), facts)
