@@ -154,7 +154,7 @@ class Settings(BaseSettings):
             valid = False
         if not valid:
             raise ValueError("is not an http or https URL")
-        return value
+        return value.rstrip("/")
 
     @field_validator("master_key")
     @classmethod
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     def sign_in_link(self, token: str, *, portal: bool) -> str:
         """Where the link with this random text leads: to the portal, or to the console, wherever that is reached."""
         base = self.public_url if portal else self.console_url or self.public_url
-        return f"{base.rstrip('/')}/{'portal' if portal else 'console'}/sign-in/link?token={token}"
+        return f"{base}/{'portal' if portal else 'console'}/sign-in/link?token={token}"
 
     def vault(self) -> Vault:
         """The vault over the settings' keys."""

@@ -142,7 +142,7 @@ def _page(request: Request, hub: Services, by: Sender, number: int, cursor: Curs
     others = {name: value for name, value in request.query_params.items() if name not in {"page", "cursor"}}
     place = {"page": number} | ({"cursor": str(cursor)} if cursor else {})
     campaign = quote(by.scope.campaign.public_id, safe="")
-    return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{urlencode({**others, **place})}"
+    return f"{hub.settings.public_url}{PATH}/responses/{campaign}/?{urlencode({**others, **place})}"
 
 
 @router.post(

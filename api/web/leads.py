@@ -115,8 +115,8 @@ def _workflow(hub: Services, who: Visitor, lead_id: int, token: str | None) -> s
     """Where Temporal's UI shows the lead's workflow, for operators of a hub that knows where it is."""
     if who.area.portal or hub.settings.temporal_ui is None or hub.ids is None:
         return None
-    base = hub.settings.temporal_ui.rstrip("/")
-    return f"{base}/namespaces/{hub.temporal.namespace}/workflows/{hub.ids.lead(lead_id, token)}"
+    namespace = f"{hub.settings.temporal_ui}/namespaces/{hub.temporal.namespace}"
+    return f"{namespace}/workflows/{hub.ids.lead(lead_id, token)}"
 
 
 @router.post("/leads/{lead_id}/{action}")

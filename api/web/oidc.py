@@ -104,12 +104,12 @@ async def finish(request: Request, hub: Hub, code: str = "", state: str = "", er
 def _issuer(settings: Settings) -> str:
     if settings.oidc_issuer is None:
         raise NotFound("There is no provider to sign in by.")
-    return settings.oidc_issuer.rstrip("/")
+    return settings.oidc_issuer
 
 
 def _redirect_uri(hub: Services) -> str:
     base = hub.settings.console_url or hub.settings.public_url
-    return f"{base.rstrip('/')}{CONSOLE.path}/sign-in/oidc/callback"
+    return f"{base}{CONSOLE.path}/sign-in/oidc/callback"
 
 
 def _attempt(hub: Services, cookie: str) -> Attempt | None:

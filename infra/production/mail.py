@@ -50,5 +50,5 @@ def _leanpub(settings: Settings, *, for_real: bool) -> Iterator[Finding]:
     known = settings.leanpub_api_key is not None
     remedy = "" if known else "Set it, or only sandbox requests get coupons."
     yield Finding("HUB_LEANPUB_API_KEY", "set" if known else "not set", remedy, needed=for_real)
-    remedy = "" if settings.leanpub_url.rstrip("/") == LEANPUB else f"Unset it: Leanpub is at {LEANPUB}."
+    remedy = "" if settings.leanpub_url == LEANPUB else f"Unset it: Leanpub is at {LEANPUB}."
     yield Finding("HUB_LEANPUB_URL", settings.leanpub_url, remedy, needed=for_real)
