@@ -88,8 +88,8 @@ def replay(delivery_id: Id, data: Data = DATA, *, as_json: Json = False) -> None
 
 
 def _again(delivery_id: int, again: Callable[..., Awaitable[None]], data: Path, *, as_json: bool) -> None:
-    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         await again(tx, operator(), delivery_id)
-        return (await delivery_lists.show_delivery(tx, settings.vault(), delivery_id)).delivery.as_json()
+        return (await delivery_lists.find_delivery(tx, delivery_id)).as_json()
 
     show(run(data, work), as_json=as_json)
