@@ -43,7 +43,7 @@ def list_(
 
 
 def _row(found: DeliverySummary) -> dict[str, Any]:
-    """What there is room for in 80 columns, most telling first."""
+    """What there is room for in 80 columns, most useful first."""
     return {
         "id": found.id,
         "state": found.state,

@@ -65,7 +65,7 @@ async def create_origin(tx: Tx, actor: Actor, partner_id: int, name: str) -> Row
     _require_name(name)
     made = await admin.insert_row(tx, Origin, partner_id=partner_id, name=name)
     if made is None:
-        raise _known(name)
+        raise _name_taken(name)
     await audit.record(tx, actor, "origin.create", made, partner_id=partner_id)
     return await admin.load_row(tx, Origin, made)
 
@@ -76,7 +76,7 @@ async def rename_origin(tx: Tx, actor: Actor, origin_id: int, name: str) -> Row:
     _require_name(name)
     others = select(Origin.id).where(Origin.partner_id == owner, Origin.name == name, Origin.id != origin_id)
     if (await tx.execute(others)).first():
-        raise _known(name)
+        raise _name_taken(name)
     await audit.record(tx, actor, "origin.set", origin_id, partner_id=owner, changed=["name"])
     return await admin.change(tx, Origin, origin_id, {"name": name})
 
@@ -96,7 +96,7 @@ def _require_name(name: str) -> None:
     _require_ascii(name=name)
 
 
-def _known(name: str) -> Invalid:
+def _name_taken(name: str) -> Invalid:
     return Invalid(f"this partner has an origin {name} already.", field="name")
 
 
