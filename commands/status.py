@@ -20,7 +20,7 @@ from hub.store.db.engine import Database
 from hub.temporal import vocabulary
 
 PATIENCE: Final = timedelta(seconds=5)
-STYLES: Final = {Level.OK: "green", Level.LATE: "yellow", Level.WRONG: "red"}
+STYLES: Final[dict[str, str]] = {Level.OK: "green", Level.LATE: "yellow", Level.WRONG: "red"}
 LACKS_TABLES: Final = {"UndefinedTableError", "UndefinedColumnError"}
 
 

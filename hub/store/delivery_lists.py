@@ -193,7 +193,7 @@ async def find_delivery(tx: Tx, delivery_id: int, partner_id: int | None = None)
     return DeliverySummary(**_summary(await _find(tx, _SUMMARY, delivery_id, partner_id)))
 
 
-async def _find(tx: Tx, rows: Select[Any], delivery_id: int, partner_id: int | None) -> Any:
+async def _find(tx: Tx, rows: Select[*tuple[Any, ...]], delivery_id: int, partner_id: int | None) -> Any:
     mine = rows.where(Delivery.id == possible(delivery_id))
     if partner_id is not None:
         mine = mine.where(Event.partner_id == partner_id)
