@@ -1,6 +1,7 @@
 """`hub lead`: finding leads, their stories, and what operators do with them."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -14,6 +15,7 @@ from hub.store.paging import MOST, PageWanted
 from hub.store.timelines import LeadStory
 
 app = typer.Typer(no_args_is_help=True)
+MOST_ZONES: Final = 4
 LeadId = Annotated[int, typer.Argument(help="The hub's own id of the lead.")]
 
 
@@ -83,9 +85,16 @@ def _print(story: LeadStory) -> None:
         "reference": story.person.reference,
         "request": story.request_id,
         "state": story.state,
-        "zones": ", ".join(story.zones) or None,
+        "zones": _zones(story.zones),
     }
     print_story(facts, story.now, story.timeline, story.dialers)
+
+
+def _zones(zones: Sequence[str]) -> str | None:
+    """A number of a whole country may lie in forty."""
+    if len(zones) > MOST_ZONES:
+        return f"{len(zones)}, from {zones[0]} to {zones[-1]}; --json lists them"
+    return ", ".join(zones) or None
 
 
 @app.command()

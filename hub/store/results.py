@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import BigInteger, ColumnElement, DateTime, func, literal, select, tuple_
+from sqlalchemy import BigInteger, ColumnElement, DateTime, Text, func, literal, select, tuple_, type_coerce
 
 from hub.contracts import registry
 from hub.contracts.squadiq_query import Cursor, ResponsesQuery
@@ -29,7 +29,7 @@ PART_BYTES: Final = 4 * 1024 * 1024
 _COLUMNS = (
     select(
         Lead.id,
-        Lead.outcome,
+        type_coerce(Lead.outcome, Text).label("outcome"),  # read with the rest: one of a later version stops no page
         Lead.created_at,
         Lead.called_at,
         Lead.processed_at,

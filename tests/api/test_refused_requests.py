@@ -3,6 +3,7 @@
 import asyncio
 import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -135,9 +136,10 @@ def test_a_replay_is_a_request_that_names_the_first(hub: Hub) -> None:
 def test_a_reading_that_fails_counts_for_nothing(hub: Hub) -> None:
     sender = Sender(hub, hub.partner("squadiq"))
     sender.create("a")
-    sql = "UPDATE lead SET outcome = 'of a later version' WHERE partner_id = $1"
-    hub.query(sql, sender.partner["id"])
+    created = "UPDATE lead SET created_at = $2 WHERE partner_id = $1"
+    hub.query("UPDATE lead SET created_at = '20000-01-01' WHERE partner_id = $1", sender.partner["id"])
     answer = sender.responses(lead_id="a")
+    hub.query(created, sender.partner["id"], datetime.now(UTC))
     assert answer.status_code == 500
     eventually(lambda: shown(hub, answer)["status"] == 500)
     found = shown(hub, answer)

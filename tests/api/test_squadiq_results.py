@@ -29,6 +29,15 @@ def process(dialer: Dialer, leads: int) -> None:
             leads -= 1
 
 
+def test_an_outcome_of_a_later_version_hides_no_other_result(hub: Hub, sender: Sender, dialer: Dialer) -> None:
+    sender.create("a", "b")
+    process(dialer, 2)
+    eventually(lambda: len(sender.results()) == 2)
+    [(lead, *_), _] = hub.query("SELECT id FROM lead WHERE partner_id = $1 ORDER BY id", sender.partner["id"])
+    hub.query("UPDATE lead SET outcome = 'of a later version' WHERE id = $1", lead)
+    assert [result["lead_id"] for result in sender.results()] == ["b"]
+
+
 @pytest.mark.parametrize(
     ("outcome", "told"),
     [

@@ -171,6 +171,13 @@ def test_a_refused_row_says_why_it_is_never_called(hub: Hub) -> None:
     assert story(hub, lead)["now"]["text"] == "refused: Unknown Type"
 
 
+def test_the_zones_of_a_whole_country_are_told_by_their_number(hub: Hub) -> None:
+    lead = transferred(hub, hub.partner(), "+18005550199")
+    zones = story(hub, lead)["zones"]
+    assert len(zones) > 4
+    assert f"{len(zones)}, from {zones[0]} to {zones[-1]}" in cli(hub, "lead", "show", str(lead)).stdout
+
+
 def test_a_lead_that_waits_for_its_dialer_says_when_that_was_last_seen(hub: Hub) -> None:
     partner = hub.partner()
     dialer = Dialer(hub, partner)

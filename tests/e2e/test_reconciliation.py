@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 import requests
 from pytest_httpserver import HTTPServer
 from temporalio.client import Client
+from temporalio.service import RPCError
 from werkzeug import Request, Response
 
 from infra.ports import HOST
@@ -60,12 +62,17 @@ def started(hub: Hub, partner: dict[str, Any]) -> bool:
 
 
 def terminate(hub: Hub, *workflow_ids: str) -> None:
-    async def run() -> None:
-        client = await Client.connect(hub.temporal)
-        for workflow_id in workflow_ids:
-            await client.get_workflow_handle(workflow_id).terminate("by the test")
+    """End them, each as soon as it is there: some are started a moment after their row."""
 
-    asyncio.run(run())
+    async def run(workflow_id: str) -> bool:
+        client = await Client.connect(hub.temporal)
+        with suppress(RPCError):  # not found
+            await client.get_workflow_handle(workflow_id).terminate("by the test")
+            return True
+        return False
+
+    for workflow_id in workflow_ids:
+        eventually(lambda each=workflow_id: asyncio.run(run(each)))
 
 
 def workflow_status(hub: Hub, workflow_id: str) -> str:

@@ -204,7 +204,7 @@ def test_a_failed_delivery_is_retried_now_and_a_delivered_one_replayed(sender: S
     command(sender.hub, "delivery", "replay", row["id"])
     eventually(lambda: receiver.taken == {row["event_id"]: 2})
     actions = sender.hub.query(
-        "SELECT action FROM audit WHERE subject_id = $1 AND action LIKE 'delivery.%'", str(row["id"])
+        "SELECT action FROM audit WHERE subject_id = $1 AND action LIKE 'delivery.%' ORDER BY id", str(row["id"])
     )
     assert actions == [("delivery.retry",), ("delivery.replay",)]
 
