@@ -91,7 +91,7 @@ def _typed() -> Sequence[str]:
     """The words of this call; when a shell asks how they may go on, those of its line."""
     if "_HUB_COMPLETE" not in os.environ:
         return sys.argv[1:]
-    # bash tells them by the one variable, the other shells by the other.
+    # bash passes them in the one variable, other shells in the other.
     return (os.environ.get("COMP_WORDS") or os.environ.get("_TYPER_COMPLETE_ARGS", "")).split()[1:]
 
 

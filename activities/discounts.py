@@ -79,16 +79,16 @@ class DiscountActivities:
 
     async def _make_at_leanpub(self, discount: LoadedDiscount) -> None:
         if self._shop is None:
-            raise _final("no Leanpub account is configured (HUB_LEANPUB_API_KEY)", told=OPERATORS_REASON)
+            raise _final("no Leanpub account is configured (HUB_LEANPUB_API_KEY)", partner_reason=OPERATORS_REASON)
         try:
             async with heartbeating():
                 await make_once(self._shop, _coupon(discount))
         except CouponRefused as refused:
-            raise _final(f"Leanpub refused the coupon: {refused}", told=OPERATORS_REASON) from None
+            raise _final(f"Leanpub refused the coupon: {refused}", partner_reason=OPERATORS_REASON) from None
         except (ShopBusy, ShopDoubtful) as later:
             retry_after = later.retry_after if isinstance(later, ShopBusy) else None
-            told = "Leanpub made no coupon within a day"
-            _require_before(discount, COUPON_DEADLINE, f"{told}: {later}", told=told)
+            partner_reason = "Leanpub made no coupon within a day"
+            _require_before(discount, COUPON_DEADLINE, f"{partner_reason}: {later}", partner_reason=partner_reason)
             delay = min(retry_after, MAX_RETRY_DELAY) if retry_after else None
             raise ApplicationError(str(later), next_retry_delay=delay) from None
 
@@ -116,12 +116,14 @@ class DiscountActivities:
         except MailRefused as refused:
             await self._release_mail(discount)
             # What is wrong with sender or content is not the partner's to mend; the recipient is.
-            told = "the recipient's mail server refused it" if refused.phase is Phase.RECIPIENT else OPERATORS_REASON
-            raise _final(f"the mail server refused it for good: {refused}", told=told) from None
+            partner_reason = (
+                "the recipient's mail server refused it" if refused.phase is Phase.RECIPIENT else OPERATORS_REASON
+            )
+            raise _final(f"the mail server refused it for good: {refused}", partner_reason=partner_reason) from None
         except (MailDeferred, MailUnreachable) as later:
             await self._release_mail(discount)
-            told = "no mail server took it within five days"
-            _require_before(discount, MAIL_DEADLINE, f"{told}: {later}", told=told)
+            partner_reason = "no mail server took it within five days"
+            _require_before(discount, MAIL_DEADLINE, f"{partner_reason}: {later}", partner_reason=partner_reason)
             raise ApplicationError(str(later)) from None
         except MailDoubtful as doubtful:
             async with self._database.begin() as tx:
@@ -133,12 +135,12 @@ class DiscountActivities:
             await fulfilment.release_mail(tx, discount.id)
 
     @activity.defn
-    async def fail(self, discount_id: int, reason: str, told: str = OPERATORS_REASON) -> None:
-        """Fail the request, with an event that gives its partner the reason `told`. An erased one has ended by that."""
+    async def fail(self, discount_id: int, reason: str, partner_reason: str = OPERATORS_REASON) -> None:
+        """Fail the request, with an event that gives its partner `partner_reason`. An erased one has ended."""
         with suppress(DiscountErased):
             async with self._database.begin() as tx:
                 discount = await fulfilment.load(tx, self._vault, discount_id)
-                await fulfilment.fail(tx, self._vault, discount, reason, told)
+                await fulfilment.fail(tx, self._vault, discount, reason, partner_reason)
 
     async def _load(self, discount_id: int) -> LoadedDiscount:
         with _final_when_erased():
@@ -154,9 +156,9 @@ def _final_when_erased() -> Iterator[None]:
         raise ApplicationError(error.message, type=ERASED_FAILURE, non_retryable=True) from None
 
 
-def _final(reason: str, *, told: str | None = None) -> ApplicationError:
-    """`told`: what the partner is told, where that is not the whole reason."""
-    return ApplicationError(reason, told or reason, non_retryable=True)
+def _final(reason: str, *, partner_reason: str | None = None) -> ApplicationError:
+    """`partner_reason`: what the event gives the partner, where that is not the whole reason."""
+    return ApplicationError(reason, partner_reason or reason, non_retryable=True)
 
 
 def _require_ready(discount: LoadedDiscount) -> None:
@@ -164,10 +166,10 @@ def _require_ready(discount: LoadedDiscount) -> None:
         raise _final("the partner is not production-ready any more")
 
 
-def _require_before(discount: LoadedDiscount, deadline: timedelta, reason: str, *, told: str) -> None:
+def _require_before(discount: LoadedDiscount, deadline: timedelta, reason: str, *, partner_reason: str) -> None:
     """Raise the final failure if the request is older than its deadline."""
     if discount.age > deadline:
-        raise _final(reason, told=told) from None
+        raise _final(reason, partner_reason=partner_reason) from None
 
 
 def _coupon(discount: LoadedDiscount) -> Coupon:

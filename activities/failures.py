@@ -15,7 +15,7 @@ from hub.errors import DatabaseUnavailable, HubError
 from hub.logs import failure_facts
 
 log = structlog.get_logger()
-logging.getLogger("temporalio.activity").setLevel(logging.ERROR)  # it would tell of each failed attempt too
+logging.getLogger("temporalio.activity").setLevel(logging.ERROR)  # it would log each failed attempt too
 
 
 class FailureTranslator(Interceptor):

@@ -39,7 +39,7 @@ class StepLog:
                 self._step("waiting", lead_id, position.request_id, until=position.at.isoformat())
 
     def ended(self, lead_id: int, state: str, request_id: str | None) -> None:
-        """A lead's workflow was told that its row is in this final state."""
+        """A lead's workflow was ended, as its row is in this final state."""
         self._step(state, lead_id, request_id)
 
     def _step(self, stage: str, lead_id: int, request_id: str | None, **facts: object) -> None:

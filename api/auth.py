@@ -14,36 +14,30 @@ from hub.store.keys import KeyHolder, find_key
 
 REMEMBERED_SECONDS = 0.5
 REMEMBERED_KEYS = 10_000
+INVALID = "Invalid API key"
 
 
-async def authenticate(
-    request: Request, services: Services, presented: str | None, scope: str, *, invalid: str = "Invalid API key"
-) -> KeyHolder:
+async def authenticate(request: Request, services: Services, presented: str | None, scope: str) -> KeyHolder:
     """The holder of the presented key, which must open `scope`.
 
-    Raises Unauthorized(`invalid`) for a missing, unknown, expired, revoked or other API's key, Forbidden for a disabled
-    partner, an address outside of the key's list, or plain HTTP in production.
+    Raises Unauthorized for a missing, unknown, expired, revoked or other API's key, Forbidden for a disabled partner,
+    an address outside of the key's list, or plain HTTP in production.
     """
-    return await identify(request, services, presented, lambda holder: scope in holder.scopes, invalid=invalid)
+    return await identify(request, services, presented, lambda holder: scope in holder.scopes)
 
 
 async def identify(
-    request: Request,
-    services: Services,
-    presented: str | None,
-    opens: Callable[[KeyHolder], bool],
-    *,
-    invalid: str = "Invalid API key",
+    request: Request, services: Services, presented: str | None, opens: Callable[[KeyHolder], bool]
 ) -> KeyHolder:
     """The holder of the presented key, if it `opens` what is asked for. Raises as `authenticate` does."""
     require_https(request, services)
     parsed = keys.parse(presented or "")
     holder = await _remembered(services, parsed.key_id) if parsed and presented else None
     if holder is None or not presented or not keys.matches(presented, holder.digest, services.pepper):
-        raise Unauthorized(invalid)
+        raise Unauthorized(INVALID)
     exchange_of(request).holder = holder
     if not holder.live or not opens(holder):
-        raise Unauthorized(invalid)
+        raise Unauthorized(INVALID)
     if not keys.allowed(client_address(request, services), keys.networks(holder.cidrs)):
         raise Forbidden("This key may not be used from this address.")
     if holder.disabled:
@@ -56,7 +50,7 @@ async def identify(
 
 
 def client_address(request: Request, services: Services) -> Address | None:
-    """Who sent the request, seen through the configured proxies; None when that can't be told."""
+    """Who sent the request, seen through the configured proxies; None when that is not known."""
     peer = request.client.host if request.client else None
     return keys.client_ip(peer, ",".join(request.headers.getlist("x-forwarded-for")), services.proxies)
 

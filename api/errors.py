@@ -106,7 +106,7 @@ async def _database_unavailable(request: Request, error: Exception) -> Response:
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     frame = traceback.extract_tb(error.__traceback__)[-1]
     log.error("unexpected", failure=type(error).__name__, at=f"{frame.filename}:{frame.lineno}", path=request.url.path)
-    told = "Something went wrong here. Please report it with the X-Request-Id."
+    message = "Something went wrong here. Please report it with the X-Request-Id."
     # This answer is given outside of the middleware that adds the id to all others.
     named = {"X-Request-Id": request.state.request_id}
-    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, told, headers=named)
+    return _answer(request, HTTPStatus.INTERNAL_SERVER_ERROR, message, headers=named)

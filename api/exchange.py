@@ -24,7 +24,7 @@ LONGEST_ROUTE: Final = 255
 
 @dataclass(slots=True)
 class Exchange:
-    """`holder`: whose key it is, even if the key is of no use any more. `stored`: a submission's row tells of it.
+    """`holder`: whose key it is, even if the key is of no use any more. `stored`: it has a submission's row.
 
     `reading`: the submission that it was counted as, which says that it was answered 200.
     """
@@ -45,8 +45,8 @@ class Exchange:
         """It only asked whether it would be accepted: nothing that it holds may be kept."""
         self.state, self.reasons = RequestState.DONE, (Reason(reasons.TEST),)
 
-    def is_told(self, status: int) -> bool:
-        """Whether a row tells of it already."""
+    def is_recorded(self, status: int) -> bool:
+        """Whether it has a row already."""
         return self.stored if self.reading is None else status == HTTPStatus.OK
 
 
@@ -57,7 +57,7 @@ def exchange_of(request: Request) -> Exchange:
 
 
 class RecordExchanges:
-    """Middleware: hands each request of a partner that no submission tells of to the request log."""
+    """Middleware: hands each request of a partner that has no submission's row to the request log."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -94,7 +94,7 @@ def _unadmitted(
     scope: Scope, exchange: Exchange, status: int, answer: bytes, seconds: float
 ) -> UnadmittedRequest | None:
     holder = exchange.holder
-    if holder is None or holder.partner_id is None or holder.api is None or exchange.is_told(status):
+    if holder is None or holder.partner_id is None or holder.api is None or exchange.is_recorded(status):
         return None
     refused = exchange.state is RequestState.REFUSED
     return UnadmittedRequest(

@@ -20,6 +20,6 @@ def worded(faults: Sequence[Mapping[str, Any]]) -> Invalid:
     if len(named) == 1:
         [(field, reason)] = named
         return Invalid(reason, field=field)
-    told = [f"{field}: {reason}" for field, reason in named[:MOST_FAULTS]]
+    listed = [f"{field}: {reason}" for field, reason in named[:MOST_FAULTS]]
     more = [f"there are {len(named) - MOST_FAULTS} more errors"] if len(named) > MOST_FAULTS else []
-    return Invalid("; ".join([*told, *more]))
+    return Invalid("; ".join([*listed, *more]))

@@ -55,7 +55,7 @@ def change_by(
 
 
 def asked_by(model: type[BaseModel], example: object, *statuses: int) -> dict[str, Any]:
-    """For the decorator of a route that changes nothing, and is told in its body what to answer."""
+    """For the decorator of a route that changes nothing, and whose body says what is asked for."""
     return {
         "responses": responses(413, 415, *statuses),
         "openapi_extra": body(model, example, idempotency_key=False),

@@ -1,4 +1,4 @@
-"""What the database tells of how the hub is doing, as Prometheus' gauges, made anew for each scrape."""
+"""How the hub is doing, by its database, as Prometheus' gauges, made anew for each scrape."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -26,7 +26,7 @@ class StatusCollector(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """As the library asks for it."""
         known = self.status is not None
-        yield GaugeMetricFamily("hub_status_known", "1 if the database told how the hub is doing, else 0", float(known))
+        yield GaugeMetricFamily("hub_status_known", "1 if the database answered, else 0", float(known))
         if self.status is not None:
             yield from _work(self.status)
             yield from _dialers(self.status)

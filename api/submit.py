@@ -113,7 +113,7 @@ async def _stored_response(services: Services, submission: NewSubmission, admitt
 
 
 def note_admission(request: Request, admitted: Admitted) -> None:
-    """A submission's row tells of the request, or of the earlier one that it joins."""
+    """The request has a submission's row: its own, or that of the earlier request that it joins."""
     if admitted.joined:
         exchange_of(request).replays(admitted.id)
     else:

@@ -35,7 +35,7 @@ class EndpointUpkeep:
             try:
                 more = await self._settle()
                 await self._judge()
-                await self._tell_contacts()
+                await self._mail_contacts()
             except DatabaseUnavailable as error:
                 log.warning("endpoint upkeep", failure=error.failure)
             await asyncio.sleep(PAUSE_SECONDS if more else EVERY_SECONDS)
@@ -58,17 +58,17 @@ class EndpointUpkeep:
         if disabled or warned:
             log.warning("endpoints fail", disabled=disabled, warned=list(warned))
 
-    async def _tell_contacts(self) -> None:
+    async def _mail_contacts(self) -> None:
         """Mails are sent at least once, each with the same Message-ID."""
         async with self._database.begin() as tx:
             entries = await outbox.claim_due(tx, [Kind.TELL_CONTACT], MOST_MAILS, MAIL_SECONDS)
-        told = [entry.id for entry in entries if await self._tell(entry)]
-        failed = [entry.id for entry in entries if entry.id not in told]
+        done = [entry.id for entry in entries if await self._mail(entry)]
+        failed = [entry.id for entry in entries if entry.id not in done]
         async with self._database.begin() as tx:
-            await outbox.delete_sent(tx, told)
+            await outbox.delete_sent(tx, done)
             await outbox.postpone(tx, failed, LONGEST_PAUSE_SECONDS)
 
-    async def _tell(self, entry: Entry) -> bool:
+    async def _mail(self, entry: Entry) -> bool:
         """Whether nothing is left to be done."""
         async with self._database.begin() as tx:
             notice = await endpoint_notices.load_notice(tx, entry.ref)

@@ -12,7 +12,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 
-from hub.errors import DatabaseUnavailable, Misconfigured
+from hub.errors import Misconfigured
 from hub.store.db.engine import Database
 
 PATIENCE: Final = timedelta(seconds=3)
@@ -51,9 +51,9 @@ class Health:
         if self._watched is None:
             return {"worker": "not at work yet, or not any more"}
         client, database, workers = self._watched
-        found = await asyncio.gather(_database(database), _temporal(client))
+        found = await asyncio.gather(database.failure(PATIENCE.total_seconds()), _temporal(client))
         polling = "ok" if all(worker.is_running for worker in workers) else "stopped"
-        return {"database": found[0], "temporal": found[1], "polling": polling}
+        return {"database": found[0] or "ok", "temporal": found[1], "polling": polling}
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, TimeoutError, ValueError, asyncio.IncompleteReadError):
@@ -77,17 +77,6 @@ class Health:
                 found = await self.report()
                 return HTTPStatus.OK if set(found.values()) == {"ok"} else HTTPStatus.SERVICE_UNAVAILABLE, found
         return HTTPStatus.NOT_FOUND, {"detail": "There are /healthz and /readyz."}
-
-
-async def _database(database: Database) -> str:
-    try:
-        async with asyncio.timeout(PATIENCE.total_seconds()):
-            await database.ping()
-    except DatabaseUnavailable as error:
-        return error.failure
-    except TimeoutError:
-        return "TimeoutError"
-    return "ok"
 
 
 async def _temporal(client: Client) -> str:

@@ -5,7 +5,7 @@ own workflow ended well (a restored backup) ends too.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Sized
 
 import structlog
 from temporalio.client import WorkflowFailureError
@@ -173,8 +173,8 @@ class Reconciler:
             async with self._database.begin() as tx:
                 await reconciliation.release(tx, table, ids)
 
-    def _count(self, kind: str, **results: object) -> None:
+    def _count(self, kind: str, **results: Sized) -> None:
         for result, rows in results.items():
-            if number := len(rows):  # type: ignore[arg-type]
+            if number := len(rows):
                 self._results.add(number, {"kind": kind, "result": result})
                 log.info("reconciled", kind=kind, result=result, rows=number)

@@ -1,5 +1,6 @@
 """`hub account`: people who sign in to the console, or to a partner's portal."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,7 +75,7 @@ def enable(account_id: Id, data: Data = DATA, *, as_json: Json = False) -> None:
     _switch(account_id, data, disabled=False, as_json=as_json)
 
 
-def _switch(account_id: int, data: Any, *, disabled: bool, as_json: bool) -> None:
+def _switch(account_id: int, data: Path, *, disabled: bool, as_json: bool) -> None:
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         await accounts.set_disabled(tx, operator(), account_id, disabled=disabled)
         return _shown(await accounts.load_account(tx, account_id))

@@ -29,7 +29,7 @@ def api(
     """Serve the partners', the dialers' and the hub's own HTTP APIs, the console and the portal."""
     _raise_file_limit()
     if console_port is not None:
-        os.environ[CONSOLE_PORT] = str(console_port)  # the app tells by it which pages are on which port
+        os.environ[CONSOLE_PORT] = str(console_port)  # by this the app knows which pages are on which port
     if fd:
         sockets = [socket.socket(fileno=each) for each in fd]
     else:

@@ -63,7 +63,7 @@ def set_(
     changes = _policy(policy, max_attempts=max_attempts, dial_unverified=dial_unverified)
 
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
-        before = await admin.change(tx, Campaign, campaign_id, {})
+        before = await admin.load_row(tx, Campaign, campaign_id)
         merged = {"policy": {**before["policy"], **changes}} if changes else {}
         return await administration.set_campaign(tx, operator(), campaign_id, {**values, **merged})
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol, TypeVar
 
 import typer
 from rich.console import Console
@@ -19,15 +19,15 @@ from hub.actors import Actor, ActorKind
 from hub.errors import ConstraintViolated, DatabaseUnavailable, HubError, Misconfigured
 from hub.seal import SealError
 from hub.settings import InvalidSettings, Settings, load_settings
-from hub.store import admin, audit, canary
+from hub.store import admin, canary
 from hub.store.db.engine import Database, Tx
+from hub.store.paging import MOST, Page
+from hub.store.row_ids import MOST_ID
 from hub.store.tables import Base
 
 WANTS_JSON = ContextVar("WANTS_JSON", default=False)
 CONTEXT: ContextVar[typer.Context | None] = ContextVar("CONTEXT", default=None)
 """The command that runs, with its arguments and options."""
-
-LARGEST_ID = 2**63 - 1
 
 
 def _remember_format(given: bool) -> bool:
@@ -44,6 +44,8 @@ DATA_HELP = "The data directory of a running `hub dev`."
 Data = Annotated[Path, typer.Option("--data", envvar="HUB_DATA", help=DATA_HELP, callback=_remember_context)]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly one JSON document.", callback=_remember_format)]
 OfPartner = Annotated[int, typer.Option("--partner", help="The partner's id.")]
+Limit = Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")]
+Cursor = Annotated[str | None, typer.Option(help="Where the page before ended.")]
 DATA = Path(".hub")
 Work = Callable[[Tx, Settings], Awaitable[Any]]
 
@@ -57,7 +59,7 @@ def fail(message: str) -> typer.Exit:
 
 
 def note(message: str) -> None:
-    """Tell people what to do next, beside the document on stdout."""
+    """Print for people what else they should know, beside the document on stdout."""
     Console(stderr=True).print(message, markup=False, soft_wrap=True)
 
 
@@ -74,8 +76,7 @@ def find_settings(data: Path) -> Settings:
             raise fail(str(error)) from None
         problems = str(error)
     try:
-        dev = json.loads((data / "dev.json").read_text())
-        secrets = json.loads((data / "secrets.json").read_text())
+        dev, secrets = _read(data, "dev.json"), _read(data, "secrets.json")
     except (OSError, ValueError):
         raise fail(
             f"No hub found: nothing runs in {data} (start `hub dev`, or name its --data directory), and of the"
@@ -93,8 +94,8 @@ def _require_storable_numbers() -> None:
     context = CONTEXT.get()
     for name, value in (context.params if context else {}).items():
         for number in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(number, int) and abs(number) > LARGEST_ID:
-                raise fail(f"{parameter(name)}: must be a whole number of at most {LARGEST_ID}.")
+            if isinstance(number, int) and abs(number) > MOST_ID:
+                raise fail(f"{parameter(name)}: must be a whole number of at most {MOST_ID}.")
 
 
 def temporal_address(data: Path) -> str | None:
@@ -102,35 +103,28 @@ def temporal_address(data: Path) -> str | None:
     if os.environ.keys() & {"TEMPORAL_ADDRESS", "DATABASE_URL", "HUB_DATABASE_URL"}:
         return None
     try:
-        return str(json.loads((data / "dev.json").read_text())["temporal"])
+        return str(_read(data, "dev.json")["temporal"])
     except (OSError, ValueError, KeyError):
         return None
+
+
+def dev_url(data: Path) -> str:
+    """The API's address of the `hub dev` that runs in `data`. Exits when there is none."""
+    try:
+        return str(_read(data, "dev.json")["api"])
+    except (OSError, ValueError, KeyError):
+        raise fail(f"No hub runs in {data}: start `hub dev`, or give --url.") from None
+
+
+def _read(data: Path, name: str) -> Any:
+    """A file of a `hub dev`. Raises OSError, ValueError."""
+    return json.loads((data / name).read_text())
 
 
 def run(data: Path, work: Work) -> Any:
     """Do `work` in one transaction and return what it returns. Exits with what is wrong, and nothing is half done."""
     settings = find_settings(data)
     return run_to_end(_in_transaction(settings, work))
-
-
-def run_change(
-    data: Path, action: str, work: Work, *, subject: int | str | None = None, partner: int | None = None, **details: Any
-) -> Any:
-    """As `run`, by an operator: it leaves an audit row (see hub.store.audit) of the `action`, `SUBJECT.VERB`.
-
-    Its subject is the `id` of what `work` returns, its partner the `partner_id`, unless they are given.
-    """
-
-    async def audited(tx: Tx, settings: Settings) -> Any:
-        await audit.act_as(tx, operator())
-        result = await work(tx, settings)
-        changed = result["id"] if subject is None else subject
-        # Leanpub's partners have a `partner_id` of their API's own.
-        owner = result["id"] if action.startswith("partner.") else result.get("partner_id", partner)
-        await audit.record(tx, operator(), action, changed, partner_id=owner, **details)
-        return result
-
-    return run(data, audited)
 
 
 def run_to_end(work: Coroutine[Any, Any, Any]) -> Any:
@@ -185,7 +179,7 @@ def parameter(field: str) -> str:
 
 
 def _violation(error: ConstraintViolated) -> str:
-    """Word what a constraint's name tells: `fk_TABLE_COLUMN` of what is not there, `uq_TABLE_COLUMNS` of what is."""
+    """Word what a constraint's name says: `fk_TABLE_COLUMN` of what is not there, `uq_TABLE_COLUMNS` of what is."""
     kind, _, rest = error.constraint.partition("_")
     columns = rest.removeprefix(f"{error.table}_").removeprefix("partner_id_")
     if kind == "fk":
@@ -230,6 +224,23 @@ def show(found: Any, *, as_json: bool) -> None:
         return
     if hidden := tables.print_rows(rows, Console()):
         note(f"No room for: {', '.join(hidden)}. --json shows all.")
+
+
+class _Item(Protocol):
+    def as_json(self) -> dict[str, Any]: ...
+
+
+Item = TypeVar("Item", bound=_Item)
+
+
+def show_page(name: str, page: Page[Item], line: Callable[[Item], dict[str, Any]], *, as_json: bool) -> None:
+    """Print a page: one document `{name: [...], "next": cursor}`, or for people each item's `line` in a table."""
+    if as_json:
+        show({name: [each.as_json() for each in page.items], "next": page.next}, as_json=True)
+        return
+    show([line(each) for each in page.items], as_json=False)
+    if page.next:
+        note(f"There are more: --cursor {page.next}")
 
 
 def _plain(value: object) -> object:

@@ -7,13 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, note, operator, run, show
+from commands.common import DATA, Cursor, Data, Json, Limit, operator, run, show, show_page
 from commands.moments import MOMENT_HELP, moment
 from hub.settings import Settings
 from hub.store import delivery_lists, retries
 from hub.store.db.engine import Tx
 from hub.store.delivery_lists import DeliveryFilter, DeliverySummary
-from hub.store.paging import DEFAULT, MOST, Page, PageWanted
+from hub.store.paging import DEFAULT, Page, PageWanted
 
 app = typer.Typer(no_args_is_help=True)
 Id = Annotated[int, typer.Argument(help="The delivery's id.")]
@@ -27,8 +27,8 @@ def list_(
     event_type: Annotated[str | None, typer.Option("--type", help="Only of this event.")] = None,
     lead: Annotated[int | None, typer.Option(help="Only about this lead.")] = None,
     since: Annotated[str | None, typer.Option(help=MOMENT_HELP)] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = DEFAULT,
-    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    limit: Limit = DEFAULT,
+    cursor: Cursor = None,
     data: Data = DATA,
     *,
     as_json: Json = False,
@@ -39,17 +39,11 @@ def list_(
     async def work(tx: Tx, _: Settings) -> Page[DeliverySummary]:
         return await delivery_lists.list_deliveries(tx, wanted, PageWanted.of(limit, cursor))
 
-    page = run(data, work)
-    if as_json:
-        show({"deliveries": [each.as_json() for each in page.items], "next": page.next}, as_json=True)
-        return
-    show([_row(each) for each in page.items], as_json=False)
-    if page.next:
-        note(f"There are more: --cursor {page.next}")
+    show_page("deliveries", run(data, work), _row, as_json=as_json)
 
 
 def _row(found: DeliverySummary) -> dict[str, Any]:
-    """What there is room for in 80 columns, most telling first."""
+    """What there is room for in 80 columns, most useful first."""
     return {
         "id": found.id,
         "state": found.state,
@@ -94,8 +88,8 @@ def replay(delivery_id: Id, data: Data = DATA, *, as_json: Json = False) -> None
 
 
 def _again(delivery_id: int, again: Callable[..., Awaitable[None]], data: Path, *, as_json: bool) -> None:
-    async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
+    async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         await again(tx, operator(), delivery_id)
-        return (await delivery_lists.show_delivery(tx, settings.vault(), delivery_id)).delivery.as_json()
+        return (await delivery_lists.find_delivery(tx, delivery_id)).as_json()
 
     show(run(data, work), as_json=as_json)

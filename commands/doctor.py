@@ -14,9 +14,8 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
+from commands.tables import print_levels
 from infra import postgres, temporal_binary
 from infra.cache import cache_folder
 from infra.findings import Finding
@@ -39,7 +38,8 @@ def doctor(
         checks = [{**asdict(finding), "level": finding.level} for finding in findings]
         print(json.dumps({"ok": well, "checks": checks}, indent=2))
     else:
-        _show(findings)
+        rows = ((each.level, each.what, each.found, each.remedy) for each in findings)
+        print_levels(rows, STYLES, Console())
     raise typer.Exit(0 if well else 1)
 
 
@@ -47,17 +47,6 @@ def _of_installation() -> list[Finding]:
     from infra.production import examine  # noqa: PLC0415 - the other doctor needs none of it
 
     return asyncio.run(examine())
-
-
-def _show(findings: list[Finding]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    for finding in findings:
-        # As Text, because a dialer's name may look like rich's markup.
-        words = Text("\n".join(filter(None, (finding.found, finding.remedy))))
-        table.add_row(Text(finding.level, STYLES[finding.level]), Text(finding.what), words)
-    Console().print(table)
 
 
 def _python() -> Finding:

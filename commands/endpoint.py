@@ -93,7 +93,7 @@ def send_test(endpoint_id: Id, data: Data = DATA, *, as_json: Json = False) -> N
     show(_test_result(found), as_json=as_json)
     if not found.history:
         note(f"No answer within {TEST_SECONDS:.0f} s: is a `hub worker` with the role webhooks or all running?")
-    if found.delivery.state != "delivered":
+    if found.state != "delivered":
         raise typer.Exit(1)
 
 
@@ -112,7 +112,7 @@ async def _delivered_test(settings: Settings, endpoint_id: int) -> DeliveryDetai
 
 
 def _test_result(found: DeliveryDetails) -> dict[str, Any]:
-    result = {"delivery_id": found.delivery.id, "event_id": found.delivery.event_id, "state": found.delivery.state}
+    result = {"delivery_id": found.id, "event_id": found.event_id, "state": found.state}
     columns = ("status", "failure", "duration_ms", "address", "answer")
     attempt = found.history[-1] if found.history else None
     return result | {column: getattr(attempt, column, None) for column in columns}

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, run, run_change, show
+from commands.common import DATA, Data, Json, fail, operator, run, show
 from hub.settings import Settings
 from hub.store import erasure
 from hub.store.db.engine import Tx
@@ -46,9 +46,9 @@ def apply(
     erased = _read(file)
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        return {"erased": await erasure.erase_again(tx, settings.vault(), erased)}
+        return {"erased": await erasure.erase_again(tx, settings.vault(), operator(), erased)}
 
-    show(run_change(data, "erasure.apply", work, subject="all"), as_json=as_json)
+    show(run(data, work), as_json=as_json)
 
 
 def _read(file: Path) -> list[Erased]:

@@ -13,6 +13,7 @@ from commands.common import (
     fail,
     find_settings,
     list_all,
+    note,
     opened,
     operator,
     pepper,
@@ -118,35 +119,31 @@ def rewrap(
     for fingerprint, number in result["left"].items():
         opened = fingerprint in vault.fingerprints
         why = "is damaged" if opened else "needs that key in HUB_MASTER_KEY too, after the current one"
-        _tell(f"{number} left under master key {fingerprint}: what is there {why}.")
+        note(f"{number} left under master key {fingerprint}: what is there {why}.")
     if result["left"]:
         raise typer.Exit(1)
-    _tell(f"All is under master key {result['current']}. HUB_MASTER_KEY needs no other any more.")
+    note(f"All is under master key {result['current']}. HUB_MASTER_KEY needs no other any more.")
 
 
 async def _rewrap(settings: Settings, vault: Vault, batch: int) -> dict[str, Any]:
     """The current key, how much was moved to it, and how much is left under which other."""
-    current, moved, told = vault.fingerprints[0], 0, 0.0
+    current, moved, printed_at = vault.fingerprints[0], 0, 0.0
     async with opened(settings) as database:
         held = await rewrapping.count(database, batch)
         total = held.total() - held[current]
-        _tell(f"{total} of {held.total()} values are under other master keys than {current}.")
+        note(f"{total} of {held.total()} values are under other master keys than {current}.")
         async with database.begin() as tx:
             await audit.record(tx, operator(), "key.rewrap", current, values=total)
         async for number in rewrapping.rewrap(database, vault, batch):
             moved += number
-            if number and monotonic() - told >= PROGRESS_SECONDS:
-                told = monotonic()
-                _tell(f"{moved} of {total} moved")
-        _tell(f"{moved} of {total} moved")
+            if number and monotonic() - printed_at >= PROGRESS_SECONDS:
+                printed_at = monotonic()
+                note(f"{moved} of {total} moved")
+        note(f"{moved} of {total} moved")
         left = {name: number for name, number in (await rewrapping.count(database, batch)).items() if name != current}
         if not left:
             await rewrapping.release(database, vault)
     return {"current": current, "moved": moved, "left": left}
-
-
-def _tell(text: str) -> None:
-    typer.echo(text, err=True)
 
 
 @app.command("list")

@@ -10,8 +10,7 @@ from urllib.parse import urlsplit
 import typer
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from commands.common import DATA, Data, fail, note
-from commands.send import dev_url
+from commands.common import DATA, Data, dev_url, fail, note
 from hub import strictjson
 from hub.egress import HEADERS
 from hub.webhooks import is_secret, new_secret, sign
@@ -31,7 +30,7 @@ def listen(
     ] = None,
     data: Data = DATA,
 ) -> None:
-    """Forward a partner's events as they happen, until Ctrl-C. Nothing is tried again; endpoints get theirs as ever."""
+    """Forward a partner's events as they happen, until Ctrl-C. Nothing is tried again; endpoints get theirs too."""
     hub, signing = url or dev_url(data), secret or new_secret()
     for option, address in (("--url", hub), ("--forward-to", forward_to)):
         if urlsplit(address).scheme not in {"http", "https"} or not urlsplit(address).hostname:

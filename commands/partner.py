@@ -1,20 +1,21 @@
 """`hub partner`: the tenants."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
-import phonenumbers
 import typer
 
 from commands.common import DATA, Data, Json, fail, operator, pepper, run, show
+from hub import phones
 from hub.contracts import registry
 from hub.settings import Settings
 from hub.store import admin, administration
+from hub.store.administration import MOST_CALLS, MOST_REQUESTS
 from hub.store.db.engine import Tx
 from hub.store.provisioning import NewPartner
 from hub.store.tables import Partner
 
 app = typer.Typer(no_args_is_help=True)
-MOST_REQUESTS, MOST_CALLS = 1_000_000, 100_000_000
 Id = Annotated[int, typer.Argument(help="The partner's id.")]
 RateLimit = Annotated[int | None, typer.Option(min=1, max=MOST_REQUESTS, help="Requests (Partner API: leads) in 60 s.")]
 Region = Annotated[str | None, typer.Option(help="Of numbers without a +: ISO 3166, such as GB.")]
@@ -48,11 +49,11 @@ def create(
 
 
 def _require_region(region: str | None) -> None:
-    if region is not None and region not in phonenumbers.SUPPORTED_REGIONS:
+    if region is not None and not phones.is_region(region):
         raise fail(f"--region: {region!r} is not a region of the numbering plans; give two capital letters such as GB.")
 
 
-def _switch(partner_id: int, data: Any, *, disabled: bool, as_json: bool) -> None:
+def _switch(partner_id: int, data: Path, *, disabled: bool, as_json: bool) -> None:
     async def work(tx: Tx, _: Settings) -> dict[str, Any]:
         await administration.switch_partner(tx, operator(), partner_id, disabled=disabled)
         return {"id": partner_id, "disabled": disabled}

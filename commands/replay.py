@@ -6,13 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, note, operator, run, show
+from commands.common import DATA, Cursor, Data, Json, Limit, operator, run, show, show_page
 from commands.moments import MOMENT_HELP, moment
 from hub.replays import DEFAULT_PACE, MOST_PACE
 from hub.settings import Settings
 from hub.store import replays
 from hub.store.db.engine import Tx
-from hub.store.paging import DEFAULT, MOST, Page, PageWanted
+from hub.store.paging import DEFAULT, Page, PageWanted
 from hub.store.replays import ReplayRequest, ReplaySummary
 
 app = typer.Typer(no_args_is_help=True)
@@ -50,8 +50,8 @@ def create(
 def list_(
     endpoint: Annotated[int | None, typer.Option(help="Only to this endpoint.")] = None,
     partner: Annotated[int | None, typer.Option(help="Only this partner's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="At most so many.")] = DEFAULT,
-    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    limit: Limit = DEFAULT,
+    cursor: Cursor = None,
     data: Data = DATA,
     *,
     as_json: Json = False,
@@ -62,11 +62,7 @@ def list_(
         page = PageWanted.of(limit, cursor)
         return await replays.list_replays(tx, page, partner_id=partner, endpoint_id=endpoint)
 
-    page = run(data, work)
-    rows = [each.as_json() for each in page.items]
-    show({"replays": rows, "next": page.next} if as_json else rows, as_json=as_json)
-    if page.next and not as_json:
-        note(f"There are more: --cursor {page.next}")
+    show_page("replays", run(data, work), ReplaySummary.as_json, as_json=as_json)
 
 
 @app.command("show")

@@ -1,20 +1,20 @@
 """`hub request`: what partners sent and what became of it, refused requests too."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC
 from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, note, run, show
+from commands.common import DATA, Cursor, Data, Json, Limit, run, show, show_page
+from commands.moments import moment
 from hub.settings import Settings
 from hub.store import requests
 from hub.store.db.engine import Tx
-from hub.store.paging import DEFAULT, MOST, Page, PageWanted
+from hub.store.paging import DEFAULT, Page, PageWanted
 from hub.store.requests import RequestFilter, RequestSummary
 
 app = typer.Typer(no_args_is_help=True)
 RequestId = Annotated[str, typer.Argument(help="The `X-Request-Id` of its answer.")]
-AGES = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 @app.command("list")
@@ -27,24 +27,19 @@ def list_(
     since: Annotated[
         str | None, typer.Option(help="From this time (UTC) or age on: 2026-11-21T09:30, 30m, 24h.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many at once.")] = DEFAULT,
-    cursor: Annotated[str | None, typer.Option(help="`next` of the page before.")] = None,
+    limit: Limit = DEFAULT,
+    cursor: Cursor = None,
     data: Data = DATA,
     as_json: Json = False,
 ) -> None:
     """Requests, newest first. By status, 10,000 are looked at for each page."""
-    wanted = RequestFilter(partner, api, status, refused, None if since is None else _moment(since))
+    from_then = None if since is None else moment(since, "--since", without_zone=UTC)
+    wanted = RequestFilter(partner, api, status, refused, from_then)
 
     async def work(tx: Tx, _: Settings) -> Page[RequestSummary]:
         return await requests.list_requests(tx, wanted, PageWanted.of(limit, cursor))
 
-    page: Page[RequestSummary] = run(data, work)
-    if as_json:
-        show({"requests": [request.as_json() for request in page.items], "next": page.next}, as_json=True)
-        return
-    show([_line(request) for request in page.items], as_json=False)
-    if page.next:
-        note(f"There are more: --cursor {page.next}")
+    show_page("requests", run(data, work), _line, as_json=as_json)
 
 
 @app.command("show")
@@ -55,17 +50,6 @@ def show_(request_id: RequestId, data: Data = DATA, *, as_json: Json = False) ->
         return (await requests.show_request(tx, settings.vault(), request_id)).as_json()
 
     show(run(data, work), as_json=as_json)
-
-
-def _moment(text: str) -> datetime:
-    """A time in ISO 8601, UTC unless it says otherwise, or how long ago. Exits for what is neither."""
-    if text[:-1].isdecimal() and len(text) < 6 and text[-1:] in AGES:  # noqa: PLR2004 - up to 9999 days
-        return datetime.now(UTC) - timedelta(**{AGES[text[-1]]: int(text[:-1])})
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise fail("--since: must be a time such as 2026-11-21T09:30, or an age such as 30m, 24h or 7d.") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _line(request: RequestSummary) -> dict[str, Any]:

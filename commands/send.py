@@ -13,7 +13,7 @@ from aiohttp import ClientSession, ClientTimeout
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
-from commands.common import DATA, Data, Json, fail, note, show
+from commands.common import DATA, Data, Json, dev_url, fail, note, show
 from commands.sending import files, headings, plan
 from commands.sending.files import LeadFile, UnusableFile
 from commands.sending.rejects import Rejects, free_path
@@ -62,8 +62,8 @@ def send(
     _report(outcome, rows, kept.close(), end, as_json=as_json)
 
 
-def _read(file: Path, told: Sequence[str]) -> tuple[LeadFile, headings.Columns]:
-    pairs = [each.partition("=") for each in told]
+def _read(file: Path, mapped: Sequence[str]) -> tuple[LeadFile, headings.Columns]:
+    pairs = [each.partition("=") for each in mapped]
     if wrong := next(("".join(pair) for pair in pairs if not (pair[0] and pair[2])), None):
         raise fail(f'--map: {wrong!r} is not of the form FIELD=HEADING, such as name="Customer Name".')
     try:
@@ -77,14 +77,6 @@ def _read(file: Path, told: Sequence[str]) -> tuple[LeadFile, headings.Columns]:
     renamed = [f"{field} from {heading}" for heading, field in columns.fields.items() if heading != field]
     note(f"{how}{': ' if renamed else ''}{', '.join(renamed)}.")
     return source, columns
-
-
-def dev_url(data: Path) -> str:
-    """The address of the `hub dev` that runs in `data`. Exits when there is none."""
-    try:
-        return str(json.loads((data / "dev.json").read_text())["api"])
-    except (OSError, ValueError):
-        raise fail(f"No hub runs in {data}: start `hub dev`, or give --url.") from None
 
 
 def _checked(key: str | None) -> str:

@@ -8,11 +8,10 @@ from typing import Final
 
 import typer
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 from temporalio.service import RPCError
 
 from commands.common import DATA, Data, Json, find_settings, show, temporal_address
+from commands.tables import print_levels
 from hub.errors import DatabaseUnavailable
 from hub.settings import Settings
 from hub.status import Check, HubStatus, Level, worst
@@ -21,7 +20,7 @@ from hub.store.db.engine import Database
 from hub.temporal import vocabulary
 
 PATIENCE: Final = timedelta(seconds=5)
-STYLES: Final = {Level.OK: "green", Level.LATE: "yellow", Level.WRONG: "red"}
+STYLES: Final[dict[str, str]] = {Level.OK: "green", Level.LATE: "yellow", Level.WRONG: "red"}
 LACKS_TABLES: Final = {"UndefinedTableError", "UndefinedColumnError"}
 
 
@@ -34,7 +33,8 @@ def status(data: Data = DATA, *, as_json: Json = False) -> None:
         details = found.as_json() if found else {}
         show({**details, "level": level, "checks": [asdict(check) for check in checks]}, as_json=True)
     else:
-        _print(checks)
+        rows = ((check.level, check.subject, check.found, check.advice) for check in checks)
+        print_levels(rows, STYLES, Console())
     raise typer.Exit(1 if level is Level.WRONG else 0)
 
 
@@ -70,14 +70,3 @@ async def _temporal(address: str | None) -> Check:
     if not healthy:
         return Check("temporal", "Temporal", Level.WRONG, "says that it is not serving", "See Temporal's own logs.")
     return Check("temporal", "Temporal", Level.OK, "answers")
-
-
-def _print(checks: list[Check]) -> None:
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for _ in range(3):
-        table.add_column(overflow="fold")
-    for check in checks:
-        # As Text, because a dialer's name may look like rich's markup.
-        words = Text("\n".join(filter(None, (check.found, check.advice))))
-        table.add_row(Text(check.level, STYLES[check.level]), Text(check.subject), words)
-    Console().print(table)

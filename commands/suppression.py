@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from commands.common import DATA, Data, Json, fail, operator, run, run_change, show
+from commands.common import DATA, Data, Json, fail, operator, run, show
 from hub import number_lists, phones
 from hub.settings import Settings
 from hub.store import do_not_call, lead_search, suppression_imports
@@ -79,11 +79,11 @@ def remove(
     """Allow calls to this number again."""
 
     async def work(tx: Tx, settings: Settings) -> dict[str, Any]:
-        return {"removed": await do_not_call.remove(tx, partner, number_lists.hash_of(settings.vault(), phone))}
+        phone_hash = number_lists.hash_of(settings.vault(), phone)
+        return {"removed": await do_not_call.remove(tx, operator(), partner, phone_hash)}
 
     try:
-        done = run_change(data, "suppression.remove", work, subject=partner or do_not_call.ALL, partner=partner)
-        show(done, as_json=as_json)
+        show(run(data, work), as_json=as_json)
     except phones.InvalidPhone:
         raise fail("PHONE: not a phone number in international form, nor a hash.") from None
 

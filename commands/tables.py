@@ -1,7 +1,7 @@
 """Rows for people: a list as a table that fits the terminal, a single one as lines of names and values."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -53,6 +53,18 @@ def print_record(record: Mapping[str, Any], console: Console) -> None:
     width = max(map(len, lines), default=0)
     for name, text in lines.items():
         console.print(Text(f"{name:<{width}}  {text}".rstrip()), soft_wrap=True)
+
+
+def print_levels(rows: Iterable[tuple[str, str, str, str]], styles: Mapping[str, str], console: Console) -> None:
+    """A line for each row of level, subject, what was found and what to do about it; `styles` by level."""
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for _ in range(3):
+        table.add_column(overflow="fold")
+    for level, subject, found, advice in rows:
+        words = Text("\n".join(filter(None, (found, advice))))
+        # As Text, because a dialer's name may look like rich's markup.
+        table.add_row(Text(level, styles[level]), Text(subject), words)
+    console.print(table)
 
 
 def _flat(record: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ def worker(
             runner.run(main(roles, metrics_host, metrics_port=metrics_port, health_port=health_port))
         return
     ports = {"--metrics-port": metrics_port, "--health-port": health_port}
-    Copies([_words(roles, metrics_host, ports, number) for number in range(processes)], typer.echo).run()
+    Copies([_command(roles, metrics_host, ports, number) for number in range(processes)], typer.echo).run()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -47,7 +47,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return factory
 
 
-def _words(roles: Sequence[str], host: str, ports: Mapping[str, int | None], number: int) -> tuple[str, ...]:
+def _command(roles: Sequence[str], host: str, ports: Mapping[str, int | None], number: int) -> tuple[str, ...]:
     """The command of one process, at its own ports."""
     named = [word for role in roles for word in ("--role", role)]
     own = [word for option, port in ports.items() if port for word in (option, str(port + number))]

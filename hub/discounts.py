@@ -6,7 +6,7 @@ from typing import Final
 
 ALPHABET: Final = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"  # without 0, O, 1 and I: people type codes
 OPERATORS_REASON: Final = "it could not be fulfilled; the operator of this service can tell why"
-"""What a partner is told of a failure that concerns only the operator: settings, keys, accounts."""
+"""The reason that a partner gets for a failure that concerns only the operator: settings, keys, accounts."""
 
 ERASED_FAILURE: Final = "DiscountErased"
 """The type of the failure of a step whose request was erased."""

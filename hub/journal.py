@@ -128,7 +128,7 @@ def _closed(standing: Standing) -> str:
 
 
 def describe(entry: Entry, dialers: Mapping[int, DialerSeen]) -> str:
-    """One entry as a sentence. What later versions wrote is told by its code."""
+    """One entry as a sentence. What later versions wrote is shown by its code."""
     dialer = dialers.get(entry.dialer_id or 0)
     facts = {
         "call": f"call {entry.call_id}",
@@ -164,7 +164,7 @@ _WORDS: Final = {
     "call.moved": "{call} is now for {dialer}{until}",
     "call.leased": "{dialer} took {call}{until}",
     "call.started": "{dialer} dials {call}",
-    "call.returned": "{dialer} lost {call}: its lease ended without a word",
+    "call.returned": "{dialer} lost {call}: its lease expired without a report",
     "call.withdrawn": "{call} was taken back before it was made{because}",
     "call.ended": "{call} ended{ended}",
     "event.recorded": "event {event} ({why})",
@@ -186,7 +186,7 @@ _WORDS: Final = {
 
 
 OPERATORS_MATTER: Final = "it waits for the operator of this service"
-_TOLD_PARTNERS: Final = {
+_PARTNER_REASONS: Final = {
     "cannot be judged": OPERATORS_MATTER,
     "dialer ": OPERATORS_MATTER,
     # Calls of other partners count too.
@@ -195,13 +195,13 @@ _TOLD_PARTNERS: Final = {
 
 
 def for_partner(why: str | None) -> str | None:
-    """A lead's reason as its partner is told it: nothing of settings, and nothing of other partners."""
-    told = (words for start, words in _TOLD_PARTNERS.items() if why is not None and why.startswith(start))
-    return next(told, why)
+    """A lead's reason as its partner sees it: nothing of settings, and nothing of other partners."""
+    found = (words for start, words in _PARTNER_REASONS.items() if why is not None and why.startswith(start))
+    return next(found, why)
 
 
 def actor_for_partner(label: str) -> str:
-    """An actor as partners are told: their own keys in full, of others the kind."""
+    """An actor as partners see it: their own keys in full, of others the kind."""
     kind = label.partition(":")[0]
     return label if kind == ActorKind.PARTNER else kind
 
@@ -225,7 +225,7 @@ def at(when: datetime, zones: Sequence[str]) -> str:
         same_day = local.date() == when.astimezone(UTC).date()
         places[f"{local:%H:%M}" if same_day else f"{local:%Y-%m-%d %H:%M}"].append(zone)
     # Of zones with the same time the last one: libphonenumber lists Britain's islands before London.
-    told = [f"{local} in {names[-1]}" for local, names in places.items()]
-    more = len(told) - MOST_ZONES
-    listed = ", ".join(told[:MOST_ZONES]) + (f" and {more} more" if more > 0 else "")
-    return f"{moment(when)} ({listed})" if told else moment(when)
+    times = [f"{local} in {names[-1]}" for local, names in places.items()]
+    more = len(times) - MOST_ZONES
+    listed = ", ".join(times[:MOST_ZONES]) + (f" and {more} more" if more > 0 else "")
+    return f"{moment(when)} ({listed})" if times else moment(when)

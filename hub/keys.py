@@ -3,7 +3,7 @@
     hub_partner_3kTz9QpLw2Xa_<32 random characters><6 characters of CRC32>
 
 All of it is `[0-9A-Za-z_]`: safe in a header and in a query without escapes. `PATTERN` is for secret scanners, which
-tell real keys by the checksum: zlib's CRC32 of all before it, as 6 base62 digits.
+recognise real keys by the checksum: zlib's CRC32 of all before it, as 6 base62 digits.
 """
 
 import hmac
@@ -49,7 +49,7 @@ class NewKey:
 
 @dataclass(frozen=True, slots=True)
 class ParsedKey:
-    """What a well-formed key says of itself; whether it is genuine only `matches` tells."""
+    """What a well-formed key says of itself; only `matches` says whether it is genuine."""
 
     kind: Kind
     key_id: str
@@ -81,7 +81,7 @@ def digest(text: str, pepper: bytes) -> bytes:
 
 
 def matches(text: str, stored: bytes, pepper: bytes) -> bool:
-    """Say whether the presented key is the stored one, in a time that does not tell how nearly."""
+    """Say whether the presented key is the stored one, in a time that does not depend on how nearly."""
     return hmac.compare_digest(digest(text, pepper), stored)
 
 
@@ -94,7 +94,7 @@ def client_ip(peer: str | None, x_forwarded_for: str | None, trusted_proxies: Se
     """Return the caller's address: the peer, or behind configured proxies the rightmost address that isn't one.
 
     `x_forwarded_for`: all such headers joined by commas. When every hop is a proxy, the first of them is the caller.
-    None when the address can't be told (a Unix socket, a proxy that wrote `unknown`): no allow-list contains it.
+    None when the address is not known (a Unix socket, a proxy that wrote `unknown`): no allow-list contains it.
     """
     address = _address(peer or "")
     hops = x_forwarded_for.split(",") if x_forwarded_for else []

@@ -96,7 +96,7 @@ class NewLead:
     `person` is everything personal, as JSON, to be sealed (hub.people.Person). `identity` is what makes the lead unique
     in its API (None: nothing does). A lead that shall be kept but not called says so by `refused`, and gets no
     workflow; a repeat of a known identity is kept so too if `refuse_known` gives the reason, from the known lead's
-    state. `zones` and `states` are hub.dialing.time_zones', where the lead tells more than its number.
+    state. `zones` and `states` are hub.dialing.time_zones', where the lead says more than its number.
     """
 
     person: dict[str, Any]
@@ -173,7 +173,7 @@ class ApiResponse:
 
     `lead_id`: the one lead, `discount_id`: the discount that it was about, whose erasure erases this too.
     `rejected`: nothing comes of the request, and a repeat of it is tried anew.
-    `rows`: what became of its rows, where its contract's results do not tell.
+    `rows`: what became of its rows, where its contract's results do not say.
     """
 
     status: int

@@ -1,6 +1,6 @@
 """Structured logs on standard output: one JSON object a line, or coloured text on a terminal.
 
-What libraries log by `logging`, and what nobody caught, takes the same way: an exception is told by its kind and the
+What libraries log by `logging`, and what nobody caught, goes the same way: an exception is logged by its kind and the
 places it passed, never by its text, which may quote a person's data.
 """
 

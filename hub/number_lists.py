@@ -42,11 +42,6 @@ def cells_of(text: str) -> Iterator[Cell]:
         raise Invalid(f"line {rows.line_num} is no CSV: {error}.", field="file") from None
 
 
-def read_cells(text: str) -> list[Cell]:
-    """All of `cells_of`."""
-    return list(cells_of(text))
-
-
 def is_hash(text: str) -> bool:
     return len(text) == HASH_CHARS and all(char in hexdigits for char in text)
 

@@ -78,7 +78,7 @@ _FIELDS = {field.name for field in fields(Person)}
 
 @dataclass(frozen=True, slots=True)
 class MaskedPerson:
-    """A person as lists and stories tell of them: no digit of the number, the initials of the name."""
+    """A person as lists and stories show them: no digit of the number, the initials of the name."""
 
     phone: str | None
     name: str | None
@@ -138,17 +138,17 @@ class LeadSource:
     row: int | None
 
     def block(self, person: Person | None, *, masked: bool = False) -> dict[str, Any]:
-        """The `lead` that the data of every event about a lead carries. `masked`: no digit of its number is told.
+        """The `lead` that the data of every event about a lead carries. `masked`: no digit of its number is shown.
 
         Without a person it holds nothing personal: for a lead that is erased.
         """
-        told = person or Person(None, None, None, None, None, None, {})
+        known = person or Person(None, None, None, None, None, None, {})
         return {
             "id": self.lead_id,
-            "reference": told.reference,
-            "phone": phones.mask(told.phone) if masked and told.phone else told.phone,
-            "phone_sent": phones.mask_sent(told.phone_sent) if masked and told.phone_sent else told.phone_sent,
-            "email": told.email,
+            "reference": known.reference,
+            "phone": phones.mask(known.phone) if masked and known.phone else known.phone,
+            "phone_sent": phones.mask_sent(known.phone_sent) if masked and known.phone_sent else known.phone_sent,
+            "email": known.email,
             "request_id": self.request_id,
             "row": self.row,
         }

@@ -57,7 +57,7 @@ class InvalidPhone(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Phone:
-    """A number in the form that is compared (`e164`), with what its numbering plan tells of that.
+    """A number in the form that is compared (`e164`), with what its numbering plan says of that.
 
     `region` is ISO 3166: the number's own, else the main one of its calling code; None when the code is no country's.
     `zones` are all IANA zones it may be in, () when unknown. `extension` is stored but never compared. `refusal`: why
@@ -116,7 +116,7 @@ def parse(value: str | int, region: str | None) -> Phone:
     grade = _grade(number, kind, digits, plus)
     if not plus and home is None and grade is not Grade.VALID:
         raise InvalidPhone("no country code, and no region to presume")
-    # An unverified number keeps its digits: no numbering plan tells how to normalise it.
+    # An unverified number keeps its digits: no numbering plan says how to normalise it.
     e164 = f"+{digits}" if grade is Grade.UNVERIFIED else lib.format_number(number, lib.PhoneNumberFormat.E164)
     if len(e164) > _LONGEST_E164 + 1:
         raise InvalidPhone("more than 15 digits")
@@ -131,6 +131,11 @@ def text_of(value: Any) -> str | None:
         return value
     is_number = isinstance(value, int) and not isinstance(value, bool)
     return str(value) if is_number and 0 <= value < _LONGEST_INTEGER else None
+
+
+def is_region(region: str) -> bool:
+    """Whether numbering plans know it: ISO 3166, two capital letters."""
+    return region in lib.SUPPORTED_REGIONS
 
 
 def region_of(phone_code: str) -> str | None:
@@ -194,7 +199,7 @@ def grade_or_refusal(text: str) -> Grade | DialRefusal:
 
 
 def _read(digits: str, home: str | None) -> lib.PhoneNumber:
-    if home is not None and home not in lib.SUPPORTED_REGIONS:
+    if home is not None and not is_region(home):
         raise InvalidPhone("no numbering plan is known for the region")
     try:
         return lib.parse(digits if home else f"+{digits}", home)

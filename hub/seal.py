@@ -97,7 +97,7 @@ class Vault:
 
     @property
     def fingerprints(self) -> tuple[str, ...]:
-        """Of the master keys, the current one's first: 16 hex digits each, which tell nothing of the key."""
+        """Of the master keys, the current one's first: 16 hex digits each, which reveal nothing of the key."""
         return tuple(master_id.hex() for master_id in self._masters)
 
     def new_key(self) -> tuple[DataKey, bytes]:

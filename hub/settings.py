@@ -103,7 +103,7 @@ class Settings(BaseSettings):
 
     @field_validator("smtp_tls")
     @classmethod
-    def _said_in_production(cls, value: str | None, info: ValidationInfo) -> str | None:
+    def _set_in_production(cls, value: str | None, info: ValidationInfo) -> str | None:
         if value is None and info.data.get("env") is Environment.PRODUCTION:
             raise ValueError('must be set in production, to "starttls", "tls", or "none" for no encryption')
         return value
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
             valid = False
         if not valid:
             raise ValueError("is not an http or https URL")
-        return value
+        return value.rstrip("/")
 
     @field_validator("master_key")
     @classmethod
@@ -192,7 +192,7 @@ class Settings(BaseSettings):
     def sign_in_link(self, token: str, *, portal: bool) -> str:
         """Where the link with this random text leads: to the portal, or to the console, wherever that is reached."""
         base = self.public_url if portal else self.console_url or self.public_url
-        return f"{base.rstrip('/')}/{'portal' if portal else 'console'}/sign-in/link?token={token}"
+        return f"{base}/{'portal' if portal else 'console'}/sign-in/link?token={token}"
 
     def vault(self) -> Vault:
         """The vault over the settings' keys."""
@@ -205,7 +205,7 @@ class Settings(BaseSettings):
 
     @property
     def always_open(self) -> bool:
-        """Whether calls may go out at any hour: in development, unless told otherwise."""
+        """Whether calls may go out at any hour: in development, unless set otherwise."""
         return self.development if self.windows_open is None else self.windows_open
 
     @property

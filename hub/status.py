@@ -165,7 +165,7 @@ def worst(checks: Sequence[Check]) -> Level:
     return max((check.level for check in checks), key=lambda level: level.rank, default=Level.OK)
 
 
-def words(age: timedelta) -> str:
+def duration(age: timedelta) -> str:
     """A duration for people: `40 s`, `5 min`, `3 h`, `2 days`."""
     seconds = int(age.total_seconds())
     for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
@@ -195,7 +195,7 @@ def _worker(status: HubStatus, role: RoleStatus) -> Check:
     subject = f"workers: {role.role}"
     if role.processes:
         return Check("workers", subject, Level.OK, f"{role.processes} at work")
-    age = words(status.age(role.last_seen_at)) if role.last_seen_at else "a day"
+    age = duration(status.age(role.last_seen_at)) if role.last_seen_at else "a day"
     return Check("workers", subject, Level.WRONG, f"none was seen for {age}", f"Start `hub worker --role {role.role}`.")
 
 
@@ -205,7 +205,7 @@ def _outbox(status: HubStatus, kind: OutboxStatus) -> Check:
     advice = f"Is a worker of role {kind.role} at work, and Temporal reachable from it?"
     if level is Level.OK and kind.most_tries >= OUTBOX_TRIES:
         level, advice = Level.LATE, "Temporal does not take them: see the workers' log lines `outbox`."
-    found = f"{kind.rows} to send" + (f", the oldest {words(age)} late" if age >= OUTBOX_LATE else "")
+    found = f"{kind.rows} to send" + (f", the oldest {duration(age)} late" if age >= OUTBOX_LATE else "")
     return Check("outbox", f"outbox: {kind.kind}", level, found, advice if level is not Level.OK else "")
 
 
@@ -214,7 +214,7 @@ def _leads(status: HubStatus) -> Check:
     if (level := _level(age, LEAD_LATE, LEAD_WRONG)) is Level.OK:
         return Check("leads", "leads", Level.OK, "none is late")
     advice = "Is a worker of role leads at work, and Temporal reachable from it?"
-    return Check("leads", "leads", level, f"one was due {words(age)} ago, and nothing has become of it", advice)
+    return Check("leads", "leads", level, f"one was due {duration(age)} ago, and nothing has become of it", advice)
 
 
 def _comparison(status: HubStatus) -> Check:
@@ -223,18 +223,20 @@ def _comparison(status: HubStatus) -> Check:
     age = status.age(status.comparison_since)
     level = Level.WRONG if age >= COMPARISON_WRONG else Level.LATE
     advice = "Dialers get them when it is done: it takes Temporal, and a worker of role leads."
-    return Check("comparison", "calls after a restart", level, f"being compared with Temporal for {words(age)}", advice)
+    return Check(
+        "comparison", "calls after a restart", level, f"being compared with Temporal for {duration(age)}", advice
+    )
 
 
 def judge_dialer(dialer: DialerStatus, at: datetime) -> Check:
     """The finding about one dialer, as it was `at` this moment."""
     subject, waited = f"dialer {dialer.id}, {dialer.name}", _age(at, dialer.ready_since)
     silent = dialer.last_seen_at is None or _age(at, dialer.last_seen_at) >= DIALER_SILENT
-    seen = f"seen {words(_age(at, dialer.last_seen_at))} ago" if dialer.last_seen_at else "never seen"
+    seen = f"seen {duration(_age(at, dialer.last_seen_at))} ago" if dialer.last_seen_at else "never seen"
     found = f"{dialer.ready} calls ready, {seen}"
     if waited < CALL_LATE:
         return Check("dialers", subject, Level.OK, found)
-    found = f"{dialer.ready} calls ready, the first for {words(waited)}; {seen}"
+    found = f"{dialer.ready} calls ready, the first for {duration(waited)}; {seen}"
     if not dialer.live_keys:
         return Check("dialers", subject, Level.WRONG, found, f"It has no key: `hub key create --dialer {dialer.id}`.")
     if silent:
@@ -250,20 +252,20 @@ def _deliveries(status: HubStatus) -> Check:
     if level is Level.OK:
         return Check("deliveries", "deliveries", level, found)
     advice = "Is a worker of role webhooks at work, and Temporal reachable from it?"
-    return Check("deliveries", "deliveries", level, f"{found}; an attempt is {words(age)} late", advice)
+    return Check("deliveries", "deliveries", level, f"{found}; an attempt is {duration(age)} late", advice)
 
 
 def _endpoint(status: HubStatus, endpoint: EndpointStatus) -> Check:
     subject = f"endpoint {endpoint.id} of partner {endpoint.partner_id}"
     if endpoint.disabled_at is not None:
-        found = f"disabled for {words(status.age(endpoint.disabled_at))}"
+        found = f"disabled for {duration(status.age(endpoint.disabled_at))}"
         found += f": {endpoint.disabled_why}" if endpoint.disabled_why else ""
         advice = f"Once it is mended: `hub endpoint enable {endpoint.id}`."
         return Check("endpoints", subject, Level.LATE, found, advice)
     age = status.age(endpoint.failing_since)
     level = Level.LATE if age >= ENDPOINT_FAILING else Level.OK
     advice = f"See `hub delivery list --endpoint {endpoint.id}`, and tell its partner." if level is Level.LATE else ""
-    return Check("endpoints", subject, level, f"failing for {words(age)}", advice)
+    return Check("endpoints", subject, level, f"failing for {duration(age)}", advice)
 
 
 def _refused(refused: RefusedRequests) -> Check:
@@ -275,7 +277,7 @@ def _refused(refused: RefusedRequests) -> Check:
 def _bodies(status: HubStatus) -> Check:
     if status.age(status.oldest_body_at) < BODIES_LATE:
         return Check("retention", "retention", Level.OK, "up to date")
-    found = f"a request's body is {words(status.age(status.oldest_body_at))} old"
+    found = f"a request's body is {duration(status.age(status.oldest_body_at))} old"
     return Check("retention", "retention", Level.LATE, found, "Start `hub worker --role intake`, which removes them.")
 
 

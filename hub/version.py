@@ -1,4 +1,4 @@
-"""The version of the installed package, which `hub --version` and the API's documentation show."""
+"""The version of the installed package, which `hub --version`, the API's documentation and the rows of workers show."""
 
 from importlib.metadata import PackageNotFoundError, version
 from typing import Final

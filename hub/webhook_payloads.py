@@ -21,7 +21,7 @@ def _of(example: object, description: str | None = None, **more: Any) -> Any:
 
 
 class LeadBlock(BaseModel):
-    """Whose lead it is. Of an erased lead nothing personal is told."""
+    """Whose lead it is. Of an erased lead nothing personal is included."""
 
     id: int = _of(42, "The hub's own id")
     reference: str | None = _of("D-77", "Your id of the lead, where the API has one: SquadIQ's and Margav's lead_id")
@@ -136,7 +136,7 @@ class EndpointTest(EventData):
 
 
 class EndpointDisabled(EventData):
-    """One endpoint of yours is disabled; your others are told. Its deliveries wait until it is enabled."""
+    """One endpoint of yours is disabled; your others get this event. Its deliveries wait until it is enabled."""
 
     endpoint_id: int = _of(1)
     url: str = _of("https://example.com/hooks")

@@ -153,12 +153,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 async def _until_told(host: str, smtp_port: int, http_port: int) -> None:
-    told = asyncio.Event()
+    stopped = asyncio.Event()
     for sign in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(sign, told.set)
+        asyncio.get_running_loop().add_signal_handler(sign, stopped.set)
     async with catching(host, smtp_port, http_port) as ports:
         print(f"Mail for {host}:{ports.smtp} is shown on http://{host}:{ports.http}", flush=True)
-        await told.wait()
+        await stopped.wait()
 
 
 def _part(message: EmailMessage, kind: str) -> str:

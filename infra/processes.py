@@ -19,6 +19,7 @@ from infra.ports import is_open, listening
 POLL_SECONDS = 0.05
 LOOK_SECONDS = 1.0  # how often a server that is not ready yet is seen to have its ports
 OTHER_PORTS = 4  # how many further choices of ports a server gets
+TAIL_LINES = 15
 IN_USE = re.compile(rb"address (already )?in use", re.IGNORECASE)
 
 
@@ -191,9 +192,9 @@ def dies_with_parent(argv: tuple[str, ...], how: signal.Signals) -> tuple[str, .
     return (setpriv, "--pdeathsig", how.name.removeprefix("SIG"), "--", *argv)
 
 
-def tail(log: Path, lines: int = 15) -> str:
+def tail(log: Path) -> str:
     """Read the last lines of a log file, or say why there are none."""
     try:
-        return "\n".join(log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(log.read_text(errors="replace").splitlines()[-TAIL_LINES:])
     except OSError as error:
         return f"(no log: {error.strerror})"

@@ -40,7 +40,7 @@ class Progress:
 
     @contextmanager
     def step(self, title: str) -> Iterator[Ticker]:
-        """A step that lasts; its ticker is told from time to time how far it is."""
+        """A step that lasts; its ticker gets from time to time how far it is."""
         if not self._console.is_terminal:
             self.say(f"{title} ...")
             yield Ticker(title, self.say, PLAIN_INTERVAL)

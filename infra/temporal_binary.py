@@ -46,11 +46,11 @@ def cached_binary() -> Path:
     return cache_folder() / f"temporal-{VERSION}"
 
 
-def find_or_get(progress: Progress | None = None) -> Path:
+def find_or_get() -> Path:
     """The program, fetched when need be (some minutes, once); raises TemporalUnavailable."""
     if found := installed():
         return found
-    progress = progress or Progress()
+    progress = Progress()
     progress.say("Temporal is not on this machine yet; getting it once for all later starts.")
     target = cached_binary()
     with _one_at_a_time(target, progress):

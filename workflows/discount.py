@@ -30,8 +30,8 @@ class DiscountWorkflow:
         except ActivityError as error:
             if (self._erased or _is_of_erased(error)) and workflow.patched(ENDS_WHEN_ERASED):
                 return self.show_details("erased", "nothing is done for it any more")
-            reason, told = _reasons(error)
-            await database_step(DiscountActivities.fail, ref.discount_id, reason, told)
+            reason, partner_reason = _reasons(error)
+            await database_step(DiscountActivities.fail, ref.discount_id, reason, partner_reason)
             return self.show_details("failed", reason)
 
     @workflow.signal(name=vocabulary.ERASED)
@@ -68,8 +68,8 @@ def _is_of_erased(error: ActivityError) -> bool:
 
 
 def _reasons(error: ActivityError) -> tuple[str, str]:
-    """Why it failed: all of it, and what its partner is told."""
+    """Why it failed: all of it, and what its partner gets of it."""
     if not isinstance(error.cause, ApplicationError):
         return "a step took too long", "a step took too long"
-    told = error.cause.details[0] if error.cause.details else OPERATORS_REASON
-    return error.cause.message, str(told)
+    partner_reason = error.cause.details[0] if error.cause.details else OPERATORS_REASON
+    return error.cause.message, str(partner_reason)

@@ -14,6 +14,7 @@ from api.web.visitors import Administering, Hub, SignedIn, Visitor
 from hub import passwords
 from hub.errors import Invalid, NotFound
 from hub.store import admin, administration, dialer_ties
+from hub.store.db.engine import Tx
 from hub.store.tables import Agent, Partner
 
 router = APIRouter(include_in_schema=False)
@@ -27,12 +28,18 @@ async def list_agents(hub: Hub, who: SignedIn, partner_id: PathId) -> Response:
 async def _list(hub: Services, who: Visitor, partner_id: int, status: int = 200, *, problem: str | None = None,
                 given: Form | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
-        partner = await admin.change(tx, Partner, partner_id, {})
+        partner = await _find_partner(tx, partner_id)
         found = await admin.list_rows(tx, Agent, Agent.partner_id == partner_id)
-    if partner["api"] != dialer_ties.REPORTING_API:
-        raise NotFound("Partners of this API have no agents.")
     shown = {name: given[name] if given else "" for name in ("username", "name", "dialer_user_id")}
     return page(who, "agents.html", status, partner=partner, agents=found, shown=shown, problem=problem)
+
+
+async def _find_partner(tx: Tx, partner_id: int) -> dict[str, Any]:
+    """A partner whose API has agents. Raises NotFound."""
+    partner = await admin.load_row(tx, Partner, partner_id)
+    if partner["api"] != dialer_ties.REPORTING_API:
+        raise NotFound("Partners of this API have no agents.")
+    return partner
 
 
 @router.post("/partners/{partner_id}/agents")
@@ -41,8 +48,7 @@ async def create_agent(request: Request, hub: Hub, who: Administering, partner_i
     names = form["username"], form["name"], form["dialer_user_id"] or None
     try:
         async with hub.turns.begin(0) as tx:
-            if await admin.require_partner(tx, partner_id) != dialer_ties.REPORTING_API:
-                raise NotFound("Partners of this API have no agents.")
+            await _find_partner(tx, partner_id)
             await administration.create_agent(tx, who.actor, partner_id, *names)
     except Invalid as error:
         return await _list(hub, who, partner_id, 400, problem=error.message, given=form)
@@ -53,7 +59,7 @@ async def create_agent(request: Request, hub: Hub, who: Administering, partner_i
 async def show_agent(hub: Hub, who: SignedIn, agent_id: PathId) -> Response:
     """On the page of its partner's agents."""
     async with hub.turns.begin(0) as tx:
-        agent = await admin.change(tx, Agent, agent_id, {})
+        agent = await admin.load_row(tx, Agent, agent_id)
     return _listed(who, agent["partner_id"])
 
 
@@ -88,7 +94,7 @@ async def _set(hub: Services, who: Visitor, agent_id: int, values: dict[str, Any
 
 async def _refused(hub: Services, who: Visitor, agent_id: int, error: Invalid) -> Response:
     async with hub.turns.begin(0) as tx:
-        agent = await admin.change(tx, Agent, agent_id, {})
+        agent = await admin.load_row(tx, Agent, agent_id)
     return await _list(hub, who, agent["partner_id"], 400, problem=error.message)
 
 

@@ -48,7 +48,7 @@ async def show_dialer(hub: Hub, who: SignedIn, dialer_id: PathId) -> Response:
 
 async def _show(hub: Services, who: Visitor, dialer_id: int, status: int = 200, **shown: Any) -> Response:
     async with hub.turns.begin(0) as tx:
-        dialer = await admin.change(tx, Dialer, dialer_id, {})
+        dialer = await admin.load_row(tx, Dialer, dialer_id)
         campaigns = await dialer_ties.list_campaigns(tx, dialer_ids=[dialer_id])
         keys = await admin.list_rows(tx, ApiKey, ApiKey.dialer_id == dialer_id)
     return page(who, "dialer.html", status, dialer=dialer, campaigns=campaigns, keys=keys,
@@ -62,7 +62,7 @@ async def act(request: Request, hub: Hub, who: Administering, dialer_id: PathId,
     key = None
     try:
         async with hub.turns.begin(0) as tx:
-            await admin.change(tx, Dialer, dialer_id, {})
+            await admin.load_row(tx, Dialer, dialer_id)
             match action:
                 case "rename":
                     await administration.rename_dialer(tx, who.actor, dialer_id, form["name"])

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import phonenumbers
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
@@ -13,11 +12,13 @@ from api.web.forms import Form, read_form
 from api.web.keys import keys_of, new_key
 from api.web.pages import page
 from api.web.visitors import Administering, Hub, SignedIn, Visitor
+from hub import phones
 from hub.accounts import Role
 from hub.contracts import registry
 from hub.contracts.registry import Discounts, Leads
 from hub.errors import Invalid, NotFound
 from hub.store import admin, administration, dialer_ties, partner_lists, portal_sessions, refusals, request_usage
+from hub.store.administration import MOST_CALLS, MOST_REQUESTS
 from hub.store.paging import PageWanted
 from hub.store.provisioning import NewPartner
 from hub.store.row_ids import MOST_ID
@@ -25,7 +26,6 @@ from hub.store.tables import Dialer, Origin, Partner, Product
 
 router = APIRouter(include_in_schema=False)
 router.include_router(people.router, prefix=people.OF_PARTNER)  # before the last path, which takes any action
-MOST_REQUESTS, MOST_CALLS = 1_000_000, 100_000_000
 
 
 @router.get("/partners")
@@ -68,7 +68,7 @@ async def show_partner(hub: Hub, who: SignedIn, partner_id: PathId) -> Response:
 async def _show(hub: Services, who: Visitor, partner_id: int, status: int = 200, *, problem: str | None = None,
                 secret: dict[str, Any] | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
-        partner = await admin.change(tx, Partner, partner_id, {})
+        partner = await admin.load_row(tx, Partner, partner_id)
         campaigns = await dialer_ties.list_campaigns(tx, partner_id=partner_id)
         dialers = await admin.list_rows(tx, Dialer, Dialer.name != admin.DEFAULT_DIALER)
         origins = await admin.list_rows(tx, Origin, Origin.partner_id == partner_id)
@@ -132,6 +132,6 @@ def _settings(form: Form) -> dict[str, Any]:
 
 def _region(form: Form) -> str | None:
     region = form["region"].upper()
-    if region and region not in phonenumbers.SUPPORTED_REGIONS:
+    if region and not phones.is_region(region):
         raise Invalid("is not a region of the numbering plans; give two letters such as GB.", field="region")
     return region or None

@@ -119,7 +119,7 @@ async def _list(hub: Services, who: Visitor, partner_id: int, status: int = 200,
                 given: Form | None = None) -> Response:  # fmt: skip
     async with hub.turns.begin(0) as tx:
         await _require_discounts(tx, partner_id)
-        partner = await admin.change(tx, Partner, partner_id, {})
+        partner = await admin.load_row(tx, Partner, partner_id)
         found = await admin.list_rows(tx, Product, Product.partner_id == partner_id)
         origins = await admin.list_rows(tx, Origin, Origin.partner_id == partner_id)
     shown = {name: given[name] for name in NEW} if given else NEW

@@ -79,7 +79,7 @@ async def add(request: Request, hub: Hub, who: Operating) -> Response:
 
 async def _hashes(hub: Services, text: str) -> list[bytes]:
     """Raises Invalid."""
-    cells = number_lists.read_cells(text)
+    cells = list(number_lists.cells_of(text))
     if not cells:
         raise Invalid("give at least one.", field="numbers")
     hashes: list[bytes] = []

@@ -2,11 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from api import problems
 from api.fields import Id, Moment, PathId, Text
@@ -14,7 +13,7 @@ from api.management.access import By, Caller, Nothing
 from api.management.pages import Listed, PageQuery
 from hub.store import audit, delivery_lists, retries
 from hub.store.db.engine import Tx
-from hub.store.delivery_lists import AttemptDetails, DeliveryDetails, DeliveryFilter, DeliverySummary
+from hub.store.delivery_lists import DeliveryDetails, DeliveryFilter, DeliverySummary
 from hub.webhooks import DeliveryState
 
 operators = APIRouter()
@@ -39,34 +38,6 @@ class AnyDeliveryQuery(DeliveryQuery):
     partner_id: Id | None = None
 
 
-class DeliveryOut(BaseModel):
-    """One delivery with every attempt, first attempt first.
-
-    `event_id` is the `webhook-id`; `request_id` of the request that its lead came by, `discount_request_id` of its
-    discount request. `payload` is what is posted, null when it is not kept any more.
-    """
-
-    id: int
-    event_id: str
-    type: str
-    partner_id: int
-    endpoint_id: int
-    lead_id: int | None
-    state: DeliveryState
-    attempts: int
-    status: int | None
-    failure: str | None
-    why: str | None
-    next_at: datetime | None
-    created_at: datetime
-    url: str
-    endpoint_disabled: bool
-    request_id: str | None
-    discount_request_id: str | None
-    history: list[AttemptDetails]
-    payload: Any
-
-
 async def _listed(by: Caller, query: DeliveryQuery, partner_id: int | None) -> Listed[DeliverySummary]:
     async with by.begin() as tx:
         return Listed.of(await delivery_lists.list_deliveries(tx, query.filter(partner_id), query.page()))
@@ -89,35 +60,35 @@ async def _found(by: Caller, tx: Tx, delivery_id: int) -> DeliveryDetails:
 
 
 @operators.get("/deliveries/{delivery_id}", responses=problems.responses(404))
-async def show_delivery(by: By, delivery_id: PathId) -> DeliveryOut:
-    """One delivery, without payload and answers: `POST /v1/deliveries/{delivery_id}/reveal` tells them too."""
+async def show_delivery(by: By, delivery_id: PathId) -> DeliveryDetails:
+    """One delivery, without payload and answers: `POST /v1/deliveries/{delivery_id}/reveal` shows them too."""
     async with by.begin() as tx:
         found = await _found(by, tx, delivery_id)
     history = [replace(attempt, answer=None) for attempt in found.history]
-    return DeliveryOut.model_validate(replace(found, history=history, payload=None).as_json())
+    return replace(found, history=history, payload=None)
 
 
 @partners.get("/deliveries/{delivery_id}", responses=problems.responses(404))
-async def show_own_delivery(by: By, delivery_id: PathId) -> DeliveryOut:
+async def show_own_delivery(by: By, delivery_id: PathId) -> DeliveryDetails:
     """One delivery: every attempt, what was posted, what your endpoint answered."""
     async with by.begin() as tx:
-        return DeliveryOut.model_validate((await _found(by, tx, delivery_id)).as_json())
+        return await _found(by, tx, delivery_id)
 
 
 @operators.post("/deliveries/{delivery_id}/reveal", responses=problems.responses(413, 415, 404))
-async def reveal_delivery(by: By, delivery_id: PathId) -> DeliveryOut:
+async def reveal_delivery(by: By, delivery_id: PathId) -> DeliveryDetails:
     """One delivery with payload and answers. That you have seen them is kept in the audit list."""
     await by.read(Nothing)
     async with by.begin() as tx:
         found = await _found(by, tx, delivery_id)
-        await audit.record(tx, by.actor, "delivery.reveal", delivery_id, partner_id=found.delivery.partner_id)
-    return DeliveryOut.model_validate(found.as_json())
+        await audit.record(tx, by.actor, "delivery.reveal", delivery_id, partner_id=found.partner_id)
+    return found
 
 
 async def _again(by: Caller, delivery_id: int, again: Callable[..., Awaitable[None]]) -> Response:
     async def work(tx: Tx) -> DeliverySummary:
         await again(tx, by.actor, delivery_id, by.partner_id)
-        return (await _found(by, tx, delivery_id)).delivery
+        return await delivery_lists.find_delivery(tx, delivery_id, by.partner_id)
 
     return await by.change(work)
 

@@ -106,7 +106,7 @@ class NewSecret(BaseModel):
 
 
 class SentTest(BaseModel):
-    """`GET .../deliveries/{delivery_id}` tells how the test went."""
+    """`GET .../deliveries/{delivery_id}` shows how the test went."""
 
     delivery_id: int
 
@@ -145,8 +145,8 @@ async def _create(by: Caller, body: bytes, new: NewEndpoint, partner_id: int) ->
         await admin.require_partner(tx, partner_id)
         if by.partner_id is not None:
             await endpoints.require_room(tx, by.partner_id)
-        told = new.url, new.types, new.campaign, new.contact
-        return await endpoints.create_endpoint(tx, vault, rules, by.actor, partner_id, *told)
+        settings = new.url, new.types, new.campaign, new.contact
+        return await endpoints.create_endpoint(tx, vault, rules, by.actor, partner_id, *settings)
 
     return await by.change(work, 201, body=body)
 
@@ -183,8 +183,7 @@ async def set_endpoint(by: By, endpoint_id: PathId) -> Response:
     rules = by.hub.settings.egress_rules()
 
     async def work(tx: Tx) -> Any:
-        told = new.model_dump()
-        await endpoints.set_endpoint(tx, rules, by.actor, endpoint_id, **told, partner_id=by.partner_id)
+        await endpoints.set_endpoint(tx, rules, by.actor, endpoint_id, **new.model_dump(), partner_id=by.partner_id)
         return await endpoint_health.show_endpoint(tx, endpoint_id, by.partner_id)
 
     return await by.change(work, body=body)

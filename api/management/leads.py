@@ -1,4 +1,4 @@
-"""Leads: found, told of, acted upon."""
+"""Leads: found, shown, acted upon."""
 
 from datetime import datetime
 from typing import Annotated, Any, Final
@@ -117,7 +117,7 @@ async def search_own_leads(by: By) -> Listed[FoundLead]:
 
 @both.get("/leads/{lead_id}", responses=problems.responses(404))
 async def show_lead(by: By, lead_id: PathId) -> LeadOut:
-    """What happened to a lead, how it stands, and what comes next. Nothing personal is told in full."""
+    """What happened to a lead, how it stands, and what comes next. Nothing personal is shown in full."""
     async with by.begin() as tx:
         story = await timelines.lead_story(tx, by.hub.vault, lead_id, by.partner_id)
     return LeadOut.model_validate(story.as_json())
@@ -135,7 +135,7 @@ async def stop_lead(by: By, lead_id: PathId) -> Response:
 
 @operators.post("/leads/{lead_id}/call-now", response_model=LeadAnswer, **problems.change(404, 409))
 async def call_now(by: By, lead_id: PathId) -> Response:
-    """Make it due now. Its rules still judge: hours, do-not-call and limits hold, and the answer tells."""
+    """Make it due now. Its rules still judge: hours, do-not-call and limits hold; the answer says which."""
     always_open = by.hub.settings.always_open
 
     async def work(tx: Tx) -> LeadAnswer:

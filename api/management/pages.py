@@ -20,7 +20,7 @@ class PageQuery(BaseModel):
     ] = None
 
     def page(self) -> PageWanted:
-        """Raises Invalid for a cursor that is none."""
+        """Raises Invalid for a malformed cursor."""
         return PageWanted.of(self.limit, self.cursor)
 
 

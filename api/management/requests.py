@@ -74,7 +74,7 @@ async def list_own_requests(by: By, query: Annotated[RequestQuery, Query()]) -> 
 
 @operators.get("/requests/{request_id}", responses=problems.responses(404))
 async def show_request(by: By, request_id: PathName) -> RequestDetail:
-    """One request, without body and answer: `POST /v1/requests/{request_id}/reveal` tells them too."""
+    """One request, without body and answer: `POST /v1/requests/{request_id}/reveal` shows them too."""
     async with by.begin() as tx:
         found = await requests.show_request(tx, by.hub.vault, request_id)
     return replace(found, body=None, answer=None)

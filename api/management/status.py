@@ -22,7 +22,7 @@ operators = APIRouter()
 
 
 class Status(BaseModel):
-    """What the database tells. `level` is the worst of the `checks`, which say what to do; the rest is what they judge.
+    """What the database shows. `level` is the worst of the `checks`, which say what to do; the rest is what they judge.
 
     `leads_late_since`: when the longest waiting lead was due. `comparison_since`: since when open calls are compared
     with Temporal after a restart. `oldest_body_at`: when the oldest body came that is still kept.
@@ -48,7 +48,7 @@ class Status(BaseModel):
 
 @operators.get("/status")
 async def show_status(by: By) -> Status:
-    """Workers per role, outbox, oldest due lead, dialers, webhooks, refused requests; `/readyz` tells of Temporal."""
+    """Workers per role, outbox, oldest due lead, dialers, webhooks, refused requests; of Temporal: `/readyz`."""
     async with by.begin() as tx:
         found = await status.load(tx)
     return Status.model_validate(found.as_json())

@@ -1,11 +1,11 @@
 """The portal's first pages: how to call the API, what came last, and the API's own description."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from fastapi import APIRouter, Request, Response
 
-from api.portal.operations import event_types, operations
+from api.portal.operations import Operation, event_types, operations
 from api.services import Services
 from api.web.pages import page
 from api.web.visitors import Hub, SignedIn
@@ -32,8 +32,8 @@ async def show_start(request: Request, hub: Hub, who: SignedIn) -> Response:
         latest = await requests.list_requests(tx, RequestFilter(partner_id=partner_id), LATEST)
         refused = await refusals.list_refusals(tx, partner_id)
     described = _described(request, hub, api, facts)
-    return page(who, "start.html", api=api, base=_base(hub), facts=facts, keys=keys, found=latest, refusals=refused,
-                first=described[0])  # fmt: skip
+    return page(who, "start.html", api=api, base=hub.settings.public_url, facts=facts, keys=keys, found=latest,
+                refusals=refused, first=described[0])  # fmt: skip
 
 
 @router.get("/docs")
@@ -42,8 +42,8 @@ async def show_docs(request: Request, hub: Hub, who: SignedIn) -> Response:
     async with hub.turns.begin(who.tenant) as tx:
         api, facts = await _api(tx, who.tenant)
     events = event_types(request.app, api)
-    return page(who, "docs.html", api=api, base=_base(hub), operations=_described(request, hub, api, facts),
-                events=events)  # fmt: skip
+    return page(who, "docs.html", api=api, base=hub.settings.public_url, events=events,
+                operations=_described(request, hub, api, facts))  # fmt: skip
 
 
 @router.get("/usage")
@@ -62,9 +62,5 @@ async def _api(tx: Tx, partner_id: int) -> tuple[PartnerApi, dict[str, str]]:
     return registry.find(partner), await client_facts.client_facts(tx, partner_id)
 
 
-def _base(hub: Services) -> str:
-    return hub.settings.public_url.rstrip("/")
-
-
-def _described(request: Request, hub: Services, api: PartnerApi, facts: dict[str, str]) -> list[Any]:
-    return operations(request.app, api, _base(hub), facts)
+def _described(request: Request, hub: Services, api: PartnerApi, facts: dict[str, str]) -> list[Operation]:
+    return operations(request.app, api, hub.settings.public_url, facts)

@@ -51,7 +51,7 @@ START = {"token": 1}
 HEARTBEAT = {"calls": [{"id": 1, "token": 1}], "lease_seconds": 60}
 OUTCOME = {"token": 1, "outcome": "interested", "responses": {"wants": "a visit"}}
 REPORTS = {"outcomes": [{"id": 1, **OUTCOME}]}
-LOOK_SECONDS = 1.0  # how often a long poll looks for calls that it was not told of, and whether its dialer is there
+LOOK_SECONDS = 1.0  # how often a long poll looks for calls without a notification, and whether its dialer is there
 MOST_LOOKS = 5  # in a row, while calls are taken back in the place of being leased
 
 

@@ -13,13 +13,12 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from api.services import Services, services
 from api.status_metrics import status_metrics
-from hub.errors import DatabaseUnavailable
 from hub.status import Level
 from hub.temporal import search_attributes
 
 router = APIRouter(tags=["Health"])
 PATIENCE_SECONDS = 3
-NOT_TOLD = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
+MAY_NOT_ASK = {RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED, RPCStatusCode.UNIMPLEMENTED}
 
 
 @router.get("/healthz")
@@ -47,14 +46,8 @@ async def _late(hub: Services) -> list[str]:
 
 
 async def _database(hub: Services) -> str:
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            await hub.database.ping()
-    except DatabaseUnavailable as error:
-        return error.failure
-    except TimeoutError:
-        return "TimeoutError"
-    return "ok" if hub.ids else "NotReachedYet"
+    failure = await hub.database.failure(PATIENCE_SECONDS)
+    return failure or ("ok" if hub.ids else "NotReachedYet")
 
 
 async def _temporal(hub: Services) -> str:
@@ -75,14 +68,14 @@ async def _lacking(hub: Services) -> list[str]:
     try:
         return await search_attributes.missing(hub.temporal)
     except RPCError as error:
-        if error.status not in NOT_TOLD:
+        if error.status not in MAY_NOT_ASK:
             raise
         return []
 
 
 @router.get("/metrics", response_class=Response)
 async def metrics(hub: Annotated[Services, Depends(services)]) -> Response:
-    """Prometheus' text format: this process, or all that share its port; and what the database tells of the hub."""
+    """Prometheus' text format: this process, or all that share its port; and how the hub is doing, by its database."""
     registry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()

@@ -51,5 +51,5 @@ def _with_host(answer: Response, public_url: str) -> Response:
     """The stored answer with its `redirect_url` made absolute."""
     stored = strictjson.loads_stored(bytes(answer.body))
     assert isinstance(stored, dict)  # noqa: S101 - margav.answer made it
-    body = strictjson.dumps(stored | {"redirect_url": f"{public_url.rstrip('/')}{stored['redirect_url']}"})
+    body = strictjson.dumps(stored | {"redirect_url": f"{public_url}{stored['redirect_url']}"})
     return Response(body, answer.status_code, media_type="application/json")

@@ -117,7 +117,7 @@ async def list_responses(request: Request, hub: Hub, by: From) -> Response:
 
 
 async def _streamed(hub: Services, by: Sender, begin: bytes, parts: Sequence[Sequence[int]]) -> AsyncIterator[bytes]:
-    """A large page, never all of it in memory. A part that can't be read ends the connection, as all is not told."""
+    """A large page, never all of it in memory. A part that can't be read ends the connection: it would be missing."""
     yield begin
     some = not begin.endswith(b"[")
     for part in parts:
@@ -142,7 +142,7 @@ def _page(request: Request, hub: Services, by: Sender, number: int, cursor: Curs
     others = {name: value for name, value in request.query_params.items() if name not in {"page", "cursor"}}
     place = {"page": number} | ({"cursor": str(cursor)} if cursor else {})
     campaign = quote(by.scope.campaign.public_id, safe="")
-    return f"{hub.settings.public_url.rstrip('/')}{PATH}/responses/{campaign}/?{urlencode({**others, **place})}"
+    return f"{hub.settings.public_url}{PATH}/responses/{campaign}/?{urlencode({**others, **place})}"
 
 
 @router.post(

@@ -52,10 +52,10 @@ async def _show(hub: Services, who: Visitor, delivery_id: int, status: int = 200
     async with hub.turns.begin(who.partner_id or 0) as tx:
         found = await delivery_lists.show_delivery(tx, hub.vault, delivery_id, who.partner_id)
         if revealed:
-            partner_id = found.delivery.partner_id
+            partner_id = found.partner_id
             await audit.record(tx, who.actor, "delivery.reveal", delivery_id, partner_id=partner_id)
     payload = None if found.payload is None else json.dumps(found.payload, indent=2, ensure_ascii=False)
-    return page(who, "delivery.html", status, found=found, delivery=found.delivery, payload=payload, notice=notice,
+    return page(who, "delivery.html", status, found=found, payload=payload, notice=notice,
                 problem=problem, revealed=revealed)  # fmt: skip
 
 

@@ -61,10 +61,10 @@ async def create_endpoint(request: Request, hub: Hub, who: Operating) -> Respons
             await admin.require_partner(tx, partner_id)
             if who.partner_id is not None:
                 await endpoints.require_room(tx, partner_id)
-            rules, told = hub.settings.egress_rules(), (form["campaign"] or None, form["contact"] or None)
-            made = await endpoints.create_endpoint(
-                tx, hub.vault, rules, who.actor, partner_id, form["url"], form.many("types"), *told
-            )
+            campaign, contact = form["campaign"] or None, form["contact"] or None
+            settings = form["url"], form.many("types"), campaign, contact
+            rules = hub.settings.egress_rules()
+            made = await endpoints.create_endpoint(tx, hub.vault, rules, who.actor, partner_id, *settings)
     except (Invalid, Conflict, NotFound) as error:
         given = {name: form[name] for name in ("url", "contact", "campaign", "partner")}
         return await _list(hub, who, None, error.status, problem=error.message, given=given)
@@ -190,8 +190,8 @@ def _range(form: Form, endpoint_id: int) -> ReplayRequest:
     if since is None:
         raise Invalid("is needed.", field="since")
     pace = form.number("pace") or DEFAULT_PACE
-    undelivered = form["undelivered"] == "1"
-    return ReplayRequest(endpoint_id, since, until, form.many("types"), undelivered=undelivered, pace=pace)
+    failed_only = form["failed_only"] == "1"
+    return ReplayRequest(endpoint_id, since, until, form.many("types"), failed_only=failed_only, pace=pace)
 
 
 def _moment(form: Form, name: str) -> datetime | None:

@@ -115,8 +115,8 @@ def _workflow(hub: Services, who: Visitor, lead_id: int, token: str | None) -> s
     """Where Temporal's UI shows the lead's workflow, for operators of a hub that knows where it is."""
     if who.area.portal or hub.settings.temporal_ui is None or hub.ids is None:
         return None
-    base = hub.settings.temporal_ui.rstrip("/")
-    return f"{base}/namespaces/{hub.temporal.namespace}/workflows/{hub.ids.lead(lead_id, token)}"
+    namespace = f"{hub.settings.temporal_ui}/namespaces/{hub.temporal.namespace}"
+    return f"{namespace}/workflows/{hub.ids.lead(lead_id, token)}"
 
 
 @router.post("/leads/{lead_id}/{action}")
@@ -131,23 +131,23 @@ async def act(request: Request, hub: Hub, who: Operating, lead_id: PathId, actio
 
 
 async def _act(hub: Services, who: Visitor, lead_id: int, action: str) -> tuple[str, dict[str, Any] | None]:
+    """What the page says then, and what it reveals. Raises NotFound, Conflict, Invalid."""
+    if who.area.portal and action != "reveal":
+        raise NotFound("There is no such action.")
     vault, partner_id = hub.vault, who.partner_id
     async with hub.turns.begin(partner_id or 0) as tx:
-        if action == "reveal":
-            return "Shown to you; the audit says so.", await lead_actions.reveal_lead(
-                tx, vault, who.actor, lead_id, partner_id
-            )
-        if not who.area.portal:
-            match action:
-                case "call-now":
-                    always = hub.settings.always_open
-                    answer = await lead_actions.call_now(tx, who.actor, lead_id, always_open=always)
-                    return answer.text, None
-                case "stop":
-                    return (await lead_actions.stop_lead(tx, vault, who.actor, lead_id)).text, None
-                case "suppress":
-                    return (await lead_actions.suppress_lead(tx, vault, who.actor, lead_id)).text, None
-                case "erase":
-                    await lead_actions.erase_lead(tx, vault, who.actor, lead_id)
-                    return "Everything personal is erased, for good.", None
+        match action:
+            case "reveal":
+                revealed = await lead_actions.reveal_lead(tx, vault, who.actor, lead_id, partner_id)
+                return "Shown to you; the audit says so.", revealed
+            case "call-now":
+                always = hub.settings.always_open
+                return (await lead_actions.call_now(tx, who.actor, lead_id, always_open=always)).text, None
+            case "stop":
+                return (await lead_actions.stop_lead(tx, vault, who.actor, lead_id)).text, None
+            case "suppress":
+                return (await lead_actions.suppress_lead(tx, vault, who.actor, lead_id)).text, None
+            case "erase":
+                await lead_actions.erase_lead(tx, vault, who.actor, lead_id)
+                return "Everything personal is erased, for good.", None
     raise NotFound("There is no such action.")

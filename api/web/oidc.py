@@ -104,12 +104,12 @@ async def finish(request: Request, hub: Hub, code: str = "", state: str = "", er
 def _issuer(settings: Settings) -> str:
     if settings.oidc_issuer is None:
         raise NotFound("There is no provider to sign in by.")
-    return settings.oidc_issuer.rstrip("/")
+    return settings.oidc_issuer
 
 
 def _redirect_uri(hub: Services) -> str:
     base = hub.settings.console_url or hub.settings.public_url
-    return f"{base.rstrip('/')}{CONSOLE.path}/sign-in/oidc/callback"
+    return f"{base}{CONSOLE.path}/sign-in/oidc/callback"
 
 
 def _attempt(hub: Services, cookie: str) -> Attempt | None:
@@ -143,7 +143,7 @@ async def _claims(hub: Services, attempt: Attempt, code: str) -> dict[str, Any]:
         claims.validate(leeway=LEEWAY_SECONDS)
     except (JoseError, AuthlibBaseError, ValueError) as error:
         log.warning("oidc", failure=type(error).__name__)
-        raise Forbidden("The provider's word can't be trusted. Sign in again, or tell an administrator.") from None
+        raise Forbidden("The provider's token is not valid. Sign in again, or ask an administrator.") from None
     return dict(claims)
 
 

@@ -116,7 +116,7 @@ async def _people(hub: Services, who: Visitor, group: Group, status: int = 200, 
     async with hub.database.begin() as tx:
         partner = None
         if group.partner_id is not None:
-            partner = await admin.change(tx, Partner, group.partner_id, {})
+            partner = await admin.load_row(tx, Partner, group.partner_id)
         found = await accounts.list_accounts(tx, group.partner_id)
     context = {"link": None, "linked": None, "problem": None} | shown
     return page(who, "people.html", status, people=found, roles=list(Role), path=group.path, partner=partner, **context)

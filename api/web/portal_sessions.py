@@ -44,7 +44,7 @@ async def end_own(request: Request, hub: Hub, who: Administering, session_id: Pa
 async def _show(hub: Services, who: Visitor, partner_id: int, path: str, cursor: str | None) -> Response:
     async with hub.turns.begin(who.partner_id or 0) as tx:
         found = await portal_sessions.list_portal_sessions(tx, partner_id, PageWanted.of(None, cursor))
-        partner = await admin.change(tx, Partner, partner_id, {})
+        partner = await admin.load_row(tx, Partner, partner_id)
     return page(who, "portal_sessions.html", found=found, partner=partner, path=path, actor=actor)
 
 

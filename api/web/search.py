@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -41,10 +42,8 @@ async def search(tx: Tx, vault: Vault, text: str, partner_id: int | None) -> Fou
             found.setdefault(lead.id, (by, lead))
     request_id = None
     if not found and _HEX.fullmatch(text):
-        try:
+        with suppress(NotFound):
             request_id = (await requests.show_request(tx, vault, text, partner_id)).request_id
-        except NotFound:
-            request_id = None
     return Found(sorted(found.values(), key=lambda each: -each[1].id), request_id)
 
 

@@ -94,9 +94,9 @@ def _decoded(data: bytes, codec: str) -> str:
 
 
 def _read_csv(text: str, encoding: str) -> LeadFile:
-    told = re.match(r"sep=(.)\r?\n", text)  # as Excel writes it
-    separator = told[1] if told else _separator(text)
-    records = list(_records(text, separator))[1 if told else 0 :]
+    declared = re.match(r"sep=(.)\r?\n", text)  # as Excel writes it
+    separator = declared[1] if declared else _separator(text)
+    records = list(_records(text, separator))[1 if declared else 0 :]
     if not records:
         return LeadFile([], [], encoding, separator)
     cells = [cell.strip() for cell in records[0][1]]

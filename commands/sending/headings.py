@@ -1,4 +1,4 @@
-"""Which heading of a file is which field of a lead: recognised by its words, or told by `--map`."""
+"""Which heading of a file is which field of a lead: recognised by its words, or named by `--map`."""
 
 import re
 import unicodedata
@@ -34,13 +34,13 @@ _PART_BESIDE: Final = {"nom": FIRST, "name": FIRST, "naam": FIRST, "nombre": LAS
 
 
 class UnknownHeadings(Exception):
-    """The text says what was found and how to tell which is which."""
+    """The text says what was found and how to say which is which."""
 
 
 def _plain(heading: str) -> str:
     """Without case, accents, blanks and marks."""
     decomposed = unicodedata.normalize("NFKD", heading).casefold()
-    # Vowel signs of other scripts are marks too, and tell words apart: only Latin's accents go.
+    # Vowel signs of other scripts are marks too, and distinguish words: only Latin's accents go.
     return re.sub(r"[\W_\u0300-\u036f]", "", decomposed)
 
 
@@ -72,31 +72,29 @@ def recognised(headings: Sequence[str]) -> int:
     return sum(_plain(heading) in _FIELDS for heading in headings)
 
 
-def match(headings: Sequence[str], told: Mapping[str, str]) -> Columns:
-    """Which heading is which field, by `told` (heading by field) first. Raises UnknownHeadings."""
-    fields = {_heading(headings, heading, field): field for field, heading in told.items()}
+def match(headings: Sequence[str], mapped: Mapping[str, str]) -> Columns:
+    """Which heading is which field, by `mapped` (heading by field) first. Raises UnknownHeadings."""
+    fields = {_heading(headings, heading, field): field for field, heading in mapped.items()}
     found: dict[str, list[str]] = {}
     for heading in headings:
-        if heading not in fields and (field := _FIELDS.get(_plain(heading))) and field not in told:
+        if heading not in fields and (field := _FIELDS.get(_plain(heading))) and field not in mapped:
             found.setdefault(field, []).append(heading)
-    _split_name(found, told)
+    _split_name(found, mapped)
     for field, candidates in found.items():
         exact = [heading for heading in candidates if heading == field]
         if len(candidates) > 1 and not exact and field in _WORDS:
-            raise UnknownHeadings(
-                f"{_listed(candidates)} may each be the {field}. {_how_to_tell(field, candidates[0])}"
-            )
+            raise UnknownHeadings(f"{_listed(candidates)} may each be the {field}. {_advice(field, candidates[0])}")
         fields[(exact or candidates)[0]] = field
     _require(fields, headings)
     return Columns(fields)
 
 
-def _split_name(found: dict[str, list[str]], told: Mapping[str, str]) -> None:
+def _split_name(found: dict[str, list[str]], mapped: Mapping[str, str]) -> None:
     """Let a heading that is the whole name's word mean a part of it where the other part stands beside it."""
     names = found.get(NAME, [])
     for beside, other in ((FIRST, LAST), (LAST, FIRST)):
         if len(names) == 1 and _PART_BESIDE.get(_plain(names[0])) == beside and beside in found and other not in found:
-            if NAME not in told:
+            if NAME not in mapped:
                 found[other] = found.pop(NAME)
             return
 
@@ -120,11 +118,11 @@ def _require(fields: Mapping[str, str], headings: Sequence[str]) -> None:
     if missing:
         which = " and ".join(missing)
         raise UnknownHeadings(
-            f"no heading is known to be the {which}. Found: {_listed(headings)}. {_how_to_tell(missing[0], 'HEADING')}"
+            f"no heading is known to be the {which}. Found: {_listed(headings)}. {_advice(missing[0], 'HEADING')}"
         )
 
 
-def _how_to_tell(field: str, heading: str) -> str:
+def _advice(field: str, heading: str) -> str:
     return f'Tell which it is: --map {field}="{heading}"'
 
 

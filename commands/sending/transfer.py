@@ -84,7 +84,7 @@ class _Reply:
 class Transfer:
     """`size` leads a request at most; `patience` seconds without a hub that works, until it is given up.
 
-    `waiting` is told how many seconds and for what, before each pause; `moved` after every batch.
+    `waiting` gets how many seconds and for what, before each pause; `moved` after every batch.
     """
 
     def __init__(

@@ -126,7 +126,7 @@ class PartnerApi:
     `{error_key: text}` on every path that starts with one of `prefixes`; `wrong_method` is the answer to a method that
     a path does not have, where the owner documents one. `key_header`: where its clients put their key, which is a
     bearer in `Authorization`. `shared_identity`: a lead may be known among all its tenants. `masks_phones`: only
-    dialers get its leads' numbers, webhooks do not tell them. `region`: of numbers without a `+`, where it is no matter
+    dialers get its leads' numbers, webhooks leave them out. `region`: of numbers without a `+`, where it is no matter
     of the tenant's. `identities`: what a lead with this id of its sender's may be unique by, in the API's campaigns;
     None where senders give no ids.
     """

@@ -20,7 +20,7 @@ ZONE_FIELDS = ("timezone", "time_zone")
 POSTCODE_FIELDS = ("postcode", "postal_code", "zip", "zip_code")
 STATE_FIELDS = ("state", "province")
 LOCATION_FIELDS = frozenset({*ZONE_FIELDS, *POSTCODE_FIELDS, *STATE_FIELDS})
-"""The fields of a lead, by the names that partners use, that tell more than its number where it is."""
+"""The fields of a lead, by the names that partners use, that say more than its number of where it is."""
 
 
 @dataclass(frozen=True, slots=True)

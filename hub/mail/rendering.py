@@ -34,7 +34,7 @@ _FOLDER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 class CouponMail:
     """The data of one e-mail. Prices in US cents; `valid_until` is the last day on which the coupon works.
 
-    `full_price_cents` is what it costs without the coupon, None when that is not told. `sender` says who sends the
+    `full_price_cents` is what it costs without the coupon, None when that is not shown. `sender` says who sends the
     mail. `request_id`, `transaction_id` and `recipient` (the buyer, `Name <address>`) are shown in sandbox alone.
     """
 

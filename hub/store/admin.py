@@ -37,7 +37,7 @@ async def create_dialer(tx: Tx, pepper: bytes, name: str) -> dict[str, Any]:
 async def rename_dialer(tx: Tx, dialer_id: int, name: str) -> dict[str, Any]:
     """Raises NotFound, and Invalid for a name that is taken and for the default dialer, which is known by its name."""
     require_text(name=name)
-    before = await change(tx, tables.Dialer, dialer_id, {})
+    before = await load_row(tx, tables.Dialer, dialer_id)
     if before["name"] == DEFAULT_DIALER != name:
         raise Invalid("the default dialer keeps its name.", field="name")
     taken = Invalid(f"there is a dialer {name} already.", field="name")
@@ -139,7 +139,7 @@ def _no_partner(partner_id: int) -> NotFound:
 async def list_rows(tx: Tx, table: type[tables.Base], *where: Any) -> list[dict[str, Any]]:
     """All rows of a table that an operator may see, without digests and secrets."""
     rows = await tx.execute(_visible(table).where(*where).order_by(next(iter(table.__table__.columns))))
-    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
+    return [row._asdict() for row in rows]
 
 
 def _visible(table: type[tables.Base]) -> Select[Any]:
@@ -152,21 +152,25 @@ async def page_of_rows(tx: Tx, table: type[tables.Base], page: PageWanted) -> Pa
     key = table.__table__.columns["id"]
     below = () if page.before is None else (key < page.before,)
     rows = await tx.execute(_visible(table).where(*below).order_by(key.desc()).limit(page.size + 1))
-    return page_of(rows.all(), page, lambda row: dict(row._mapping))  # noqa: SLF001 - as above
+    return page_of(rows.all(), page, lambda row: row._asdict())
 
 
-async def change(tx: Tx, table: type[tables.Base], row_id: int, values: dict[str, Any]) -> dict[str, Any]:
-    """Set columns of one row and return it. Raises Invalid for a blank text, NotFound."""
-    require_text(**{name: value for name, value in values.items() if isinstance(value, str)})
-    for item in values.get("required_fields", ()):
-        require_text(required_fields=item)
-    key = table.__table__.columns["id"]
-    if values:
-        await tx.execute(update(table).where(key == row_id).values(values))
-    found = await list_rows(tx, table, key == row_id)
+async def load_row(tx: Tx, table: type[tables.Base], row_id: int) -> dict[str, Any]:
+    """One row, without digests and secrets. Raises NotFound."""
+    found = await list_rows(tx, table, table.__table__.columns["id"] == row_id)
     if not found:
         raise NotFound(f"there is no {table.__tablename__} {row_id}.", field=f"{table.__tablename__}_id")
     return found[0]
+
+
+async def change(tx: Tx, table: type[tables.Base], row_id: int, values: dict[str, Any]) -> dict[str, Any]:
+    """Set columns of one row and return it as `load_row` does. Raises Invalid for a blank text, NotFound."""
+    require_text(**{name: value for name, value in values.items() if isinstance(value, str)})
+    for item in values.get("required_fields", ()):
+        require_text(required_fields=item)
+    if values:
+        await tx.execute(update(table).where(table.__table__.columns["id"] == row_id).values(values))
+    return await load_row(tx, table, row_id)
 
 
 async def change_unique(

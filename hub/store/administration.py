@@ -1,6 +1,6 @@
 """What is changed about tenants, keys, campaigns, dialers, agents, by command and page alike, with its audit row.
 
-Rows tell which settings were changed, by their names: values may be personal.
+Audit rows have the names of the settings that were changed: values may be personal.
 """
 
 from datetime import datetime, timedelta
@@ -20,6 +20,9 @@ from hub.store.tables import Agent, ApiKey, Campaign, Partner
 
 Row = dict[str, Any]
 MOST_KEYS: Final = 50  # that a partner may make by itself
+MOST_REQUESTS: Final = 1_000_000
+MOST_CALLS: Final = 100_000_000
+"""What a partner's `rate_limit` and `daily_calls` may be at most."""
 
 
 async def create_partner(tx: Tx, actor: Actor, pepper: bytes, new: NewPartner, default_limit: int) -> Row:
@@ -115,7 +118,7 @@ async def create_campaign(tx: Tx, actor: Actor, partner_id: int, name: str, valu
 
 async def set_campaign(tx: Tx, actor: Actor, campaign_id: int, values: Row) -> Row:
     """Set columns of a campaign: `policy` as a whole; to another dialer goes what waits. Raises Invalid, NotFound."""
-    campaign = await admin.change(tx, Campaign, campaign_id, {})
+    campaign = await admin.load_row(tx, Campaign, campaign_id)
     owner = campaign["partner_id"]
     await audit.record(tx, actor, "campaign.set", campaign_id, partner_id=owner, changed=sorted(values))
     return await _set_campaign(tx, campaign_id, values)
@@ -175,7 +178,7 @@ async def create_agent(
 
 async def set_agent(tx: Tx, actor: Actor, agent_id: int, values: Row) -> Row:
     """Set columns of an agent; with `password_digest` its sessions end. Raises Invalid, NotFound."""
-    owner = (await admin.change(tx, Agent, agent_id, {}))["partner_id"]
+    owner = (await admin.load_row(tx, Agent, agent_id))["partner_id"]
     changed = sorted(name.removesuffix("_digest") for name in values)
     await audit.record(tx, actor, "agent.set", agent_id, partner_id=owner, changed=changed)
     if "password_digest" in values:
@@ -185,7 +188,7 @@ async def set_agent(tx: Tx, actor: Actor, agent_id: int, values: Row) -> Row:
 
 async def switch_agent(tx: Tx, actor: Actor, agent_id: int, *, disabled: bool) -> int:
     """Disable an agent, which ends its sessions, or enable it; returns its partner. Raises NotFound."""
-    owner: int = (await admin.change(tx, Agent, agent_id, {}))["partner_id"]
+    owner: int = (await admin.load_row(tx, Agent, agent_id))["partner_id"]
     action = "agent.disable" if disabled else "agent.enable"
     await audit.record(tx, actor, action, agent_id, partner_id=owner)
     await agents.set_agent_disabled(tx, agent_id, disabled=disabled)

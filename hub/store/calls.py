@@ -70,11 +70,9 @@ async def advance(tx: Tx, vault: Vault, lead_ids: Sequence[int], *, always_open:
     to run twice: a call that may still be made stays as it is.
     """
     leads = await lock_leads(tx, lead_ids)
-    known = {lead.id for lead in leads}
-    gone = {lead_id: Closed(LeadState.ERASED, NO_SUCH_LEAD) for lead_id in lead_ids if lead_id not in known}
-    closed = [lead for lead in leads if not lead.state.open]
-    positions: dict[int, Position] = dict(gone)
-    positions |= {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in closed}
+    gone = set(lead_ids) - {lead.id for lead in leads}
+    positions: dict[int, Position] = {lead_id: Closed(LeadState.ERASED, NO_SUCH_LEAD) for lead_id in gone}
+    positions |= {lead.id: Closed(lead.state, lead.outcome or lead.why or "") for lead in leads if not lead.state.open}
     waiting: dict[int, OpenCall] = {}
     if calling := [lead for lead in leads if lead.state is LeadState.CALLING]:
         await withdraw_expired(tx, [lead.id for lead in calling])
@@ -103,14 +101,16 @@ class Judged:
     decision: decision.Decision
 
 
+_Rules = dict[tuple[int | None, str | None, tuple[str, ...]], DialingRules]
+
+
 def judge(leads: Sequence[LeadRow], *, always_open: bool) -> list[Judged]:
     """Everything that can forbid or delay a call, but what other rows say (calling_limits). Pure."""
-    rules: dict[tuple[int | None, str | None, tuple[str, ...]], DialingRules] = {}
+    rules: _Rules = {}
     return [_judge(lead, rules, always_open=always_open) for lead in leads]
 
 
-def _judge(lead: LeadRow, rules: dict[tuple[int | None, str | None, tuple[str, ...]], DialingRules], *,
-           always_open: bool) -> Judged:  # fmt: skip
+def _judge(lead: LeadRow, rules: _Rules, *, always_open: bool) -> Judged:
     if lead.phone_hash is None or lead.dialer_id is None:
         return Judged(lead, None, decision.Never("there is no number, or no campaign to call it for"))
     if lead.dialer_kind not in dialers.DIALERS:
@@ -136,7 +136,7 @@ def _decide(lead: LeadRow, rules: DialingRules) -> decision.Decision:
 
 
 async def _apply_limits(tx: Tx, judged: Sequence[Judged]) -> list[Judged]:
-    """The limits that other rows tell of, for the leads that may be called otherwise."""
+    """The limits that follow from other rows, for the leads that may be called otherwise."""
     allowed = [each for each in judged if isinstance(each.decision, decision.Allowed)]
     if not allowed:
         return list(judged)
@@ -214,13 +214,9 @@ async def _place(tx: Tx, vault: Vault, allowed: Sequence[Judged]) -> dict[int, P
         "policies": [lead.policy_hash for lead in leads],
     }
     ids = {row.lead_id: row.id for row in await tx.execute(_PLACE, calls)}
-    await dialers.place(tx, (_at_dialer(lead, ids[lead.id]) for lead in leads))
+    await dialers.place(tx, (DialerCall(ids[each.id], each.dialer_id or 0, each.dialer_kind or "") for each in leads))
     await _record_scheduled(tx, vault, leads, ids)
     return {lead.id: Placed(ids[lead.id], until[lead.id]) for lead in leads}
-
-
-def _at_dialer(lead: LeadRow, call_id: int) -> DialerCall:
-    return DialerCall(call_id, lead.dialer_id or 0, lead.dialer_kind or "")
 
 
 async def _record_scheduled(tx: Tx, vault: Vault, leads: Sequence[LeadRow], call_ids: Mapping[int, int]) -> None:

@@ -1,4 +1,4 @@
-"""A sealed row by which a process tells, before it does anything, that its keys are this database's.
+"""A sealed row by which a process recognises, before it does anything, that its keys are this database's.
 
 With a wrong master key nothing could be opened, and what was written would be lost. With a wrong pepper no API key
 would work, and neither duplicates nor numbers on do-not-call lists would be found.

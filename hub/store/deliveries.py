@@ -152,21 +152,21 @@ Attempt = tuple[OutgoingWebhook, AttemptResult]
 # A delivery changes by an attempt only while it is pending, and by the next of its attempts: what comes late, because
 # its claim had ended and another took it over, changes nothing.
 _RECORD = text("""
-    WITH told AS (
+    WITH result AS (
         SELECT * FROM unnest(
             CAST(:ids AS bigint[]), CAST(:numbers AS bigint[]), CAST(:states AS text[]), CAST(:statuses AS bigint[]),
             CAST(:failures AS text[]), CAST(:durations AS bigint[]), CAST(:addresses AS text[]),
             CAST(:answers AS bytea[]), CAST(:waits AS interval[])
         ) AS t (id, number, state, status, failure, duration_ms, address, answer, wait)
     ), recorded AS (
-        UPDATE delivery SET state = told.state, attempts = told.number, next_at = clock_timestamp() + told.wait,
+        UPDATE delivery SET state = result.state, attempts = result.number, next_at = clock_timestamp() + result.wait,
                claimed_until = NULL, queued_at = NULL
-        FROM told
-        WHERE delivery.id = told.id AND delivery.state = 'pending' AND delivery.attempts = told.number - 1
+        FROM result
+        WHERE delivery.id = result.id AND delivery.state = 'pending' AND delivery.attempts = result.number - 1
         RETURNING delivery.id, delivery.next_at
     ), attempts AS (
         INSERT INTO delivery_attempt (delivery_id, number, status, failure, duration_ms, address, answer, next_at)
-        SELECT id, number, status, failure, duration_ms, address, answer, next_at FROM told JOIN recorded USING (id)
+        SELECT id, number, status, failure, duration_ms, address, answer, next_at FROM result JOIN recorded USING (id)
     )
     SELECT id FROM recorded
 """)
@@ -181,17 +181,17 @@ async def record_attempts(tx: Tx, vault: Vault, attempts: Collection[Attempt]) -
         return set()
     attempts = {webhook.delivery_id: (webhook, result) for webhook, result in attempts}.values()
     await endpoint_failures.take_results(tx, [(webhook.endpoint_id, result.verdict) for webhook, result in attempts])
-    columns = zip(*(_told(webhook, result) for webhook, result in attempts), strict=True)
-    recorded = set((await tx.execute(_RECORD, dict(zip(_TOLD, map(list, columns), strict=True)))).scalars())
+    columns = zip(*(_result_values(webhook, result) for webhook, result in attempts), strict=True)
+    recorded = set((await tx.execute(_RECORD, dict(zip(_RESULT_COLUMNS, map(list, columns), strict=True)))).scalars())
     for endpoint_id in sorted({w.endpoint_id for w, result in attempts if result.verdict is Verdict.DISABLE}):
         await endpoint_failures.disable(tx, vault, endpoint_id, "it answered 410 Gone")
     return recorded
 
 
-_TOLD = ("ids", "numbers", "states", "statuses", "failures", "durations", "addresses", "answers", "waits")
+_RESULT_COLUMNS = ("ids", "numbers", "states", "statuses", "failures", "durations", "addresses", "answers", "waits")
 
 
-def _told(webhook: OutgoingWebhook, result: AttemptResult) -> tuple[Any, ...]:
+def _result_values(webhook: OutgoingWebhook, result: AttemptResult) -> tuple[Any, ...]:
     status = result.outcome if isinstance(result.outcome, int) else None
     return (
         webhook.delivery_id,

@@ -1,7 +1,7 @@
 """Deliveries to be looked at: lists by filter, newest first; one with its payload and every attempt."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -75,30 +75,19 @@ class AttemptDetails:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryDetails:
-    """A delivery with its endpoint, the request that its lead came by (`X-Request-Id`) or the discount's requestId.
+class DeliveryDetails(DeliverySummary):
+    """A delivery with its endpoint and every attempt, first attempt first.
 
-    `payload` is what is posted; None when it is not kept any more, as its subject was erased.
+    `event_id` is the `webhook-id`; `request_id` of the request that its lead came by, `discount_request_id` of its
+    discount request. `payload` is what is posted, null when it is not kept any more, as its subject was erased.
     """
 
-    delivery: DeliverySummary
     url: str
     endpoint_disabled: bool
     request_id: str | None
     discount_request_id: str | None
     history: Sequence[AttemptDetails]
     payload: Any
-
-    def as_json(self) -> dict[str, Any]:
-        """One object: the summary's fields, then the others; `history` is an array, first attempt first."""
-        return self.delivery.as_json() | {
-            "url": self.url,
-            "endpoint_disabled": self.endpoint_disabled,
-            "request_id": self.request_id,
-            "discount_request_id": self.discount_request_id,
-            "history": [asdict(attempt) for attempt in self.history],
-            "payload": self.payload,
-        }
 
 
 _SUMMARY = (
@@ -126,13 +115,13 @@ _SUMMARY = (
 
 
 async def list_deliveries(tx: Tx, wanted: DeliveryFilter, page: PageWanted) -> Page[DeliverySummary]:
-    """A page of deliveries, newest first. Raises Invalid for a state or an event type that there is none of."""
+    """A page of deliveries, newest first. Raises Invalid for an unknown state or event type."""
     ids = _ids(wanted, _conditions(wanted, page)).order_by(Delivery.id.desc()).limit(page.size + 1)
     by_event = wanted.type is not None or wanted.lead_id is not None
     if not by_event and (wanted.partner_id is not None or wanted.state not in {None, DeliveryState.DELIVERED}):
         ids = _of_each_endpoint(wanted, ids, page)
     rows = (await tx.execute(_SUMMARY.where(Delivery.id.in_(ids)).order_by(Delivery.id.desc()))).all()
-    return page_of(rows, page, _summary)
+    return page_of(rows, page, lambda row: DeliverySummary(**_summary(row)))
 
 
 def _conditions(wanted: DeliveryFilter, page: PageWanted) -> list[ColumnElement[bool]]:
@@ -195,38 +184,34 @@ def _of_each_endpoint(wanted: DeliveryFilter, ids: Select[int], page: PageWanted
     return endpoints.order_by(newest.c.id.desc()).limit(page.size + 1)
 
 
-def _summary(row: Any) -> DeliverySummary:
-    return DeliverySummary(
-        id=row.id,
-        event_id=row.event_id,
-        type=row.type,
-        partner_id=row.partner_id,
-        endpoint_id=row.endpoint_id,
-        lead_id=row.lead_id,
-        state=row.state,
-        attempts=row.attempts,
-        status=row.status,
-        failure=row.failure,
-        why=row.why,
-        next_at=row.next_at,
-        created_at=row.created_at,
-    )
+def _summary(row: Any) -> dict[str, Any]:
+    return {field.name: getattr(row, field.name) for field in fields(DeliverySummary)}
 
 
-async def show_delivery(tx: Tx, vault: Vault, delivery_id: int, partner_id: int | None = None) -> DeliveryDetails:
+async def find_delivery(tx: Tx, delivery_id: int, partner_id: int | None = None) -> DeliverySummary:
     """One delivery; `partner_id` fixes the tenant. Raises NotFound."""
-    mine = _DETAILS.where(Delivery.id == possible(delivery_id))
+    return DeliverySummary(**_summary(await _find(tx, _SUMMARY, delivery_id, partner_id)))
+
+
+async def _find(tx: Tx, rows: Select[*tuple[Any, ...]], delivery_id: int, partner_id: int | None) -> Any:
+    mine = rows.where(Delivery.id == possible(delivery_id))
     if partner_id is not None:
         mine = mine.where(Event.partner_id == partner_id)
     row = (await tx.execute(mine)).first()
     if row is None:
         raise no_delivery(delivery_id)
+    return row
+
+
+async def show_delivery(tx: Tx, vault: Vault, delivery_id: int, partner_id: int | None = None) -> DeliveryDetails:
+    """As `find_delivery`, with what is sealed opened."""
+    row = await _find(tx, _DETAILS, delivery_id, partner_id)
     key = None if row.subject_key is None else vault.unwrap(row.subject_key)
     payload = None
     if key is not None and row.body is not None:
         payload = strictjson.loads(key.open(row.body, row=row.event_id, column=BODY))
     return DeliveryDetails(
-        delivery=_summary(row),
+        **_summary(row),
         url=row.url,
         endpoint_disabled=row.disabled,
         request_id=row.request_id,
@@ -237,7 +222,7 @@ async def show_delivery(tx: Tx, vault: Vault, delivery_id: int, partner_id: int 
 
 
 def no_delivery(delivery_id: int) -> NotFound:
-    """The same for one that there is none of and for another tenant's."""
+    """The same for a missing one and for another tenant's."""
     return NotFound(f"there is no delivery {delivery_id}.", field="delivery_id")
 
 

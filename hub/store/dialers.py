@@ -1,4 +1,4 @@
-"""How dialers hear of their calls, by kind: what is written in the transaction that places or withdraws a call.
+"""How dialers are notified of their calls, by kind: what is written in the transaction that places or withdraws a call.
 
 A call is a row, whatever its dialer; outcomes come in by `hub.store.outcomes`, which knows no kind. A further kind
 (push, VICIdial) puts what it has to send into the outbox here, so that it is sent after the commit until it arrives.
@@ -61,19 +61,19 @@ DIALERS: Final[Mapping[str, Dialer]] = {"pull": PullDialer()}
 
 
 async def place(tx: Tx, calls: Iterable[DialerCall]) -> None:
-    """Tell the dialers of calls that were placed. Raises UnknownDialerKind."""
+    """Notify the dialers of calls that were placed. Raises UnknownDialerKind."""
     for (dialer_id, dialer), call_ids in _by_dialer(calls).items():
         await dialer.place(tx, dialer_id, call_ids)
 
 
 async def withdraw(tx: Tx, calls: Iterable[DialerCall]) -> None:
-    """Tell the dialers of calls that were withdrawn. Raises UnknownDialerKind."""
+    """Notify the dialers of calls that were withdrawn. Raises UnknownDialerKind."""
     for (dialer_id, dialer), call_ids in _by_dialer(calls).items():
         await dialer.withdraw(tx, dialer_id, call_ids)
 
 
 async def erase(tx: Tx, calls: Iterable[DialerCall]) -> None:
-    """Tell the dialers of calls whose person is erased. Raises UnknownDialerKind."""
+    """Notify the dialers of calls whose person is erased. Raises UnknownDialerKind."""
     for (dialer_id, dialer), call_ids in _by_dialer(calls).items():
         await dialer.erase(tx, dialer_id, call_ids)
 

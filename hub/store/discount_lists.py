@@ -32,19 +32,12 @@ _DOUBTFUL = text("(discount.mail_state = 'doubtful' OR discount.mail_state = 'se
 
 
 async def list_discounts(
-    tx: Tx,
-    page: PageWanted,
-    *,
-    partner_id: int | None = None,
-    state: DiscountState | None = None,
-    doubtful: bool = False,
+    tx: Tx, page: PageWanted, *, state: DiscountState | None = None, doubtful: bool = False
 ) -> Page[DiscountLine]:
-    """Newest first; of one partner, in one state; `doubtful`: those of which nobody knows whether a mail was sent."""
+    """Newest first; in one state; `doubtful`: those of which nobody knows whether a mail was sent."""
     ids = select(Discount.id).order_by(Discount.id.desc()).limit(page.size + 1)
     if page.before is not None:
         ids = ids.where(Discount.id < page.before)
-    if partner_id is not None:
-        ids = ids.where(Discount.partner_id == partner_id)
     if state is not None:
         ids = ids.where(Discount.state == state)
     if doubtful:

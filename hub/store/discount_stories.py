@@ -17,13 +17,14 @@ from hub.seal import Vault
 from hub.store import audit, erasure, timelines
 from hub.store.db.engine import Tx
 from hub.store.discounts import RECIPIENT
+from hub.store.row_ids import possible_text
 from hub.store.tables import Discount
 from hub.store.tables.base import new_workflow_token
 
 
 @dataclass(frozen=True, slots=True)
 class DiscountStory:
-    """Everything about a discount request that may be told without an audit row.
+    """Everything about a discount request that may be shown without an audit row.
 
     `mails_sent`: handed over or about to be; `mail_doubtful`: one may have arrived that the server did not confirm.
     """
@@ -82,14 +83,14 @@ _DISCOUNT = text("""
 
 async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int | None = None) -> DiscountStory:
     """The request, masked. `partner_id`: who asks, if it is a partner: their own requests alone. Raises NotFound."""
-    wanted = {"request_id": request_id, "partner_id": partner_id}
-    row = (await tx.execute(_DISCOUNT, wanted)).first() if _is_id(request_id) else None
+    wanted = {"request_id": possible_text(request_id), "partner_id": partner_id}
+    row = (await tx.execute(_DISCOUNT, wanted)).first()
     if row is None:
         raise _unknown()
     entries = await _entries(tx, row)
     why = row.why
     if partner_id is not None:
-        why = why and OPERATORS_REASON  # the event told what concerns them
+        why = why and OPERATORS_REASON  # the event has what concerns them
         entries = [_for_partner(entry) for entry in entries]
     state, mail_state = DiscountState(row.state), MailState(row.mail_state)
     return DiscountStory(
@@ -115,10 +116,6 @@ async def discount_story(tx: Tx, vault: Vault, request_id: str, partner_id: int 
 def _for_partner(entry: Entry) -> Entry:
     why = OPERATORS_REASON if entry.what == "discount.failed" else entry.why
     return replace(entry, by=journal.actor_for_partner(entry.by), why=why)
-
-
-def _is_id(request_id: str) -> bool:
-    return request_id.isascii() and request_id.isprintable()
 
 
 def _unknown() -> NotFound:
@@ -154,42 +151,28 @@ _JOURNAL = text("""
     FROM journal LEFT JOIN submission ON submission.id = journal.submission_id
     WHERE journal.discount_id = :discount_id ORDER BY journal.id
 """)
-_EVENTS = text(
-    "SELECT public_id AS event_id, type AS why, created_at AS at FROM event WHERE discount_id = :discount_id"
-)
-_ATTEMPTS = text("""
-    SELECT delivery.id AS delivery_id, endpoint_id, event.public_id AS event_id, number, status, failure, duration_ms,
-           delivery_attempt.next_at, delivery_attempt.created_at
-    FROM event JOIN delivery ON delivery.event_id = event.id
-    JOIN delivery_attempt ON delivery_attempt.delivery_id = delivery.id
-    WHERE event.discount_id = :discount_id ORDER BY delivery_attempt.id
-""")
 
 
 async def _entries(tx: Tx, row: Any) -> list[Entry]:
-    mine = {"discount_id": row.id}
-    entries = [Entry(**each) for each in (await tx.execute(_JOURNAL, mine)).mappings()]
+    entries = [Entry(**each) for each in (await tx.execute(_JOURNAL, {"discount_id": row.id})).mappings()]
     if not any(entry.what == "discount.requested" for entry in entries):  # older than the journal
         by = f"partner:{row.key_id}" if row.key_id else "hub"
         entries.insert(0, Entry(row.created_at, "discount.requested", by, request_id=row.request_id))
         if len(entries) == 1 and row.state != DiscountState.TAKEN:
             entries.append(Entry(row.updated_at, f"discount.{row.state}", why=row.why))
-    entries += [Entry(what="event.recorded", **each) for each in (await tx.execute(_EVENTS, mine)).mappings()]
-    entries += [timelines.attempt(each) for each in await tx.execute(_ATTEMPTS, mine)]
+    entries += await timelines.webhooks(tx, "discount_id", row.id)
     return sorted(entries, key=lambda entry: entry.at)
 
 
-async def retry_discount(
-    tx: Tx, actor: Actor, request_id: str, partner_id: int | None = None, *, mail_again: bool = False
-) -> None:
+async def retry_discount(tx: Tx, actor: Actor, request_id: str, *, mail_again: bool = False) -> None:
     """Let a failed request run again, with the coupon that it has: within seconds, by a new workflow.
 
     `mail_again`: although a mail of it may have arrived. Raises NotFound, and Conflict when it has not failed, when its
     partner has repeated it since, and when a mail may have arrived.
     """
-    mine = select(Discount).where(Discount.public_id == request_id).with_for_update()
-    row = (await tx.execute(mine)).first() if _is_id(request_id) else None
-    if row is None or partner_id not in {None, row.partner_id}:
+    mine = select(Discount).where(Discount.public_id == possible_text(request_id)).with_for_update()
+    row = (await tx.execute(mine)).first()
+    if row is None:
         raise _unknown()
     if row.state is not DiscountState.FAILED:
         raise Conflict(f"it is {row.state}; only a failed one can run again.", field="request_id")
@@ -223,7 +206,8 @@ async def _repeated(tx: Tx, row: Any) -> str | None:
 
 async def erase_discount(tx: Tx, actor: Actor, request_id: str) -> datetime:
     """As erasure.erase_discount, with its audit row."""
-    mine = select(Discount.partner_id).where(Discount.public_id == request_id)
-    partner_id = (await tx.execute(mine)).scalar() if _is_id(request_id) else None
+    mine = select(Discount.partner_id).where(Discount.public_id == possible_text(request_id))
+    if (partner_id := (await tx.execute(mine)).scalar()) is None:
+        raise _unknown()
     await audit.record(tx, actor, "discount.erase", request_id, partner_id=partner_id)
     return await erasure.erase_discount(tx, request_id)

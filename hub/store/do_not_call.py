@@ -81,17 +81,22 @@ async def forget_numbers(tx: Tx, call_ids: Sequence[int]) -> None:
         await tx.execute(_FORGET, {"call_ids": list(call_ids)})
 
 
-async def remove(tx: Tx, partner_id: int | None, phone_hash: bytes) -> int:
+async def remove(tx: Tx, actor: Actor, partner_id: int | None, phone_hash: bytes) -> int:
     """Take the number off the partner's list, or off that of all (None); returns how many entries there were."""
+    await audit.record(tx, actor, "suppression.remove", partner_id or ALL, partner_id=partner_id)
     mine = Suppression.partner_id.is_not_distinct_from(partner_id)
     gone = delete(Suppression).where(Suppression.phone_hash == phone_hash, mine)
     return len((await tx.execute(gone.returning(Suppression.id))).all())
 
 
+_ENTRIES = select(Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at).order_by(
+    Suppression.id
+)
+
+
 async def find(tx: Tx, phone_hashes: Sequence[bytes], partner_id: int | None = None) -> list[SuppressedNumber]:
     """The entries of these numbers, in all lists, or in those that hold for this partner: its own and that of all."""
-    columns = (Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
-    rows = select(*columns).where(Suppression.phone_hash.in_(phone_hashes)).order_by(Suppression.id)
+    rows = _ENTRIES.where(Suppression.phone_hash.in_(phone_hashes))
     if partner_id is not None:
         rows = rows.where((Suppression.partner_id == partner_id) | Suppression.partner_id.is_(None))
     return [SuppressedNumber(*row) for row in await tx.execute(rows)]
@@ -99,7 +104,5 @@ async def find(tx: Tx, phone_hashes: Sequence[bytes], partner_id: int | None = N
 
 async def list_suppressed(tx: Tx, partner_id: int | None = None) -> list[SuppressedNumber]:
     """The partner's list, or every list (None), oldest entry first."""
-    columns = (Suppression.phone_hash, Suppression.partner_id, Suppression.reason, Suppression.created_at)
-    rows = select(*columns).order_by(Suppression.id)
-    mine = rows if partner_id is None else rows.where(Suppression.partner_id == partner_id)
+    mine = _ENTRIES if partner_id is None else _ENTRIES.where(Suppression.partner_id == partner_id)
     return [SuppressedNumber(*row) for row in await tx.execute(mine)]

@@ -1,4 +1,4 @@
-"""What happened to a lead before there was a journal: as far as its row, its calls and their leases tell."""
+"""What happened to a lead before there was a journal: as far as its row, its calls and their leases show."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -32,8 +32,8 @@ async def entries(tx: Tx, lead: Any, calls: Sequence[Any], known: Sequence[Entry
         until = lead.next_at if state.open else None
         outcome = None if state.open else lead.outcome
         found.append(Entry(lead.updated_at, f"lead.{word}", why=lead.why, outcome=outcome, until=until))
-    told = {(entry.what, entry.call_id) for entry in known}
-    return [each for each in found if each.call_id is None or (each.what, each.call_id) not in told]
+    recorded = {(entry.what, entry.call_id) for entry in known}
+    return [each for each in found if each.call_id is None or (each.what, each.call_id) not in recorded]
 
 
 def _of_lease(lease: Any) -> Iterator[Entry]:

@@ -22,12 +22,12 @@ DISABLED_AFTER: Final = timedelta(days=5)
 
 # In the order of their ids, so that two processes never wait for each other.
 _RESULTS = text("""
-    WITH told AS (
+    WITH result AS (
         SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:successes AS bigint[]), CAST(:retries AS bigint[]))
                  AS t (id, successes, retries)
     ), before AS (
         SELECT endpoint.*, successes > 0 AS succeeded, retries, paused_until > clock_timestamp() AS paused
-        FROM endpoint JOIN told USING (id)
+        FROM endpoint JOIN result USING (id)
         WHERE successes = 0 OR failing_since IS NOT NULL OR endpoint.places < :most_places
         ORDER BY id FOR NO KEY UPDATE OF endpoint
     ), counted AS (
@@ -65,14 +65,14 @@ async def take_results(tx: Tx, results: Sequence[tuple[int, Verdict]]) -> None:
     # A response that refuses one payload for good says nothing about the next.
     retries = Counter(endpoint_id for endpoint_id, verdict in results if verdict is Verdict.RETRY)
     ids = sorted({endpoint_id for endpoint_id, _ in results})
-    told = {"ids": ids, "successes": [successes[i] for i in ids], "retries": [retries[i] for i in ids]}
-    changed = (await tx.execute(_RESULTS, _RULES | told)).all()
+    counted = {"ids": ids, "successes": [successes[i] for i in ids], "retries": [retries[i] for i in ids]}
+    changed = (await tx.execute(_RESULTS, _RULES | counted)).all()
     if recovered := [row.id for row in changed if row.recovered]:
         await delivery_queue.take_over_failed(tx, recovered)
 
 
 async def disable(tx: Tx, vault: Vault, endpoint_id: int, why: str) -> None:
-    """Send nothing to an endpoint until it is enabled, and tell its contact and its partner's other endpoints."""
+    """Send nothing to an endpoint until it is enabled, and notify its contact and its partner's other endpoints."""
     live = Endpoint.disabled_at.is_(None) & Endpoint.deleted_at.is_(None)
     disabled = update(Endpoint).where(Endpoint.id == endpoint_id, live)
     disabled = disabled.values(disabled_at=func.clock_timestamp(), disabled_why=why)
@@ -81,8 +81,8 @@ async def disable(tx: Tx, vault: Vault, endpoint_id: int, why: str) -> None:
         return
     since = row.failing_since.isoformat() if row.failing_since else None
     data = {"endpoint_id": endpoint_id, "url": row.url, "why": why, "since": since}
-    told = events.NewEvent("endpoint.disabled", data, impersonal=True, not_endpoint=endpoint_id)
-    await events.record(tx, vault, row.partner_id, [told])
+    disabled_event = events.NewEvent("endpoint.disabled", data, impersonal=True, not_endpoint=endpoint_id)
+    await events.record(tx, vault, row.partner_id, [disabled_event])
     await outbox.put(tx, outbox.Kind.TELL_CONTACT, [endpoint_id])
 
 
@@ -110,7 +110,7 @@ _WARN = text("""
 
 
 async def warn(tx: Tx) -> Sequence[int]:
-    """Have contacts told of endpoints that have failed for a further part of the five days; returns which."""
+    """Have mails sent to contacts of endpoints that have failed for a further part of the five days; returns which."""
     levels = {"levels": list(WARNED_AT), "one_percent": DISABLED_AFTER / 100}
     warned = (await tx.execute(_WARN, levels)).scalars().all()
     await outbox.put(tx, outbox.Kind.TELL_CONTACT, warned)

@@ -16,7 +16,7 @@ from hub.webhooks import DeliveryState
 MOST_TROUBLED: Final = 50
 MOST_JUDGED: Final = 10_000
 MOST_COUNTED: Final = 10_000
-"""Open deliveries of an endpoint in one state: where so many are told there may be more."""
+"""Open deliveries of an endpoint in one state; of this many there may be more."""
 _COLUMNS = select(
     Endpoint.id,
     Endpoint.partner_id,
@@ -38,7 +38,7 @@ async def list_endpoints(tx: Tx, partner_id: int | None = None) -> list[dict[str
     wanted = _COLUMNS.where(Endpoint.deleted_at.is_(None)).order_by(Endpoint.id)
     if partner_id is not None:
         wanted = wanted.where(Endpoint.partner_id == partner_id)
-    return [dict(row._mapping) for row in await tx.execute(wanted)]  # noqa: SLF001 - SQLAlchemy's public name for it
+    return [row._asdict() for row in await tx.execute(wanted)]
 
 
 async def list_troubled(tx: Tx, partner_id: int | None = None) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ async def list_troubled(tx: Tx, partner_id: int | None = None) -> list[dict[str,
     if partner_id is not None:
         wanted = wanted.where(Endpoint.partner_id == partner_id)
     rows = await tx.execute(wanted.order_by(since.desc()).limit(MOST_TROUBLED))
-    return [dict(row._mapping) for row in rows]  # noqa: SLF001 - SQLAlchemy's public name for it
+    return [row._asdict() for row in rows]
 
 
 async def page_of_endpoints(tx: Tx, page: PageWanted, partner_id: int | None = None) -> Page[dict[str, Any]]:
@@ -58,7 +58,7 @@ async def page_of_endpoints(tx: Tx, page: PageWanted, partner_id: int | None = N
         wanted = wanted.where(Endpoint.id < page.before)
     if partner_id is not None:
         wanted = wanted.where(Endpoint.partner_id == partner_id)
-    return page_of((await tx.execute(wanted)).all(), page, lambda row: dict(row._mapping))  # noqa: SLF001 - as above
+    return page_of((await tx.execute(wanted)).all(), page, lambda row: row._asdict())
 
 
 async def show_endpoint(
@@ -73,9 +73,8 @@ async def show_endpoint(
     row = (await tx.execute(_COLUMNS.where(*live_endpoint(endpoint_id, partner_id)))).first()
     if row is None:
         raise no_endpoint(endpoint_id)
-    found = dict(row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it
     tried, delivered = (await tx.execute(_recent(endpoint_id))).one()
-    return found | {
+    return row._asdict() | {
         "pending": await _count(tx, endpoint_id, DeliveryState.PENDING, most),
         "waiting": await _count(tx, endpoint_id, DeliveryState.WAITING, most),
         "success_rate": round(delivered / tried, 4) if tried else None,

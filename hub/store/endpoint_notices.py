@@ -1,4 +1,4 @@
-"""What the contact of an endpoint is told: that it fails, and until when it may, or that it was disabled."""
+"""Mails to the contact of an endpoint: that it fails, and until when it may, or that it was disabled."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,7 +13,7 @@ from hub.store.tables import Endpoint
 
 @dataclass(frozen=True, slots=True)
 class EndpointNotice:
-    """One mail about an endpoint. `key` is the same each time that it is sent. `contact`: None, nobody is told."""
+    """One mail about an endpoint. `key` is the same each time that it is sent. `contact` None: it is sent to nobody."""
 
     endpoint_id: int
     contact: str | None

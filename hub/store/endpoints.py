@@ -228,5 +228,5 @@ def live_endpoint(endpoint_id: int, partner_id: int | None) -> list[ColumnElemen
 
 
 def no_endpoint(endpoint_id: int) -> NotFound:
-    """The same for one that there is none of and for another tenant's."""
+    """The same for a missing one and for another tenant's."""
     return NotFound(f"there is no endpoint {endpoint_id}.", field="endpoint_id")

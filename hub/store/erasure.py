@@ -10,15 +10,16 @@ from typing import Final
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
+from hub.actors import Actor
 from hub.discounts import DiscountState
 from hub.errors import NotFound
 from hub.leads import LeadState
 from hub.seal import Vault
-from hub.store import do_not_call, events
+from hub.store import audit, do_not_call, events
 from hub.store.db import outbox
 from hub.store.db.engine import Tx
 from hub.store.lead_rows import LeadRow, lock_leads
-from hub.store.row_ids import possible
+from hub.store.row_ids import possible, possible_text
 from hub.store.submissions import ERASED
 from hub.store.tables import Contact, Delivery, DeliveryAttempt, Discount, Event, Lead, Submission
 from hub.store.withdrawals import erase_calls
@@ -44,7 +45,7 @@ class Erased:
 
 
 async def erase_lead(tx: Tx, vault: Vault, lead_id: int) -> datetime:
-    """Erase a lead of any API, on an operator's word; returns when it was. Raises NotFound.
+    """Erase a lead of any API, as an operator asks; returns when it was. Raises NotFound.
 
     One that was erased before stays as it is.
     """
@@ -84,13 +85,12 @@ async def erase_discount(tx: Tx, request_id: str) -> datetime:
 
     What waits is not done any more: its workflow ends at once. One that was erased before stays as it is.
     """
-    known = request_id.isascii() and request_id.isprintable()
     mine = (
         select(Discount.id, Discount.partner_id, Discount.erased_at)
-        .where(Discount.public_id == request_id)
+        .where(Discount.public_id == possible_text(request_id))
         .with_for_update()
     )
-    discount = (await tx.execute(mine)).first() if known else None
+    discount = (await tx.execute(mine)).first()
     if discount is None:
         raise NotFound("there is no discount request of this id.", field="request_id")
     if discount.erased_at is None:
@@ -140,8 +140,9 @@ async def list_erased(tx: Tx) -> list[Erased]:
     return sorted(found, key=lambda erased: erased.erased_at)
 
 
-async def erase_again(tx: Tx, vault: Vault, erased: Sequence[Erased]) -> int:
+async def erase_again(tx: Tx, vault: Vault, actor: Actor, erased: Sequence[Erased]) -> int:
     """Erase what a restored backup brought back; returns how many. What was created after an erasure is another."""
+    await audit.record(tx, actor, "erasure.apply", "all")
     found = 0
     for former in erased:
         found += await (_discount_again(tx, former) if former.kind == DISCOUNT else _lead_again(tx, vault, former))
@@ -149,7 +150,7 @@ async def erase_again(tx: Tx, vault: Vault, erased: Sequence[Erased]) -> int:
 
 
 async def _lead_again(tx: Tx, vault: Vault, former: Erased) -> int:
-    """By its row, which its time tells from one that has the same id since; or by what made it unique."""
+    """By its row, which its time distinguishes from one that has the same id since; or by what made it unique."""
     same: list[ColumnElement[bool]] = []
     if former.id is not None:
         same.append((Lead.id == int(former.id)) & (Lead.created_at == former.created_at))

@@ -1,7 +1,6 @@
 """A partner's events as they happen, for `hub listen`: read page by page, each once, whatever order they commit in."""
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,6 +13,7 @@ from hub.errors import Invalid
 from hub.seal import DataKey, Vault
 from hub.store.db.engine import Tx
 from hub.store.events import BODY
+from hub.store.paging import decode_cursor, encode_cursor
 
 MOST: Final = 100
 LONGEST_CURSOR: Final = 4096
@@ -48,7 +48,7 @@ class _Cursor:
     @classmethod
     def read(cls, cursor: str) -> Self:
         try:
-            found = _CURSOR.fullmatch(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii"))
+            found = _CURSOR.fullmatch(decode_cursor(cursor))
         except ValueError:
             found = None
         if len(cursor) > LONGEST_CURSOR or found is None or not (_is_snapshot(found[1]) and _is_snapshot(found[5])):
@@ -58,7 +58,7 @@ class _Cursor:
         return cls(found[1], found[5], int(found[9]))
 
     def __str__(self) -> str:
-        return urlsafe_b64encode(f"{self.seen}|{self.upto}|{self.last}".encode()).decode().rstrip("=")
+        return encode_cursor(f"{self.seen}|{self.upto}|{self.last}")
 
 
 def _is_snapshot(written: str) -> bool:

@@ -205,7 +205,7 @@ class _SealedLead:
 
 
 async def erased_lead(tx: Tx, lead_id: int) -> dict[str, Any]:
-    """The `lead` that an event tells of a lead that is being erased: nothing personal."""
+    """The `lead` of an event about a lead that is being erased: nothing personal."""
     source = select(Lead.id, Submission.request_id, Lead.row_index)
     mine = source.outerjoin(Submission, Submission.id == Lead.submission_id).where(Lead.id == lead_id)
     return LeadSource(*(await tx.execute(mine)).one()).block(None)

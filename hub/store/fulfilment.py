@@ -26,7 +26,7 @@ class LoadedDiscount:
     """A request with its recipient, product and coupon. Prices in US cents.
 
     `age`: the time since it was accepted, or last retried by an operator. `full_price_cents`: without the coupon, None
-    when it is not to be told.
+    when it is not to be shown.
     """
 
     id: int
@@ -188,15 +188,15 @@ async def record_sent_mail(tx: Tx, vault: Vault, discount: LoadedDiscount) -> No
         await _record_event(tx, vault, discount, "discount.sent")
 
 
-async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str, told: str) -> None:
+async def fail(tx: Tx, vault: Vault, discount: LoadedDiscount, reason: str, partner_reason: str) -> None:
     """The request is FAILED, with an event, unless it was SENT. Safe to run twice.
 
-    `reason` is for the operator, `told` is the reason that the event gives its partner.
+    `reason` is for the operator, `partner_reason` is what the event gives its partner.
     """
     mine = update(Discount).where(Discount.id == discount.id, Discount.state == DiscountState.TAKEN)
     failed = mine.values(state=DiscountState.FAILED, why=reason, updated_at=func.clock_timestamp())
     if (await tx.execute(failed.returning(Discount.id))).first():
-        await _record_event(tx, vault, discount, "discount.failed", reason=told)
+        await _record_event(tx, vault, discount, "discount.failed", reason=partner_reason)
 
 
 async def take_end(tx: Tx, vault: Vault, discount_id: int, result: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, update
 
-from hub.actors import Actor, ActorKind
+from hub.actors import Actor
 from hub.contracts import registry
 from hub.dialing.decision import Allowed, Never, NotYet
 from hub.errors import Conflict, NotFound
@@ -22,7 +22,8 @@ from hub.store.row_ids import possible
 from hub.store.stops import stop_leads
 from hub.store.tables import Lead
 
-BY: Final = {ActorKind.OPERATOR: "an operator", ActorKind.PARTNER: "its sender"}
+STOPPED: Final = "stopped by an operator"
+ASKED_NOW: Final = "an operator asked for a call now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +39,17 @@ class LeadAnswer:
         return asdict(self)
 
 
-async def stop_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int, partner_id: int | None = None) -> LeadAnswer:
+async def stop_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int) -> LeadAnswer:
     """No call to the lead starts any more; one that a dialer is making may end. A closed lead stays as it is.
 
-    `partner_id`: of this partner's leads alone. Raises NotFound.
+    Raises NotFound.
     """
-    lead = await _lock(tx, lead_id, partner_id)
+    lead = await _lock(tx, lead_id)
     if not lead.state.open:
         return LeadAnswer(lead_id, lead.state, _closed(lead))
     await audit.record(tx, actor, "lead.stop", lead_id, partner_id=lead.partner_id)
-    why = f"stopped by {BY.get(actor.kind, actor.kind)}"
-    await stop_leads(tx, vault, [lead], why, campaign=lead.campaign)
-    return LeadAnswer(lead_id, LeadState.DISABLED, f"{why}: no call to it starts any more")
+    await stop_leads(tx, vault, [lead], STOPPED)
+    return LeadAnswer(lead_id, LeadState.DISABLED, f"{STOPPED}: no call to it starts any more")
 
 
 async def suppress_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int) -> LeadAnswer:
@@ -57,7 +57,7 @@ async def suppress_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int) -> Lea
 
     Raises NotFound, and Conflict for a lead without a number.
     """
-    lead = await _lock(tx, lead_id, None)
+    lead = await _lock(tx, lead_id)
     if lead.phone_hash is None:
         raise Conflict("it has no number, or was erased.", field="lead_id")
     await do_not_call.add_numbers(tx, actor, lead.partner_id, [lead.phone_hash], f"asked for at lead {lead_id}")
@@ -65,22 +65,19 @@ async def suppress_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int) -> Lea
     return replace(answer, text=f"its number is not called any more for its partner; {answer.text}")
 
 
-async def call_now(
-    tx: Tx, actor: Actor, lead_id: int, partner_id: int | None = None, *, always_open: bool = False
-) -> LeadAnswer:
-    """Make a waiting lead due now. Its rules still judge: hours, do-not-call and limits hold, and the answer tells.
+async def call_now(tx: Tx, actor: Actor, lead_id: int, *, always_open: bool = False) -> LeadAnswer:
+    """Make a waiting lead due now. Its rules still judge: hours, do-not-call and limits hold; the answer says which.
 
     `always_open` as the settings say. Raises NotFound, and Conflict for a lead that is closed.
     """
-    lead = await _lock(tx, lead_id, partner_id)
+    lead = await _lock(tx, lead_id)
     if not lead.state.open:
         raise Conflict(f"{_closed(lead)}; it is not called any more.", field="lead_id")
     if lead.state is LeadState.CALLING:
         return LeadAnswer(lead_id, lead.state, "its call is with its dialer already")
     await audit.record(tx, actor, "lead.call_now", lead_id, partner_id=lead.partner_id)
     due = {"dial_at": func.least(Lead.dial_at, func.clock_timestamp()), "look_at": None, "hold": None}
-    why = f"{BY.get(actor.kind, actor.kind)} asked for a call now"
-    changed = update(Lead).where(Lead.id == lead_id).values(**due, why=why, updated_at=func.clock_timestamp())
+    changed = update(Lead).where(Lead.id == lead_id).values(**due, why=ASKED_NOW, updated_at=func.clock_timestamp())
     await tx.execute(changed)
     await outbox.put(tx, outbox.Kind.WAKE_LEAD, [lead_id])
     return await _expected(tx, lead_id, always_open=always_open)
@@ -103,7 +100,7 @@ async def _expected(tx: Tx, lead_id: int, *, always_open: bool) -> LeadAnswer:
 
 async def erase_lead(tx: Tx, vault: Vault, actor: Actor, lead_id: int) -> datetime:
     """As erasure.erase_lead, with its audit row."""
-    lead = await _lock(tx, lead_id, None)
+    lead = await _lock(tx, lead_id)
     await audit.record(tx, actor, "lead.erase", lead_id, partner_id=lead.partner_id)
     return await erasure.erase_lead(tx, vault, lead_id)
 
@@ -126,7 +123,7 @@ async def reveal_lead(
     return without_numbers(shown) if masked else shown
 
 
-async def _lock(tx: Tx, lead_id: int, partner_id: int | None) -> LeadRow:
+async def _lock(tx: Tx, lead_id: int, partner_id: int | None = None) -> LeadRow:
     leads = await lock_leads(tx, [possible(lead_id)])
     if not leads or partner_id not in {None, leads[0].partner_id}:
         raise NotFound(f"there is no lead {lead_id}.", field="lead_id")

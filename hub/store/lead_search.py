@@ -99,22 +99,19 @@ _FOUND = """
 
 async def find_leads(tx: Tx, vault: Vault, query: LeadQuery, page: PageWanted) -> Page[FoundLead]:
     """The leads of which all that is asked holds, newest first. Raises Invalid, naming the field that is unusable."""
-    given = await _given(tx, vault, query)
+    given, owner = await _given(tx, vault, query), query.partner_id
+    bounds = {"lead.id < :before": ("before", page.before), "lead.partner_id = :partner_id": ("partner_id", owner)}
+    bounds = {condition: bound for condition, bound in bounds.items() if bound[1] is not None}
     ids = " INTERSECT ".join(f"({_BY[name]})" for name in given)
-    where = ["lead.id < :before"] if page.before is not None else []
-    where += ["lead.id IN (SELECT * FROM found)"] if given else []
-    where += ["lead.partner_id = :partner_id"] if query.partner_id is not None else []
+    where = [*bounds, *(["lead.id IN (SELECT * FROM found)"] if given else [])]
     statement = (
         (f"WITH found AS MATERIALIZED ({ids})" if given else "")
         + _FOUND
         + (f"WHERE {' AND '.join(where)}" if where else "")
         + " ORDER BY lead.id DESC LIMIT :most"
     )
-    wanted = given | {"before": page.before, "partner_id": query.partner_id, "most": page.size + 1}
-    used = {name: value for name, value in wanted.items() if f":{name}" in statement}
-    rows = (await tx.execute(text(statement), used)).all()
-    why = (lambda why: why) if query.partner_id is None else journal.for_partner
-    return page_of(rows, page, lambda row: _found(vault, row, why(row.why)))
+    rows = (await tx.execute(text(statement), {**given, **dict(bounds.values()), "most": page.size + 1})).all()
+    return page_of(rows, page, lambda row: _found(vault, row, of_partner=owner is not None))
 
 
 async def _given(tx: Tx, vault: Vault, query: LeadQuery) -> dict[str, Any]:
@@ -177,7 +174,8 @@ async def _reference_keys(tx: Tx, vault: Vault, reference: str, partner_id: int 
     ]
 
 
-def _found(vault: Vault, row: Any, why: str | None) -> FoundLead:
+def _found(vault: Vault, row: Any, *, of_partner: bool) -> FoundLead:
+    """`of_partner`: as the lead's partner may see it."""
     masked = contacts.masked(vault, row.id, row.wrapped_key, row.sealed)
     return FoundLead(
         id=row.id,
@@ -191,7 +189,7 @@ def _found(vault: Vault, row: Any, why: str | None) -> FoundLead:
         name=masked.name,
         email=masked.email,
         state=row.state,
-        why=why,
+        why=journal.for_partner(row.why) if of_partner else row.why,
         outcome=row.outcome,
         attempts=row.attempts,
         next_at=row.next_at if row.state in _OPEN else None,

@@ -1,4 +1,4 @@
-"""Leases that ended in time without a word of their dialer: the call goes back, or has ended in doubt or in failure."""
+"""Leases that expired without a report of their dialer: the call goes back, or has ended in doubt or in failure."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ MOST_AT_ONCE = 200
 LOST = "its dialer lost it"
 DOUBTFUL = "its dialer was lost after it had started"
 
-# Not one that was started by its dialer's own word: perhaps somebody was spoken to.
+# Not one that was started by its dialer's confirmation: perhaps somebody was spoken to.
 _RETURN = text("""
     WITH lost AS (
         SELECT id, token FROM call

@@ -186,7 +186,7 @@ async def _save_responses(tx: Tx, vault: Vault, ended: Sequence[Ended]) -> None:
     await contacts.store_responses(tx, sealed)
 
 
-# The leads after their calls, so that the journal tells it in this order.
+# The leads after their calls, so that the journal has them in this order.
 _MOVE_ON = text("""
     WITH reported AS (
         SELECT * FROM unnest(

@@ -46,16 +46,22 @@ def page_of(
     """
     kept = rows[: wanted.size]
     last = kept[-1].id if len(rows) > wanted.size else searched_to
-    return Page([item(row) for row in kept], None if last is None else _write(last))
+    return Page([item(row) for row in kept], None if last is None else encode_cursor(str(last)))
 
 
-def _write(row_id: int) -> str:
-    return urlsafe_b64encode(str(row_id).encode()).decode().rstrip("=")
+def encode_cursor(text: str) -> str:
+    """ASCII text in the form that cursors have in URLs."""
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> str:
+    """What `encode_cursor` was given. Raises ValueError."""
+    return urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
 
 
 def _read(cursor: str) -> int:
     try:
-        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        text = decode_cursor(cursor)
     except ValueError:
         text = ""
     if not text.isdecimal() or not 0 < (row_id := int(text[:20])) < 2**63:

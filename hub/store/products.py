@@ -36,12 +36,12 @@ async def create_product(tx: Tx, actor: Actor, partner_id: int, public_id: str, 
     if made is None:
         raise Invalid(f"this partner has a product {public_id} already.", field="public_id")
     await audit.record(tx, actor, "product.create", made, partner_id=partner_id)
-    return await admin.change(tx, Product, made, {})
+    return await admin.load_row(tx, Product, made)
 
 
 async def set_product(tx: Tx, actor: Actor, product_id: int, values: Row) -> Row:
     """Change a book's terms; coupons that were made stay. Raises Invalid, NotFound."""
-    before = await admin.change(tx, Product, product_id, {})
+    before = await admin.load_row(tx, Product, product_id)
     _require_terms(values, before | values)
     await audit.record(tx, actor, "product.set", product_id, partner_id=before["partner_id"], changed=sorted(values))
     return await admin.change(tx, Product, product_id, values)
@@ -52,7 +52,7 @@ async def switch_product(tx: Tx, actor: Actor, product_id: int, *, disabled: boo
 
     Raises NotFound.
     """
-    product = await admin.change(tx, Product, product_id, {})
+    product = await admin.load_row(tx, Product, product_id)
     action = "product.disable" if disabled else "product.enable"
     await audit.record(tx, actor, action, product_id, partner_id=product["partner_id"])
     moment = func.coalesce(Product.disabled_at, func.clock_timestamp()) if disabled else None
@@ -65,17 +65,17 @@ async def create_origin(tx: Tx, actor: Actor, partner_id: int, name: str) -> Row
     _require_name(name)
     made = await admin.insert_row(tx, Origin, partner_id=partner_id, name=name)
     if made is None:
-        raise _known(name)
+        raise _name_taken(name)
     await audit.record(tx, actor, "origin.create", made, partner_id=partner_id)
-    return await admin.change(tx, Origin, made, {})
+    return await admin.load_row(tx, Origin, made)
 
 
 async def rename_origin(tx: Tx, actor: Actor, origin_id: int, name: str) -> Row:
     """Raises NotFound, and Invalid when the partner has one of this name."""
-    owner = (await admin.change(tx, Origin, origin_id, {}))["partner_id"]
+    owner = (await admin.load_row(tx, Origin, origin_id))["partner_id"]
     _require_name(name)
     await audit.record(tx, actor, "origin.set", origin_id, partner_id=owner, changed=["name"])
-    return await admin.change_unique(tx, Origin, origin_id, {"name": name}, _known(name))
+    return await admin.change_unique(tx, Origin, origin_id, {"name": name}, _name_taken(name))
 
 
 async def delete_origin(tx: Tx, actor: Actor, origin_id: int) -> int:
@@ -93,7 +93,7 @@ def _require_name(name: str) -> None:
     _require_ascii(name=name)
 
 
-def _known(name: str) -> Invalid:
+def _name_taken(name: str) -> Invalid:
     return Invalid(f"this partner has an origin {name} already.", field="name")
 
 

@@ -20,6 +20,7 @@ LONGEST: Final = 200
 MOST: Final = 50
 """Reasons of a partner that are counted in an hour, the most frequent ones."""
 
+MOST_LISTED: Final = 10
 COUNTED: Final[dict[str, Any]] = {"longest": LONGEST, "most": MOST, "no_refusals": list(NO_REFUSALS)}
 
 
@@ -48,11 +49,11 @@ _LIST = text("""
 _COUNTED_UNTIL = text("SELECT until FROM requests_counted")
 
 
-async def list_refusals(tx: Tx, partner_id: int, most: int = 10) -> list[Refusal]:
+async def list_refusals(tx: Tx, partner_id: int) -> list[Refusal]:
     """The partner's reasons of the last 7 days, the most frequent first."""
     until = (await tx.execute(_COUNTED_UNTIL)).scalar()
     # As a parameter: the planner sees how few rows come after it.
-    wanted = {**COUNTED, "partner_id": partner_id, "counted_until": until, "most": most}
+    wanted = {**COUNTED, "partner_id": partner_id, "counted_until": until, "most": MOST_LISTED}
     return [Refusal(row.reason, row.day, row.week) for row in await tx.execute(_LIST, wanted)]
 
 

@@ -27,15 +27,15 @@ LATE: Final = timedelta(minutes=1)
 class ReplayRequest:
     """Which events: `since` <= recorded < `until` (aware; None: now), of these `types` (none: all the endpoint takes).
 
-    `undelivered`: only deliveries that were attempted without success; otherwise also what was delivered, and events
-    that the endpoint never got. `pace`: at most so many a second.
+    `failed_only`: only deliveries that were attempted without success, or wait; otherwise also what was delivered, and
+    events that the endpoint never got. `pace`: at most so many a second.
     """
 
     endpoint_id: int
     since: datetime
     until: datetime | None = None
     types: Sequence[str] = ()
-    undelivered: bool = False
+    failed_only: bool = False
     pace: int = DEFAULT_PACE
 
 
@@ -82,8 +82,8 @@ async def create_replay(tx: Tx, actor: Actor, wanted: ReplayRequest, partner_id:
         raise Conflict(f"replay {open_id} to endpoint {wanted.endpoint_id} is not at its end; cancel it first.")
     values = checked | {"total": await replay_range.count(tx, checked), "pace": wanted.pace}
     replay_id = (await tx.execute(insert(Replay).values(values).returning(Replay.id))).scalar_one()
-    told = {"endpoint_id": wanted.endpoint_id, "total": values["total"], "undelivered": wanted.undelivered}
-    await audit.record(tx, actor, "replay.create", replay_id, partner_id=checked["partner_id"], **told)
+    details = {"endpoint_id": wanted.endpoint_id, "total": values["total"], "undelivered": wanted.failed_only}
+    await audit.record(tx, actor, "replay.create", replay_id, partner_id=checked["partner_id"], **details)
     await retries.end_pause(tx, wanted.endpoint_id)
     await outbox.put(tx, outbox.Kind.REPLAY, [replay_id])
     return await show_replay(tx, replay_id)
@@ -110,7 +110,7 @@ async def _checked(tx: Tx, wanted: ReplayRequest, partner_id: int | None) -> dic
         "types": types,
         "since": wanted.since,
         "until": until,
-        "undelivered": wanted.undelivered,
+        "undelivered": wanted.failed_only,
     }
 
 

@@ -15,6 +15,7 @@ from hub.people import text_without_numbers
 from hub.seal import Vault
 from hub.store.db.engine import Tx
 from hub.store.paging import CLOCK_SLACK, Page, PageWanted, page_of
+from hub.store.row_ids import possible_text
 from hub.store.submissions import ERASED, KEPT, NO_BODY
 from hub.store.tables import Discount, Lead, Partner, Submission
 
@@ -203,11 +204,10 @@ async def show_request(tx: Tx, vault: Vault, request_id: str, partner_id: int | 
 
     With `partner_id` only if it is theirs; then no number is in its body and answer, if their API masks phones.
     """
-    found = select(*Submission.__table__.columns).where(Submission.request_id == request_id)
+    found = select(*Submission.__table__.columns).where(Submission.request_id == possible_text(request_id))
     if partner_id is not None:
         found = found.where(Submission.partner_id == partner_id)
-    storable = request_id.isascii() and request_id.isprintable()
-    row = (await tx.execute(found.order_by(Submission.id).limit(1))).first() if storable else None
+    row = (await tx.execute(found.order_by(Submission.id).limit(1))).first()
     if row is None:
         raise NotFound("there is no request of this id.", field="request_id")
     leads, count = await _leads_of(tx, row.id)

@@ -76,7 +76,7 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
         UPDATE submission SET wrapped_key = NULL, body = NULL, answer = NULL, late = false
         WHERE id IN (SELECT id FROM submission WHERE wrapped_key IS NOT NULL AND {OLD} {NEXT})
     """),
-    # Events of a lead that is still open tell the request by which it came.
+    # Events of a lead that is still open name the request by which it came.
     Aged.SUBMISSIONS: _statement("""
         DELETE FROM submission WHERE id IN (
             SELECT id FROM submission WHERE {OLD} AND NOT EXISTS (
@@ -123,6 +123,6 @@ _STATEMENTS: Final[dict[Aged, TextClause]] = {
 }
 
 
-async def purge(tx: Tx, what: Aged, age: timedelta, most: int = BATCH) -> int:
-    """Delete up to `most` of what is older than `age`, oldest first; returns how many: `most` if there may be more."""
-    return int((await tx.execute(_STATEMENTS[what], {"age": age, "most": most})).rowcount)
+async def purge(tx: Tx, what: Aged, age: timedelta) -> int:
+    """Delete up to BATCH of what is older than `age`, oldest first; returns how many: BATCH if there may be more."""
+    return int((await tx.execute(_STATEMENTS[what], {"age": age, "most": BATCH})).rowcount)

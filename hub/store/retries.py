@@ -1,4 +1,4 @@
-"""Deliveries made again on somebody's word: the next attempt at once, or all of it anew, with the same `webhook-id`."""
+"""Deliveries made again on request: the next attempt at once, or all of it anew, with the same `webhook-id`."""
 
 from typing import Any
 

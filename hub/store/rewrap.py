@@ -79,7 +79,7 @@ async def rewrap(database: Database, vault: Vault, batch: int) -> AsyncIterator[
 
 
 async def release(database: Database, vault: Vault) -> None:
-    """Let the older master keys go: from now on the database's keys are told by the current one alone."""
+    """Let the older master keys go: from now on the database's keys are recognised by the current one alone."""
     async with database.begin() as tx:
         await canary.reseal(tx, vault)
 

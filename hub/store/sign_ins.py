@@ -36,7 +36,7 @@ class SignedIn:
     name: str
 
     def actor(self, address: str | None) -> Actor:
-        """Who does what this session asks for. An operator's and a partner's accounts are told apart by their kind."""
+        """Who does what this session asks for. Its kind distinguishes an operator's account from a partner's."""
         kind = ActorKind.OPERATOR if self.partner_id is None else ActorKind.PARTNER
         return Actor(kind, f"account {self.account_id}" if self.account_id else f"portal {self.partner_id}", address)
 

@@ -73,7 +73,7 @@ _START = text("""
 
 
 async def start(tx: Tx, dialer_id: int, call_id: int, token: int) -> Started | TakenBack:
-    """Let the dialer that holds the call dial now, or take the call back. Said again it changes nothing.
+    """Let the dialer that holds the call dial now, or take the call back. Called again it changes nothing.
 
     Raises NotFound (no such call of this dialer), Conflict (lease lost), Invalid (leased without `confirm_start`).
     """

@@ -1,4 +1,4 @@
-"""What the database tells of how the hub is doing. Each query goes by an index and counts to a maximum at most."""
+"""How the hub is doing, by its database. Each query goes by an index and counts to a maximum at most."""
 
 from typing import Any, Final
 

@@ -92,7 +92,7 @@ async def count(tx: Tx, request: NewSubmission) -> int:
 
 
 def fingerprint_of(vault: Vault, route: str, body: bytes) -> bytes:
-    """By which equal requests are told; it also names the row that its sealed body belongs to."""
+    """By which equal requests are recognised; it also names the row that its sealed body belongs to."""
     return vault.index("fingerprint", f"{route} {sha256(body).hexdigest()}")
 
 

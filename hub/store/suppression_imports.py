@@ -85,8 +85,8 @@ async def create_import(
     import_id = (
         await tx.execute(insert(SuppressionImport).values(values).returning(SuppressionImport.id))
     ).scalar_one()
-    told = {"partner_id": partner_id, "numbers": total, "import_id": import_id}
-    await audit.record(tx, actor, "suppression.add", partner_id or do_not_call.ALL, **told)
+    details = {"partner_id": partner_id, "numbers": total, "import_id": import_id}
+    await audit.record(tx, actor, "suppression.add", partner_id or do_not_call.ALL, **details)
     rows = [{"import_id": import_id, "number": number, **asdict(part)} for number, part in enumerate(parts)]
     if rows:
         await tx.execute(insert(SuppressionImportPart), rows)
@@ -120,8 +120,8 @@ async def import_part(tx: Tx, vault: Vault, import_id: int | None = None) -> boo
     hashes, faults = await asyncio.to_thread(_read, vault, part)
     added = len(await do_not_call.suppress(tx, [(part.partner_id, each) for each in hashes], part.reason))
     counts = {"added": added, "known": len(hashes) - added, "bad": part.numbers - len(hashes), "most": MOST_FAULTS}
-    told = strictjson.dumps([asdict(fault) for fault in faults]).decode()
-    await tx.execute(_DONE, {"number": part.number, "import_id": part.import_id, **counts, "faults": told})
+    listed = strictjson.dumps([asdict(fault) for fault in faults]).decode()
+    await tx.execute(_DONE, {"number": part.number, "import_id": part.import_id, **counts, "faults": listed})
     return True
 
 

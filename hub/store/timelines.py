@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import text
 
@@ -20,7 +20,7 @@ from hub.store.row_ids import possible
 
 @dataclass(frozen=True, slots=True)
 class LeadStory:
-    """Everything about a lead that may be told without an audit row. `zones`: those its person may be in."""
+    """Everything about a lead that may be shown without an audit row. `zones`: those its person may be in."""
 
     id: int
     api: str
@@ -86,7 +86,7 @@ async def lead_story(tx: Tx, vault: Vault, lead_id: int, partner_id: int | None 
     lead = (await tx.execute(_LEAD, {"lead_id": possible(lead_id), "partner_id": partner_id})).first()
     if lead is None:
         raise NotFound(f"there is no lead {lead_id}.", field="lead_id")
-    entries = [*await _journal(tx, lead_id), *await _deliveries(tx, lead_id)]
+    entries = [*await _journal(tx, lead_id), *await webhooks(tx, "lead_id", lead_id)]
     calls = (await tx.execute(_CALLS, {"lead_id": lead_id})).all()
     entries += await early_calls.entries(tx, lead, calls, entries)
     dialers = await _dialers(tx, {call.dialer_id for call in calls} | {entry.dialer_id or 0 for entry in entries})
@@ -135,14 +135,17 @@ _CALLS = text("""
            outcome, reason
     FROM call WHERE lead_id = :lead_id ORDER BY id
 """)
-_EVENTS = text("SELECT public_id AS event_id, type AS why, created_at AS at FROM event WHERE lead_id = :lead_id")
-_ATTEMPTS = text("""
+_EVENTS = "SELECT public_id AS event_id, type AS why, created_at AS at FROM event WHERE {} = :id"
+_ATTEMPTS = """
     SELECT delivery.id AS delivery_id, endpoint_id, event.public_id AS event_id, number, status, failure, duration_ms,
            delivery_attempt.next_at, delivery_attempt.created_at
     FROM event JOIN delivery ON delivery.event_id = event.id
     JOIN delivery_attempt ON delivery_attempt.delivery_id = delivery.id
-    WHERE event.lead_id = :lead_id ORDER BY delivery_attempt.id
-""")
+    WHERE event.{} = :id ORDER BY delivery_attempt.id
+"""
+_WEBHOOKS = {
+    column: (text(_EVENTS.format(column)), text(_ATTEMPTS.format(column))) for column in ("lead_id", "discount_id")
+}
 _DIALERS = text("""
     SELECT dialer.id, dialer.name, max(api_key.last_used_at) AS last_seen
     FROM dialer LEFT JOIN api_key ON api_key.dialer_id = dialer.id
@@ -154,14 +157,15 @@ async def _journal(tx: Tx, lead_id: int) -> list[Entry]:
     return [Entry(**row) for row in (await tx.execute(_JOURNAL, {"lead_id": lead_id})).mappings()]
 
 
-async def _deliveries(tx: Tx, lead_id: int) -> list[Entry]:
-    """As long as events and attempts are kept; the journal says longer how deliveries ended."""
-    events = (await tx.execute(_EVENTS, {"lead_id": lead_id})).mappings()
-    attempts = await tx.execute(_ATTEMPTS, {"lead_id": lead_id})
-    return [*(Entry(what="event.recorded", **row) for row in events), *(attempt(row) for row in attempts)]
+async def webhooks(tx: Tx, subject: Literal["lead_id", "discount_id"], row_id: int) -> list[Entry]:
+    """The subject's events and attempts, as long as they are kept; the journal says longer how deliveries ended."""
+    of_events, of_attempts = _WEBHOOKS[subject]
+    events = (await tx.execute(of_events, {"id": row_id})).mappings()
+    attempts = await tx.execute(of_attempts, {"id": row_id})
+    return [*(Entry(what="event.recorded", **row) for row in events), *(_attempt(row) for row in attempts)]
 
 
-def attempt(row: Any) -> Entry:
+def _attempt(row: Any) -> Entry:
     """The entry of one attempt to deliver."""
     result = row.status if row.status is not None else row.failure
     return Entry(

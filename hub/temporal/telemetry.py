@@ -1,4 +1,4 @@
-"""The SDK's own logs and metrics: its log lines take the way of all others, and durations are in seconds."""
+"""The SDK's own logs and metrics: its log lines are written as all others, and durations are in seconds."""
 
 import logging
 from typing import Final

@@ -40,7 +40,7 @@ def _addresses(settings: Settings) -> Iterator[Finding]:
         )
         return
     for what, mailbox in (("HUB_MAIL_FROM", mail.sender), ("HUB_SANDBOX_MAIL", mail.sandbox)):
-        remedy = "Set it to an address of yours." if is_example(mailbox.address.rpartition("@")[2]) else ""
+        remedy = "Set it to an address of yours." if is_example(mailbox.domain) else ""
         yield Finding(what, mailbox.address, remedy, needed=what == "HUB_MAIL_FROM")
     remedy = "" if mail.imprint else "Set it: in many countries mail has to say who sends it."
     yield Finding("HUB_MAIL_IMPRINT", "set" if mail.imprint else "not set", remedy, needed=False)
@@ -50,5 +50,5 @@ def _leanpub(settings: Settings, *, for_real: bool) -> Iterator[Finding]:
     known = settings.leanpub_api_key is not None
     remedy = "" if known else "Set it, or only sandbox requests get coupons."
     yield Finding("HUB_LEANPUB_API_KEY", "set" if known else "not set", remedy, needed=for_real)
-    remedy = "" if settings.leanpub_url.rstrip("/") == LEANPUB else f"Unset it: Leanpub is at {LEANPUB}."
+    remedy = "" if settings.leanpub_url == LEANPUB else f"Unset it: Leanpub is at {LEANPUB}."
     yield Finding("HUB_LEANPUB_URL", settings.leanpub_url, remedy, needed=for_real)

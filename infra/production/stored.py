@@ -1,11 +1,11 @@
-"""What the database tells: its version and keys, and whether somebody works with it."""
+"""What the database shows: its version and keys, and whether somebody works with it."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from hub.settings import Settings
-from hub.status import DIALER_SILENT, HubStatus, words
+from hub.status import DIALER_SILENT, HubStatus, duration
 from hub.store import canary, installation, status
 from hub.store.db.engine import Tx
 from hub.store.tenants import deployment_id
@@ -54,7 +54,7 @@ def _dialers(found: HubStatus) -> Iterator[Finding]:
         if not dialer.live_keys:
             yield Finding(what, "has campaigns, and no key", f"`hub key create --dialer {dialer.id}`")
         elif dialer.last_seen_at is None or found.age(dialer.last_seen_at) >= DIALER_SILENT:
-            seen = f"silent for {words(found.age(dialer.last_seen_at))}" if dialer.last_seen_at else "never seen"
+            seen = f"silent for {duration(found.age(dialer.last_seen_at))}" if dialer.last_seen_at else "never seen"
             yield Finding(
                 what, f"has campaigns, and is {seen}", "Start it, or give its campaigns to another.", needed=False
             )

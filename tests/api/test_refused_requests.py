@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +12,6 @@ import requests
 from structlog.testing import capture_logs
 
 from api.request_log import BURST_BYTES, LARGEST, ROW_BYTES, RequestLog
-from background.retention import run_retention
 from hub.errors import NotFound
 from hub.store.db.engine import Database
 from hub.store.requests import RequestDetail, RequestState, show_request
@@ -21,6 +19,7 @@ from hub.store.unadmitted import UnadmittedRequest
 from tests.support.command import run_command
 from tests.support.dialing import eventually
 from tests.support.kept_requests import listed, shown
+from tests.support.retention import retain_until
 from tests.support.servers import Databases
 from tests.support.squadiq import Sender
 from tests.support.stack import Hub, running_api
@@ -111,19 +110,9 @@ def _text(body: Any) -> str:
 
 def _retained(hub: Hub, *answers: requests.Response) -> tuple[requests.Response, ...]:
     """The same, after what is due was removed."""
-
-    async def retain() -> None:
-        database = Database(hub.database_url, 1)
-        task = asyncio.create_task(run_retention(database, hub.settings))
-        gone = "SELECT count(*) FROM submission WHERE wrapped_key IS NOT NULL AND request_id = ANY($1)"
-        ids = [answer.headers["X-Request-Id"] for answer in answers]
-        await asyncio.to_thread(eventually, lambda: hub.query(gone, ids) == [(0,)])
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-        await database.close()
-
-    asyncio.run(retain())
+    gone = "SELECT count(*) FROM submission WHERE wrapped_key IS NOT NULL AND request_id = ANY($1)"
+    ids = [answer.headers["X-Request-Id"] for answer in answers]
+    asyncio.run(retain_until(hub.settings, lambda: hub.query(gone, ids) == [(0,)]))
     return answers
 
 

@@ -177,7 +177,7 @@ def test_requests_are_listed_since_a_time_and_by_api(hub: Hub) -> None:
     assert [each["request_id"] for each in listed(hub, *of_partner, "--since", "2h")] == ids[1:]
     assert [each["request_id"] for each in listed(hub, *of_partner, "--since", "2020-01-31T09:30")] == ids[::-1]
     assert listed(hub, *of_partner, "--api", "margav") == []
-    for option, wrong in (("--since", "yesterday"), ("--cursor", "?")):
+    for option, wrong in (("--since", "yesterday"), ("--since", "999999d"), ("--cursor", "?")):
         done = run_command("request", "list", option, wrong, "--json", env=hub.env)
         assert (done.returncode, option in json.loads(done.stdout)["error"]) == (2, True)
 

@@ -3,14 +3,12 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from background.retention import run_retention
 from hub import strictjson
 from hub.errors import NotFound
 from hub.store import refusals
@@ -18,7 +16,7 @@ from hub.store.db.engine import Database, Tx
 from hub.store.paging import PageWanted
 from hub.store.refusals import Refusal
 from hub.store.request_usage import Usage, usage
-from tests.support.dialing import eventually
+from tests.support.retention import retain_until
 from tests.support.stack import Hub
 
 ADD = """
@@ -57,14 +55,8 @@ async def read(hub: Hub, ask: Callable[[Tx], Awaitable[Any]]) -> Any:
 
 async def count_hours(hub: Hub) -> None:
     """All that are over."""
-    database = Database(hub.database_url, 2)
-    task = asyncio.create_task(run_retention(database, hub.settings))
     counted = "SELECT until >= date_trunc('hour', now()) - interval '1 hour' FROM requests_counted"
-    await asyncio.to_thread(eventually, lambda: hub.query(counted) == [(True,)])
-    task.cancel()
-    with suppress(asyncio.CancelledError):
-        await task
-    await database.close()
+    await retain_until(hub.settings, lambda: hub.query(counted) == [(True,)])
 
 
 async def test_the_days_are_the_same_before_and_after_their_hours_are_counted(hub: Hub) -> None:

@@ -8,25 +8,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.command import run_command
+from tests.support.command import document, run_command
 from tests.support.stack import environment
 
 Hub = Callable[..., subprocess.CompletedProcess[str]]
-
-
-@pytest.fixture
-def cli(database: str) -> Hub:
-    env = {**os.environ, **environment(database, "127.0.0.1:1")}
-
-    def run(*words: str) -> subprocess.CompletedProcess[str]:
-        return run_command(*words, env=env)
-
-    return run
-
-
-def said(done: subprocess.CompletedProcess[str]) -> Any:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 @pytest.mark.parametrize(
@@ -40,7 +25,7 @@ def said(done: subprocess.CompletedProcess[str]) -> Any:
     ],
 )
 def test_a_new_tenant_comes_with_what_its_api_needs(cli: Hub, api: str, fields: set[str]) -> None:
-    assert set(said(cli("partner", "create", "Acme", "--api", api, "--json"))) == fields
+    assert set(document(cli("partner", "create", "Acme", "--api", api, "--json"))) == fields
 
 
 @pytest.mark.parametrize(
@@ -60,15 +45,15 @@ def test_a_wrong_word_is_named_and_nothing_is_written(cli: Hub, words: tuple[str
     assert done.returncode == 2
     assert field in done.stderr
     assert "Traceback" not in done.stderr
-    assert said(cli("partner", "list", "--json")) == []
+    assert document(cli("partner", "list", "--json")) == []
 
 
 def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_does_not(cli: Hub) -> None:
-    key = said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["key"]
+    key = document(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["key"]
     old = key.split("_")[2]
-    new = said(cli("key", "rotate", old, "--overlap", "2", "--json"))
-    said(cli("key", "revoke", new["id"], "--json"))
-    rows = {row["id"]: row for row in said(cli("key", "list", "--json")) if row["partner_id"]}
+    new = document(cli("key", "rotate", old, "--overlap", "2", "--json"))
+    document(cli("key", "revoke", new["id"], "--json"))
+    rows = {row["id"]: row for row in document(cli("key", "list", "--json")) if row["partner_id"]}
     assert rows[old]["revoked_at"] is None
     assert rows[old]["expires_at"] is not None
     assert rows[new["id"]]["revoked_at"] is not None
@@ -76,39 +61,39 @@ def test_a_rotated_key_lives_beside_its_successor_and_a_revoked_one_does_not(cli
 
 
 def test_an_endpoint_shows_its_secret_once(cli: Hub) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
-    made = said(cli("endpoint", "create", "--partner", partner, "--url", "http://127.0.0.1:9/h", "--json"))
+    partner = str(document(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
+    made = document(cli("endpoint", "create", "--partner", partner, "--url", "http://127.0.0.1:9/h", "--json"))
     assert made["secret"].startswith("whsec_")
-    [listed] = said(cli("endpoint", "list", "--json"))
+    [listed] = document(cli("endpoint", "list", "--json"))
     assert listed["url"] == "http://127.0.0.1:9/h"
     assert "secret" not in listed
-    said(cli("endpoint", "delete", str(made["id"]), "--json"))
-    assert said(cli("endpoint", "list", "--json")) == []
+    document(cli("endpoint", "delete", str(made["id"]), "--json"))
+    assert document(cli("endpoint", "list", "--json")) == []
 
 
 def test_an_endpoint_of_an_inside_address_is_refused(cli: Hub) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
+    partner = str(document(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
     done = cli("endpoint", "create", "--partner", partner, "--url", "https://10.0.0.1/h", "--json")
     assert (done.returncode, "--url" in done.stderr) == (2, True)
 
 
 def test_a_campaigns_policy_is_changed_field_by_field(cli: Hub) -> None:
-    said(cli("partner", "create", "Acme", "--api", "comunik8", "--json"))
-    [campaign] = said(cli("campaign", "list", "--json"))
-    said(cli("campaign", "set", str(campaign["id"]), "--max-attempts", "5", "--json"))
-    changed = said(cli("campaign", "set", str(campaign["id"]), "--dial-unverified", "--json"))
+    document(cli("partner", "create", "Acme", "--api", "comunik8", "--json"))
+    [campaign] = document(cli("campaign", "list", "--json"))
+    document(cli("campaign", "set", str(campaign["id"]), "--max-attempts", "5", "--json"))
+    changed = document(cli("campaign", "set", str(campaign["id"]), "--dial-unverified", "--json"))
     assert changed["policy"] == {"max_attempts": 5, "dial_unverified": True}
     refused = cli("campaign", "set", str(campaign["id"]), "--policy", '{"max_attempts": 0}')
     assert (refused.returncode, "max_attempts" in refused.stderr) == (2, True)
 
 
 def test_suppressed_numbers_are_exported_as_hashes_that_can_be_imported(cli: Hub, tmp_path: Any) -> None:
-    said(cli("suppression", "add", "+442079460123", "--json"))
+    document(cli("suppression", "add", "+442079460123", "--json"))
     exported = tmp_path / "list.csv"
     exported.write_text(cli("suppression", "export").stdout)
     assert "2079460123" not in exported.read_text()
-    assert said(cli("suppression", "import", str(exported), "--json")) == {"suppressed": 1}
-    assert said(cli("suppression", "remove", "+442079460123", "--json")) == {"removed": 1}
+    assert document(cli("suppression", "import", str(exported), "--json")) == {"suppressed": 1}
+    assert document(cli("suppression", "remove", "+442079460123", "--json")) == {"removed": 1}
 
 
 def test_without_a_hub_both_ways_to_name_one_are_told(tmp_path: Any) -> None:
@@ -120,17 +105,17 @@ def test_without_a_hub_both_ways_to_name_one_are_told(tmp_path: Any) -> None:
 
 
 def test_a_key_that_was_to_expire_has_a_successor_that_does(cli: Hub) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "margav", "--json"))["id"])
-    old = said(cli("key", "create", "--partner", partner, "--expires", "2099-01-01", "--json"))["id"]
-    new = said(cli("key", "rotate", old, "--overlap", "0", "--json"))["id"]
-    rows = {row["id"]: row for row in said(cli("key", "list", "--json"))}
+    partner = str(document(cli("partner", "create", "Acme", "--api", "margav", "--json"))["id"])
+    old = document(cli("key", "create", "--partner", partner, "--expires", "2099-01-01", "--json"))["id"]
+    new = document(cli("key", "rotate", old, "--overlap", "0", "--json"))["id"]
+    rows = {row["id"]: row for row in document(cli("key", "list", "--json"))}
     assert rows[new]["expires_at"] > "2098"
     again = cli("key", "rotate", old, "--json")
     assert (again.returncode, "KEY_ID" in again.stderr) == (2, True)
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(cli: Hub) -> None:
-    said(cli("partner", "create", "[/x]", "--api", "margav", "--json"))
+    document(cli("partner", "create", "[/x]", "--api", "margav", "--json"))
     listed = cli("partner", "list")
     assert (listed.returncode, "[/x]" in listed.stdout) == (0, True)
 
@@ -160,7 +145,7 @@ def test_names_that_look_like_markup_are_shown_as_they_are(cli: Hub) -> None:
     ],
 )
 def test_what_does_not_fit_is_told_in_the_commands_own_words(cli: Hub, words: tuple[str, ...], told: str) -> None:
-    said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))
+    document(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))
     done = cli(*words, "--json")
     assert done.returncode == 2
     assert told in done.stderr
@@ -168,9 +153,9 @@ def test_what_does_not_fit_is_told_in_the_commands_own_words(cli: Hub, words: tu
 
 
 def test_an_agents_dialer_id_is_unique(cli: Hub) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "margav", "--json"))["id"])
+    partner = str(document(cli("partner", "create", "Acme", "--api", "margav", "--json"))["id"])
     words = ("agent", "create", "agent9", "--partner", partner, "--name", "Nine")
-    made = said(cli(*words, "--json"))["id"]
+    made = document(cli(*words, "--json"))["id"]
     taken = cli("agent", "set", str(made), "--dialer-user-id", "vicidial_user_123")
     assert (taken.returncode, "--dialer-user-id" in taken.stderr) == (2, True)
 
@@ -180,10 +165,10 @@ def test_a_bad_line_of_a_list_is_named_and_nothing_is_imported(cli: Hub, tmp_pat
     file.write_text("phone\n+442079460123\n\nnonsense\n")
     done = cli("suppression", "import", str(file))
     assert (done.returncode, "Line 4" in done.stderr) == (2, True)
-    assert said(cli("suppression", "list", "--json")) == []
+    assert document(cli("suppression", "list", "--json")) == []
     file.write_text("phone\n+442079460123\n+442079460123\n")
-    said(cli("suppression", "import", str(file), "--json"))
-    [listed] = said(cli("suppression", "list", "--json"))
+    document(cli("suppression", "import", str(file), "--json"))
+    [listed] = document(cli("suppression", "list", "--json"))
     assert (len(listed["hash"]), listed["reason"]) == (64, "imported")
 
 
@@ -193,27 +178,27 @@ def test_an_agents_password_comes_from_standard_input_and_is_never_shown(databas
     def run(typed: str, *words: str) -> subprocess.CompletedProcess[str]:
         return run_command(*words, "--json", env=env, typed=typed or "")
 
-    partner = str(said(run("", "partner", "create", "Acme", "--api", "margav"))["id"])
+    partner = str(document(run("", "partner", "create", "Acme", "--api", "margav"))["id"])
     named = ("agent", "create", "jane", "--partner", partner, "--name", "Jane Roe", "--password")
     short = run("short\n", *named)
     assert (short.returncode, "--password" in short.stderr) == (2, True)
     made = run("long enough for all\n", *named)
-    assert set(said(made)) == {"id", "username", "name", "dialer_user_id"}
-    changed = run("another long one\n", "agent", "set", str(said(made)["id"]), "--password")
-    assert "password_digest" not in said(changed)
+    assert set(document(made)) == {"id", "username", "name", "dialer_user_id"}
+    changed = run("another long one\n", "agent", "set", str(document(made)["id"]), "--password")
+    assert "password_digest" not in document(changed)
 
 
 def test_a_partners_region_can_be_changed(cli: Hub) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
-    assert said(cli("partner", "set", partner, "--region", "GB", "--json"))["region"] == "GB"
+    partner = str(document(cli("partner", "create", "Acme", "--api", "partner_api", "--json"))["id"])
+    assert document(cli("partner", "set", partner, "--region", "GB", "--json"))["region"] == "GB"
     refused = cli("partner", "set", partner, "--region", "XX", "--json")
     assert (refused.returncode, "--region" in json.loads(refused.stdout)["error"]) == (2, True)
-    assert said(cli("partner", "list", "--json"))[0]["region"] == "GB"
+    assert document(cli("partner", "list", "--json"))[0]["region"] == "GB"
 
 
 def test_a_leanpub_partners_id_can_be_chosen(cli: Hub) -> None:
     words = ("partner", "create", "Acme", "--api", "leanpub", "--public-id")
-    assert said(cli(*words, "Bücher & Co", "--json"))["partner_id"] == "Bücher & Co"
+    assert document(cli(*words, "Bücher & Co", "--json"))["partner_id"] == "Bücher & Co"
     taken = cli(*words, "Bücher & Co", "--json")
     assert "--public-id: another partner has" in json.loads(taken.stdout)["error"]
     for unusable in ("", " acme", "Łódź", "a\tb", "x" * 256, "bu\u0308cher"):
@@ -221,15 +206,15 @@ def test_a_leanpub_partners_id_can_be_chosen(cli: Hub) -> None:
         assert (refused.returncode, "--public-id: must be" in json.loads(refused.stdout)["error"]) == (2, True)
     other = cli("partner", "create", "Acme", "--api", "margav", "--public-id", "acme", "--json")
     assert "--public-id" in json.loads(other.stdout)["error"]
-    assert len(said(cli("partner", "list", "--json"))) == 1
+    assert len(document(cli("partner", "list", "--json"))) == 1
 
 
 @pytest.mark.parametrize("name", ["a/b", ".", "..", " a", "a ", "a\tb", "a\u2028b", "x" * 256])
 def test_a_campaign_that_no_url_can_name_is_not_made(cli: Hub, name: str) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "squadiq", "--json"))["id"])
+    partner = str(document(cli("partner", "create", "Acme", "--api", "squadiq", "--json"))["id"])
     refused = cli("campaign", "create", name, "--partner", partner, "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"].startswith("NAME: ")) == (2, True)
-    assert len(said(cli("campaign", "list", "--json"))) == 1
+    assert len(document(cli("campaign", "list", "--json"))) == 1
 
 
 @pytest.mark.parametrize(
@@ -246,20 +231,20 @@ def test_a_campaign_that_no_url_can_name_is_not_made(cli: Hub, name: str) -> Non
     ],
 )
 def test_a_products_terms_have_bounds(cli: Hub, option: str, value: str) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "leanpub", "--json"))["id"])
+    partner = str(document(cli("partner", "create", "Acme", "--api", "leanpub", "--json"))["id"])
     terms = {"--slug": "book", "--title": "The Book", "--price-cents": "999"} | {option: value}
     words = [word for pair in terms.items() for word in pair]
     made = cli("product", "create", "book", "--partner", partner, *words, "--json")
     assert (made.returncode, option in made.stderr) == (2, True)
-    [foobar] = said(cli("product", "list", "--json"))
+    [foobar] = document(cli("product", "list", "--json"))
     changed = cli("product", "set", str(foobar["id"]), option, value, "--json")
     assert (changed.returncode, option in changed.stderr) == (2, True)
-    assert said(cli("product", "list", "--json")) == [foobar]
+    assert document(cli("product", "list", "--json")) == [foobar]
 
 
 @pytest.mark.parametrize(("kind", "field"), [("origin", "NAME"), ("product", "PUBLIC_ID")])
 def test_what_no_request_can_name_is_not_made(cli: Hub, kind: str, field: str) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "leanpub", "--json"))["id"])
+    partner = str(document(cli("partner", "create", "Acme", "--api", "leanpub", "--json"))["id"])
     terms = ("--slug", "b", "--title", "B", "--price-cents", "1") if kind == "product" else ()
     refused = cli(kind, "create", "büch", "--partner", partner, *terms, "--json")
     assert (refused.returncode, json.loads(refused.stdout)["error"].startswith(f"{field}: ")) == (2, True)
@@ -267,16 +252,16 @@ def test_what_no_request_can_name_is_not_made(cli: Hub, kind: str, field: str) -
 
 @pytest.mark.parametrize(("option", "value"), [("--rate-limit", "1000001"), ("--daily-calls", "100000001")])
 def test_a_partners_limits_have_bounds(cli: Hub, option: str, value: str) -> None:
-    said(cli("partner", "create", "Acme", "--api", "margav", "--json"))
+    document(cli("partner", "create", "Acme", "--api", "margav", "--json"))
     refused = cli("partner", "set", "1", option, value)
     assert (refused.returncode, option in refused.stderr) == (2, True)
 
 
 def test_a_campaign_is_made_with_the_fields_that_it_requires(cli: Hub) -> None:
-    partner = str(said(cli("partner", "create", "Acme", "--api", "squadiq", "--json"))["id"])
+    partner = str(document(cli("partner", "create", "Acme", "--api", "squadiq", "--json"))["id"])
     fields = ("--required-field", "policy", "--required-field", "city", "--language", "ta")
-    made = said(cli("campaign", "create", "renewals", "--partner", partner, *fields, "--json"))
-    [row] = [row for row in said(cli("campaign", "list", "--json")) if row["id"] == made["id"]]
+    made = document(cli("campaign", "create", "renewals", "--partner", partner, *fields, "--json"))
+    [row] = [row for row in document(cli("campaign", "list", "--json")) if row["id"] == made["id"]]
     assert (row["required_fields"], row["language"]) == (["policy", "city"], "ta")
     unknown = cli("campaign", "create", "other", "--partner", partner, "--dialer", "99", "--json")
-    assert (unknown.returncode, "other" in str(said(cli("campaign", "list", "--json")))) == (2, False)
+    assert (unknown.returncode, "other" in str(document(cli("campaign", "list", "--json")))) == (2, False)

@@ -1,7 +1,6 @@
 """Every command that changes something leaves a row: which operator, what, of whom; and no values."""
 
 import getpass
-import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 import typer
 
 import cli
-from tests.support.command import run_command
+from tests.support.command import document, run_command
 from tests.support.management import operator
 from tests.support.stack import Hub, environment
 
@@ -20,12 +19,6 @@ from tests.support.stack import Hub, environment
 def hub(database: str, tmp_path: Path) -> Hub:
     """Nothing of it runs, nor looks at its rows."""
     return Hub("", database, "", environment(database, "127.0.0.1:1"), tmp_path)
-
-
-def told(hub: Hub, *words: str) -> Any:
-    done = run_command(*words, "--json", env=hub.env)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout)
 
 
 def latest(hub: Hub) -> tuple[Any, ...]:
@@ -54,7 +47,7 @@ def every_command() -> set[str]:
 
 
 @dataclass
-class Told:
+class Audited:
     """Commands as they are run, each of which must leave the one row that it is expected to."""
 
     hub: Hub
@@ -63,7 +56,7 @@ class Told:
     def __call__(self, action: str, subject: object, partner: int | None, *words: str) -> Any:
         """The command's result. `subject` may name the field of it that has the id."""
         [(before,)] = self.hub.query("SELECT coalesce(max(id), 0) FROM audit")
-        result = told(self.hub, *words)
+        result = document(run_command(*words, "--json", env=self.hub.env))
         rows = self.hub.query("SELECT action, subject_id, partner_id, actor, details FROM audit WHERE id > $1", before)
         subject = result[subject] if subject in {"id", "replaces", "current"} else subject
         owner = result["id"] if action == "partner.create" else partner
@@ -77,98 +70,98 @@ class Told:
 PERSONAL = re.compile(r"Eva|eve@|\d{7}")
 
 
-def made_partner(told_of: Told, api: str) -> int:
-    return int(told_of("partner.create", "id", None, "partner", "create", "Acme", "--api", api)["id"])
+def made_partner(audited: Audited, api: str) -> int:
+    return int(audited("partner.create", "id", None, "partner", "create", "Acme", "--api", api)["id"])
 
 
-def change_tenants(told_of: Told, squadiq: int) -> None:
+def change_tenants(audited: Audited, squadiq: int) -> None:
     of = ("--partner", str(squadiq))
-    told_of("partner.set", squadiq, squadiq, "partner", "set", str(squadiq), "--region", "IN")
-    told_of("partner.disable", squadiq, squadiq, "partner", "disable", str(squadiq))
-    told_of("partner.enable", squadiq, squadiq, "partner", "enable", str(squadiq))
-    campaign = str(told_of("campaign.create", "id", squadiq, "campaign", "create", "c1", *of)["id"])
-    told_of("campaign.set", campaign, squadiq, "campaign", "set", campaign, "--max-attempts", "2")
+    audited("partner.set", squadiq, squadiq, "partner", "set", str(squadiq), "--region", "IN")
+    audited("partner.disable", squadiq, squadiq, "partner", "disable", str(squadiq))
+    audited("partner.enable", squadiq, squadiq, "partner", "enable", str(squadiq))
+    campaign = str(audited("campaign.create", "id", squadiq, "campaign", "create", "c1", *of)["id"])
+    audited("campaign.set", campaign, squadiq, "campaign", "set", campaign, "--max-attempts", "2")
     words = ("dialer", "create", f"dialer {squadiq}", "--campaign", campaign)
-    dialer = str(told_of("dialer.create", "id", None, *words)["id"])
-    told_of("dialer.set", dialer, None, "dialer", "set", dialer, "--name", f"other {squadiq}")
+    dialer = str(audited("dialer.create", "id", None, *words)["id"])
+    audited("dialer.set", dialer, None, "dialer", "set", dialer, "--name", f"other {squadiq}")
 
 
-def change_what_tenants_have(told_of: Told, margav: int, leanpub: int) -> None:
+def change_what_tenants_have(audited: Audited, margav: int, leanpub: int) -> None:
     words = ("agent", "create", "eve", "--partner", str(margav), "--name", "Eva")
-    agent = str(told_of("agent.create", "id", margav, *words)["id"])
-    told_of("agent.set", agent, margav, "agent", "set", agent, "--name", "Eva")
-    told_of("agent.disable", agent, margav, "agent", "disable", agent)
-    told_of("agent.enable", agent, margav, "agent", "enable", agent)
+    agent = str(audited("agent.create", "id", margav, *words)["id"])
+    audited("agent.set", agent, margav, "agent", "set", agent, "--name", "Eva")
+    audited("agent.disable", agent, margav, "agent", "disable", agent)
+    audited("agent.enable", agent, margav, "agent", "enable", agent)
     book = ("--slug", "b", "--title", "B", "--price-cents", "1")
     words = ("product", "create", "b", "--partner", str(leanpub), *book)
-    product = str(told_of("product.create", "id", leanpub, *words)["id"])
-    told_of("product.set", product, leanpub, "product", "set", product, "--max-uses", "2")
-    told_of("product.disable", product, leanpub, "product", "disable", product)
-    told_of("product.enable", product, leanpub, "product", "enable", product)
-    origin = str(told_of("origin.create", "id", leanpub, "origin", "create", "shop", "--partner", str(leanpub))["id"])
-    told_of("origin.set", origin, leanpub, "origin", "set", origin, "--name", "store")
-    told_of("origin.delete", origin, leanpub, "origin", "delete", origin)
+    product = str(audited("product.create", "id", leanpub, *words)["id"])
+    audited("product.set", product, leanpub, "product", "set", product, "--max-uses", "2")
+    audited("product.disable", product, leanpub, "product", "disable", product)
+    audited("product.enable", product, leanpub, "product", "enable", product)
+    origin = str(audited("origin.create", "id", leanpub, "origin", "create", "shop", "--partner", str(leanpub))["id"])
+    audited("origin.set", origin, leanpub, "origin", "set", origin, "--name", "store")
+    audited("origin.delete", origin, leanpub, "origin", "delete", origin)
 
 
-def change_lists(told_of: Told, squadiq: int, phone: str, folder: Path) -> None:
+def change_lists(audited: Audited, squadiq: int, phone: str, folder: Path) -> None:
     of = ("--partner", str(squadiq))
-    told_of("suppression.add", squadiq, squadiq, "suppression", "add", phone, *of)
+    audited("suppression.add", squadiq, squadiq, "suppression", "add", phone, *of)
     (folder / "numbers.csv").write_text(f"phone\n{phone}\n")
-    told_of("suppression.add", "all partners", None, "suppression", "import", str(folder / "numbers.csv"))
-    told_of("suppression.remove", squadiq, squadiq, "suppression", "remove", phone, *of)
+    audited("suppression.add", "all partners", None, "suppression", "import", str(folder / "numbers.csv"))
+    audited("suppression.remove", squadiq, squadiq, "suppression", "remove", phone, *of)
     (folder / "erased.csv").write_text("kind,id,created_at,identity,erased_at\n")
-    told_of("erasure.apply", "all", None, "erasure", "apply", str(folder / "erased.csv"))
+    audited("erasure.apply", "all", None, "erasure", "apply", str(folder / "erased.csv"))
 
 
-def change_keys(told_of: Told, squadiq: int) -> None:
+def change_keys(audited: Audited, squadiq: int) -> None:
     of = ("--partner", str(squadiq))
-    key = told_of("key.create", "id", squadiq, "key", "create", *of)["id"]
-    successor = told_of("key.rotate", "replaces", squadiq, "key", "rotate", key)["id"]
-    told_of("key.revoke", successor, squadiq, "key", "revoke", successor)
-    told_of("key.rewrap", "current", None, "key", "rewrap")
+    key = audited("key.create", "id", squadiq, "key", "create", *of)["id"]
+    successor = audited("key.rotate", "replaces", squadiq, "key", "rotate", key)["id"]
+    audited("key.revoke", successor, squadiq, "key", "revoke", successor)
+    audited("key.rewrap", "current", None, "key", "rewrap")
 
 
-def change_accounts(told_of: Told, squadiq: int) -> None:
+def change_accounts(audited: Audited, squadiq: int) -> None:
     of = ("--partner", str(squadiq))
     words = ("account", "invite", "eve@example.com", "--name", "Eva", *of)
-    account = str(told_of("account.create", "id", squadiq, *words)["id"])
-    told_of("account.reset_password", account, squadiq, "account", "link", account)
-    told_of("account.set_role", account, squadiq, "account", "set", account, "--role", "operator")
-    told_of("account.disable", account, squadiq, "account", "disable", account)
-    told_of("account.enable", account, squadiq, "account", "enable", account)
+    account = str(audited("account.create", "id", squadiq, *words)["id"])
+    audited("account.reset_password", account, squadiq, "account", "link", account)
+    audited("account.set_role", account, squadiq, "account", "set", account, "--role", "operator")
+    audited("account.disable", account, squadiq, "account", "disable", account)
+    audited("account.enable", account, squadiq, "account", "enable", account)
 
 
-def change_webhooks(told_of: Told, squadiq: int) -> None:
+def change_webhooks(audited: Audited, squadiq: int) -> None:
     of = ("--partner", str(squadiq))
     words = ("endpoint", "create", *of, "--url", "http://127.0.0.1:9/hooks")
-    endpoint = str(told_of("endpoint.create", "id", squadiq, *words)["id"])
-    told_of("endpoint.set", endpoint, squadiq, "endpoint", "set", endpoint, "--type", "lead.created")
-    told_of("endpoint.rotate", endpoint, squadiq, "endpoint", "rotate", endpoint)
-    told_of("event.trigger", "", squadiq, "trigger", "lead.created", *of)
-    [(delivery,)] = told_of.hub.query("SELECT max(id) FROM delivery WHERE endpoint_id = $1", int(endpoint))
-    told_of("delivery.retry", delivery, squadiq, "delivery", "retry", str(delivery))
-    told_of.hub.query("UPDATE delivery SET state = 'delivered' WHERE id = $1", delivery)
-    told_of("delivery.replay", delivery, squadiq, "delivery", "replay", str(delivery))
+    endpoint = str(audited("endpoint.create", "id", squadiq, *words)["id"])
+    audited("endpoint.set", endpoint, squadiq, "endpoint", "set", endpoint, "--type", "lead.created")
+    audited("endpoint.rotate", endpoint, squadiq, "endpoint", "rotate", endpoint)
+    audited("event.trigger", "", squadiq, "trigger", "lead.created", *of)
+    [(delivery,)] = audited.hub.query("SELECT max(id) FROM delivery WHERE endpoint_id = $1", int(endpoint))
+    audited("delivery.retry", delivery, squadiq, "delivery", "retry", str(delivery))
+    audited.hub.query("UPDATE delivery SET state = 'delivered' WHERE id = $1", delivery)
+    audited("delivery.replay", delivery, squadiq, "delivery", "replay", str(delivery))
     words = ("replay", "create", "--endpoint", endpoint, "--since", "2d")
-    replay = str(told_of("replay.create", "id", squadiq, *words)["id"])
-    told_of("replay.pause", replay, squadiq, "replay", "pause", replay)
-    told_of("replay.resume", replay, squadiq, "replay", "resume", replay)
-    told_of("replay.cancel", replay, squadiq, "replay", "cancel", replay)
-    told_of("endpoint.disable", endpoint, squadiq, "endpoint", "disable", endpoint)
-    told_of("endpoint.enable", endpoint, squadiq, "endpoint", "enable", endpoint)
-    told_of("endpoint.delete", endpoint, squadiq, "endpoint", "delete", endpoint)
+    replay = str(audited("replay.create", "id", squadiq, *words)["id"])
+    audited("replay.pause", replay, squadiq, "replay", "pause", replay)
+    audited("replay.resume", replay, squadiq, "replay", "resume", replay)
+    audited("replay.cancel", replay, squadiq, "replay", "cancel", replay)
+    audited("endpoint.disable", endpoint, squadiq, "endpoint", "disable", endpoint)
+    audited("endpoint.enable", endpoint, squadiq, "endpoint", "enable", endpoint)
+    audited("endpoint.delete", endpoint, squadiq, "endpoint", "delete", endpoint)
 
 
 def test_each_command_that_changes_something_leaves_one_row(hub: Hub, tmp_path: Path) -> None:
-    told_of = Told(hub)
-    squadiq, margav, leanpub = (made_partner(told_of, api) for api in ("squadiq", "margav", "leanpub"))
-    change_tenants(told_of, squadiq)
-    change_what_tenants_have(told_of, margav, leanpub)
-    change_lists(told_of, squadiq, hub.number(), tmp_path)
-    change_keys(told_of, squadiq)
-    change_accounts(told_of, squadiq)
-    change_webhooks(told_of, squadiq)
-    assert every_command() - READING - PROCESSES - BY_HTTP - ELSEWHERE == told_of.done
+    audited = Audited(hub)
+    squadiq, margav, leanpub = (made_partner(audited, api) for api in ("squadiq", "margav", "leanpub"))
+    change_tenants(audited, squadiq)
+    change_what_tenants_have(audited, margav, leanpub)
+    change_lists(audited, squadiq, hub.number(), tmp_path)
+    change_keys(audited, squadiq)
+    change_accounts(audited, squadiq)
+    change_webhooks(audited, squadiq)
+    assert every_command() - READING - PROCESSES - BY_HTTP - ELSEWHERE == audited.done
 
 
 def test_a_command_that_fails_leaves_no_row(hub: Hub) -> None:

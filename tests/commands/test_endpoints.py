@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.command import run_command
+from tests.support.command import document, run_command
 from tests.support.stack import Hub, environment
 
 URL = "http://127.0.0.1:9/h"
@@ -25,11 +25,6 @@ def hub(database: str, tmp_path: Any) -> Hub:
 @pytest.fixture
 def cli(hub: Hub) -> Cli:
     return lambda *words: run_command(*map(str, words), env={**os.environ, **hub.env})
-
-
-def document(done: subprocess.CompletedProcess[str]) -> Any:
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
 
 
 def test_an_endpoint_is_changed_field_by_field(hub: Hub, cli: Cli) -> None:

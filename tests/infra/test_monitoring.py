@@ -1,4 +1,4 @@
-"""Alert rules and dashboard name what a running hub exposes; its logs tell each step of a lead, and nothing else."""
+"""Alert rules and dashboard name what a running hub exposes; its logs have each step of a lead, and nothing else."""
 
 import json
 import re
@@ -25,7 +25,7 @@ LABEL = re.compile(r'([a-z_]+)="([^"]*)"')
 
 @pytest.fixture(scope="module")
 def worked(hub: Hub) -> dict[str, Any]:
-    """What became of one lead by every step of it: submitted, dialled, reported, its partner told."""
+    """What became of one lead by every step of it: submitted, dialled, reported, its partner notified."""
     with HTTPServer(host="127.0.0.1") as receiver:
         receiver.expect_request("/hook").respond_with_data("ok")
         partner = hub.partner()
@@ -106,13 +106,13 @@ def test_durations_of_the_sdk_are_in_seconds(hub: Hub, worked: dict[str, Any]) -
 def test_every_line_is_json_and_each_step_and_attempt_has_one(hub: Hub, worked: dict[str, Any]) -> None:
     request, call = worked["request"], worked["call"]
 
-    def told() -> dict[str, dict[str, Any]]:
+    def logged() -> dict[str, dict[str, Any]]:
         mine = [line for line in lines(hub) if line.get("request_id") == request]
         return {line.get("stage") or line.get("verdict") or line["event"]: line for line in mine}
 
-    eventually(lambda: {"request", "calling", "done", "delivered"} <= told().keys())
-    assert (told()["calling"]["lead"], told()["calling"]["call"]) == (call["lead_id"], call["id"])
-    assert (told()["delivered"]["endpoint"], told()["delivered"]["lead"]) == (worked["endpoint"], call["lead_id"])
+    eventually(lambda: {"request", "calling", "done", "delivered"} <= logged().keys())
+    assert (logged()["calling"]["lead"], logged()["calling"]["call"]) == (call["lead_id"], call["id"])
+    assert (logged()["delivered"]["endpoint"], logged()["delivered"]["lead"]) == (worked["endpoint"], call["lead_id"])
 
 
 def test_an_activity_that_raises_is_one_line_without_its_text(hub: Hub) -> None:
@@ -123,11 +123,11 @@ def test_an_activity_that_raises_is_one_line_without_its_text(hub: Hub) -> None:
     [(lead,)] = hub.query("UPDATE lead SET state = 'ann lee' WHERE partner_id = $1 RETURNING id", partner["id"])
     hub.query("INSERT INTO outbox (kind, ref) VALUES ('wake_lead', $1)", lead)
 
-    def told() -> list[dict[str, Any]]:
+    def logged() -> list[dict[str, Any]]:
         failures = [line for line in lines(hub) if line["event"] == "activity failed"]
         return [line for line in failures if line["workflow"] == hub.lead_workflow(lead)]
 
-    eventually(lambda: bool(told()))
-    assert (told()[0]["activity"], told()[0]["failure"]) == ("advance", "ValueError")
-    assert "hub/store/lead_rows.py" in told()[0]["at"]
+    eventually(lambda: bool(logged()))
+    assert (logged()[0]["activity"], logged()[0]["failure"]) == ("advance", "ValueError")
+    assert "hub/store/lead_rows.py" in logged()[0]["at"]
     assert not any("ann lee" in json.dumps(line) for line in lines(hub))

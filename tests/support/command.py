@@ -6,10 +6,12 @@ tests/commands/test_processes.py and others start the real command.
 import contextlib
 import contextvars
 import io
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from typing import Any
 from unittest import mock
 
 import cli
@@ -27,6 +29,12 @@ def run_command(*words: str, env: Mapping[str, str], typed: str = "") -> subproc
     ):
         code = contextvars.copy_context().run(_main)
     return subprocess.CompletedProcess(words, code, output.getvalue(), errors.getvalue())
+
+
+def document(done: subprocess.CompletedProcess[str]) -> Any:
+    """What a command with `--json` that succeeded has printed."""
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def _main() -> int:

@@ -1,5 +1,6 @@
 """The connection pool; `begin`: one transaction for one piece of work; `autocommit`, for a statement that is one."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Self
@@ -15,7 +16,7 @@ from hub.store.db.url import connect_arguments
 
 Tx = AsyncConnection
 ANSWER_SECONDS = 30.0
-# The server's keepalives: what a client that is gone without a word had locked is free again after a minute.
+# The server's keepalives: what a client had locked that vanished is free again after a minute.
 KEEPALIVES = {"tcp_keepalives_idle": "30", "tcp_keepalives_interval": "10", "tcp_keepalives_count": "3"}
 SESSION = {"server_settings": {"application_name": "hub", "jit": "off", **KEEPALIVES}}
 # Behind PgBouncer each transaction may be another server's session. It refuses settings that it does not know, such as
@@ -46,8 +47,8 @@ class Database:
     """A pool of at most `size` connections to one PostgreSQL.
 
     `direct_url`: the same database past PgBouncer, which `url` then is; for what needs a session of its own (LISTEN).
-    A statement that is not answered within `answer_seconds` ends with its connection, also when the other side is gone
-    without a word.
+    A statement that is not answered within `answer_seconds` ends with its connection, also when the other side
+    vanished without closing it.
     """
 
     def __init__(
@@ -88,6 +89,17 @@ class Database:
         """Raises DatabaseUnavailable when the database does not answer."""
         async with self.autocommit() as tx:
             await tx.execute(text("SELECT 1"))
+
+    async def failure(self, seconds: float) -> str | None:
+        """Why it does not answer within so many seconds, as DatabaseUnavailable.failure; None: it does."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self.ping()
+        except DatabaseUnavailable as error:
+            return error.failure
+        except TimeoutError:
+            return "TimeoutError"
+        return None
 
     async def close(self) -> None:
         await self.engine.dispose()

@@ -65,7 +65,7 @@ class Listener:
                     async with asyncio.timeout(LOOK_SECONDS):
                         await lost.wait()
                     break
-                # A connection whose other side is gone without a word would be listened to for ever.
+                # A connection whose other side vanished without closing it would be listened to for ever.
                 await connection.execute("SELECT 1", timeout=ANSWER_SECONDS)
         finally:
             with suppress(*FAILURES):

@@ -1,4 +1,4 @@
-"""What must reach Temporal because of a commit, as rows of that commit. Relays hear of them by NOTIFY, or look."""
+"""What must reach Temporal because of a commit, as rows of that commit. Relays are woken by NOTIFY, and poll."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

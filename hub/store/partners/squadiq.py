@@ -53,7 +53,7 @@ async def disable(tx: Tx, vault: Vault, scope: CampaignScope, references: Sequen
     known = await _locked(tx, vault, scope, [one.lead_id for one in references])
     if unknown := [one.error(UNKNOWN) for one in references if one.lead_id not in known]:
         raise InvalidRequest(unknown)
-    await stop_leads(tx, vault, list(known.values()), "disabled by its sender", campaign=scope.campaign.public_id)
+    await stop_leads(tx, vault, list(known.values()), "disabled by its sender")
     return len(known)
 
 
@@ -93,7 +93,7 @@ async def convert(tx: Tx, vault: Vault, scope: CampaignScope, lead_id: str, deta
         await journal.note(tx, "lead.converted", [(lead.id, None)])
         data = {"lead_id": lead.id, "api": lead.api, "campaign": scope.campaign.public_id, "detail": detail}
         await events.record(tx, vault, lead.partner_id, [events.NewEvent("lead.converted", data, lead_id=lead.id)])
-    await stop_leads(tx, vault, [lead], "converted by its sender", campaign=scope.campaign.public_id)
+    await stop_leads(tx, vault, [lead], "converted by its sender")
     return lead.id
 
 

@@ -10,7 +10,7 @@ from hub.store.tables.base import Base, EnumText, Id, Moment, Now, WorkflowToken
 class Discount(Base):
     """One discount request. `repeat_hash` finds the same partner, transaction and payload again within 24 h.
 
-    `confirmed`: its workflow was started, and its sender may be told so; until then it is promised to nobody.
+    `confirmed`: its workflow was started, and its sender may be answered so; until then it is promised to nobody.
     `submission_id`: the request that stored it. `message_id` is set before the first mail is sent; `mails_sent` counts
     those handed over or about to be. `retried_at`: when an operator last let a failed one run again. `checked_at`: when
     it was last compared with its workflow, because it was late.

@@ -27,7 +27,7 @@ class Deployment(Base):
 
 
 class Canary(Base):
-    """One row: a known text sealed by the master key, and hashed with the pepper, by which wrong keys are told."""
+    """One row: a known text sealed by the master key, and hashed with the pepper, to recognise wrong keys."""
 
     __tablename__ = "canary"
     only: Mapped[bool] = mapped_column(primary_key=True, server_default=text("true"))
@@ -157,8 +157,8 @@ class Origin(Base):
 class Product(Base):
     """A product that a Leanpub partner may discount: the book, and its coupon's price, validity and uses.
 
-    `full_price_cents` is what it costs without a coupon; null: the mail does not tell. One that is disabled is unknown
-    to new requests.
+    `full_price_cents` is what it costs without a coupon; null: the mail does not show it. One that is disabled is
+    unknown to new requests.
     """
 
     __tablename__ = "product"

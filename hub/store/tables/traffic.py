@@ -20,7 +20,7 @@ class Submission(Base):
     created none; `known_lead_ids`: of its rows that were known before; `discount_id`: the discount that it asked for.
     Erasing one of them destroys the key and sets the personal columns to null.
 
-    `refused`: nothing came of it. It may name people of whom no other column tells, so that erasing anybody of its
+    `refused`: nothing came of it. It may name people whom no other column names, so that erasing anybody of its
     partner destroys its key. `reasons` are hub.reasons', of rows that were known or refused. `replay_of`: the
     submission whose response it was given. `requests`: how many it stands for, where there were too many to keep each.
     """

@@ -6,7 +6,7 @@ from hub.store.tables.base import Base, Moment, Now
 
 
 class WorkerProcess(Base):
-    """One worker process, by a random id that tells nothing about its machine. `seen_at`: its last heartbeat."""
+    """One worker process, by a random id that reveals nothing about its machine. `seen_at`: its last heartbeat."""
 
     __tablename__ = "worker"
     id: Mapped[str] = mapped_column(primary_key=True)

@@ -1,6 +1,5 @@
 """Deliveries: what an attempt's result changes, and what follows from the state of their endpoint."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -8,7 +7,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.exc import StatementError
 
 from hub.store import delivery_claims, delivery_queue, events
-from hub.store.db.engine import Database, Tx
+from hub.store.db.engine import Tx
 from hub.store.deliveries import AttemptResult, OutgoingWebhook
 from hub.store.delivery_claims import NotNow
 from hub.store.events import NewEvent
@@ -25,27 +24,12 @@ from tests.support.deliveries import (
     happen,
     new_endpoint,
     new_partner,
-    new_webhook,
     pass_time,
     record,
     states,
 )
 
 MANY = 10_000
-
-
-@pytest.fixture
-async def tx(database: str) -> AsyncIterator[Tx]:
-    """A transaction in a database of this test's own, whose queue has nothing else."""
-    opened = Database(database, 1)
-    async with opened.engine.connect() as connection:
-        yield connection
-    await opened.close()
-
-
-@pytest.fixture
-async def webhook(tx: Tx) -> OutgoingWebhook:
-    return await new_webhook(tx)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """Claims of deliveries: how many at once, of an endpoint that is well, of one that fails, over all processes."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
@@ -21,25 +20,10 @@ from tests.support.deliveries import (
     happen,
     new_endpoint,
     new_partner,
-    new_webhook,
     pass_time,
     record,
     states,
 )
-
-
-@pytest.fixture
-async def tx(database: str) -> AsyncIterator[Tx]:
-    """A transaction in a database of this test's own, whose queue has nothing else."""
-    opened = Database(database, 1)
-    async with opened.engine.connect() as connection:
-        yield connection
-    await opened.close()
-
-
-@pytest.fixture
-async def webhook(tx: Tx) -> OutgoingWebhook:
-    return await new_webhook(tx)
 
 
 async def test_an_endpoint_has_so_many_attempts_under_way_and_no_more(tx: Tx) -> None:

@@ -1,6 +1,5 @@
 """Finding leads and telling their stories: each by an index, and a tenant's never to another."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -18,15 +17,6 @@ from hub.store.provisioning import NewPartner, create_partner
 VAULT = Vault([b"k" * 32], b"p" * 32)
 OPERATOR = Actor(ActorKind.OPERATOR, "ann")
 PAGE = PageWanted(2)
-
-
-@pytest.fixture
-async def tx(database: str) -> AsyncIterator[Tx]:
-    """A transaction on an empty database."""
-    opened = Database(database, 1)
-    async with opened.engine.connect() as connection:
-        yield connection
-    await opened.close()
 
 
 async def new_partner(tx: Tx, api: str = "squadiq") -> int:
@@ -89,8 +79,6 @@ async def test_another_tenants_lead_is_as_one_that_is_not_there(tx: Tx) -> None:
     missing = lead + 1
     for refused in (
         lambda lead_id: timelines.lead_story(tx, VAULT, lead_id, other),
-        lambda lead_id: lead_actions.stop_lead(tx, VAULT, OPERATOR, lead_id, other),
-        lambda lead_id: lead_actions.call_now(tx, OPERATOR, lead_id, other),
         lambda lead_id: lead_actions.reveal_lead(tx, VAULT, OPERATOR, lead_id, other),
     ):
         with pytest.raises(NotFound) as of_another:
