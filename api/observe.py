@@ -60,6 +60,7 @@ class Observe:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", []), *headers]
+                _keep_out_of_caches(message["headers"])
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -79,3 +80,10 @@ class Observe:
         log.info(
             "request", method=scope["method"], route=route, status=status, caller=caller, ms=round(seconds * 1000, 1)
         )
+
+
+def _keep_out_of_caches(headers: list[tuple[bytes, bytes]]) -> None:
+    """JSON may hold personal data, and a proxy may keep what was answered to a key in X-API-Key."""
+    named = dict(headers)
+    if b"json" in named.get(b"content-type", b"") and b"cache-control" not in named:
+        headers.append((b"cache-control", b"no-store"))

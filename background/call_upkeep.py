@@ -1,9 +1,10 @@
 """What is due with calls by the clock: lost leases are settled, and leads woken whose partner may have calls again."""
 
-import asyncio
+from functools import partial
 
 import structlog
 
+from background.loops import repeat
 from hub.seal import Vault
 from hub.store import holds, lost_leases
 from hub.store.db.engine import Database
@@ -14,12 +15,7 @@ EVERY_SECONDS = 1.0
 
 async def run_call_upkeep(database: Database, vault: Vault) -> None:
     """Until cancelled. Any number may run: each does what no other is at."""
-    while True:
-        try:
-            await _look(database, vault)
-        except Exception as error:  # noqa: BLE001 - what fails now is done later; the loop never ends
-            log.warning("call upkeep", failure=getattr(error, "failure", type(error).__name__))
-        await asyncio.sleep(EVERY_SECONDS)
+    await repeat("call upkeep", partial(_look, database, vault), EVERY_SECONDS)
 
 
 async def _look(database: Database, vault: Vault) -> None:

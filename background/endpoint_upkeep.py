@@ -1,10 +1,8 @@
 """What is due by the clock with endpoints: warnings, disabling, and deliveries that follow their endpoint's state."""
 
-import asyncio
-
 import structlog
 
-from hub.errors import DatabaseUnavailable
+from background.loops import repeat
 from hub.seal import Vault
 from hub.settings import Settings
 from hub.store import delivery_queue, endpoint_failures, endpoint_notices
@@ -15,7 +13,6 @@ from hub.store.endpoint_notices import EndpointNotice
 
 log = structlog.get_logger()
 EVERY_SECONDS = 5.0
-PAUSE_SECONDS = 0.1  # between two batches of deliveries
 MAIL_SECONDS = 120.0  # a claim of a mail to be sent, longer than one takes
 MOST_MAILS = 10
 MOST_TRIES = 20  # the later ones an hour apart
@@ -30,15 +27,13 @@ class EndpointUpkeep:
 
     async def run(self) -> None:
         """Until cancelled."""
-        while True:
-            more = False
-            try:
-                more = await self._settle()
-                await self._judge()
-                await self._mail_contacts()
-            except DatabaseUnavailable as error:
-                log.warning("endpoint upkeep", failure=error.failure)
-            await asyncio.sleep(PAUSE_SECONDS if more else EVERY_SECONDS)
+        await repeat("endpoint upkeep", self._look, EVERY_SECONDS)
+
+    async def _look(self) -> bool:
+        more = await self._settle()
+        await self._judge()
+        await self._mail_contacts()
+        return more
 
     async def _settle(self) -> bool:
         """One batch of each; whether more may be left."""

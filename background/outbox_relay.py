@@ -93,9 +93,9 @@ class OutboxRelay:
                 if failed:
                     await outbox.postpone(tx, failed, LONGEST_PAUSE_SECONDS)
                 entries = await outbox.claim_due(tx, self._kinds, free, CLAIM_SECONDS) if free else []
-        except DatabaseUnavailable as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing else would ever be sent
             # What was sent is claimed again later, and sent twice: whoever gets it then finds nothing left to do.
-            log.warning("outbox", failure=error.failure)
+            log.warning("outbox", failure=getattr(error, "failure", type(error).__name__))
             return False
         for entry in entries:
             task = asyncio.create_task(self._relay(entry))

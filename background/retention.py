@@ -6,7 +6,7 @@ import asyncio
 
 import structlog
 
-from hub.errors import DatabaseUnavailable
+from background.loops import PAUSE_SECONDS, repeat
 from hub.settings import Settings
 from hub.store import discounts, request_counts
 from hub.store.db.engine import Database
@@ -14,23 +14,21 @@ from hub.store.retention import BATCH, Aged, Ages, purge
 
 log = structlog.get_logger()
 EVERY_SECONDS = 60.0
-PAUSE_SECONDS = 0.05  # between two batches, which other work is glad of
 
 
 async def run_retention(database: Database, settings: Settings) -> None:
     """Until cancelled. Any number may run: each does what is left to do."""
     ages = Ages(settings.keep_submissions, settings.keep_events, settings.keep_attempts)
-    while True:
-        try:
-            await _count_hours(database)
-            deleted = {what.value: await _purge_all(database, what, ages) for what in Aged}
-            async with database.begin() as tx:
-                deleted["unconfirmed"] = await discounts.purge_unconfirmed(tx)
-            if any(deleted.values()):
-                log.info("retention", **deleted)
-        except DatabaseUnavailable as error:
-            log.warning("retention", failure=error.failure)
-        await asyncio.sleep(EVERY_SECONDS)
+
+    async def look() -> None:
+        await _count_hours(database)
+        deleted = {what.value: await _purge_all(database, what, ages) for what in Aged}
+        async with database.begin() as tx:
+            deleted["unconfirmed"] = await discounts.purge_unconfirmed(tx)
+        if any(deleted.values()):
+            log.info("retention", **deleted)
+
+    await repeat("retention", look, EVERY_SECONDS)
 
 
 async def _count_hours(database: Database) -> None:

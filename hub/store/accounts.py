@@ -126,9 +126,13 @@ async def set_role(tx: Tx, actor: Actor, account_id: int, role: Role, partner_id
 async def set_disabled(tx: Tx, actor: Actor, account_id: int, *, disabled: bool, partner_id: int | None = None) -> None:
     """Disabling ends sessions and links, and no browser is known any more.
 
-    Raises NotFound, and Conflict for the last administrator, and as `create_account`.
+    Raises NotFound, Conflict for the last administrator and for a partner's person whom an operator disabled, and as
+    `create_account`.
     """
     account = await load_account(tx, account_id, partner_id)
+    by = (await tx.execute(select(Account.disabled_by).where(Account.id == account_id))).scalar()
+    if actor.kind is ActorKind.PARTNER and by is ActorKind.OPERATOR:
+        raise Conflict("An operator disabled this account; ask them to enable it.")
     if not disabled and account.disabled_at and account.partner_id is not None:
         await _require_room(tx, actor, account.partner_id)
     action = "account.disable" if disabled else "account.enable"
@@ -136,7 +140,8 @@ async def set_disabled(tx: Tx, actor: Actor, account_id: int, *, disabled: bool,
     if disabled:
         await _require_another_administrator(tx, account)
     moment = func.coalesce(Account.disabled_at, func.clock_timestamp()) if disabled else None
-    await tx.execute(update(Account).where(Account.id == account_id).values(disabled_at=moment))
+    by = actor.kind if disabled else None
+    await tx.execute(update(Account).where(Account.id == account_id).values(disabled_at=moment, disabled_by=by))
     if disabled:
         await _end_everything(tx, account_id)
 

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import text
 
 from hub.actors import Actor, ActorKind
 from hub.dialing import decision
-from hub.errors import Conflict, HubError, NotFound
+from hub.errors import Conflict, HubError, NotFound, Unavailable
 from hub.leads import CallState, LeadState, LeaseEnd, Outcome
 from hub.seal import Vault
 from hub.store import contacts, events, journal, late_outcomes, results
@@ -20,6 +21,8 @@ from hub.store.db.engine import Tx
 from hub.store.do_not_call import ASKED_ON_A_CALL, forget_numbers, suppress
 from hub.store.journal import ACTING
 from hub.store.lead_rows import LEAD_COLUMNS, LeadRow
+
+log = structlog.get_logger()
 
 
 async def report(tx: Tx, vault: Vault, dialer_id: int, reported: CallReport) -> LeadState:
@@ -44,6 +47,9 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
     erased: list[int] = []
     for each in reports:
         call = calls.get(each.call_id)
+        if call is None and each.call_id in calls:
+            results.append(Unavailable("The call's lead can't be read now. Please report it again later."))
+            continue
         if call and each.outcome is Outcome.DO_NOT_CALL and call.dialled_hash is not None:
             suppressed[call.call_id] = call.lead.partner_id, call.dialled_hash
             erased += [call.call_id] if call.lead.state is LeadState.ERASED else []
@@ -56,7 +62,7 @@ async def report_all(tx: Tx, vault: Vault, dialer_id: int, reports: Sequence[Cal
             late.append(each)
         results.append(outcome.state if isinstance(outcome, Ended) else outcome)
     new = await suppress(tx, list(suppressed.values()), ASKED_ON_A_CALL)
-    asked = [(calls[call_id].lead.id, call_id) for call_id, number in suppressed.items() if number in new]
+    asked = [(call.lead.id, call.call_id) for call in calls.values() if call and suppressed.get(call.call_id) in new]
     await journal.note(tx, "lead.suppressed", asked, ASKED_ON_A_CALL)
     await forget_numbers(tx, erased)
     await _carry_out(tx, vault, ended, LeaseEnd.REPORTED)
@@ -71,7 +77,7 @@ async def end_lost(tx: Tx, vault: Vault, reports: Sequence[CallReport]) -> int:
     if not reports:
         return 0
     calls = await _lock(tx, None, [each.call_id for each in reports])
-    lost = [(calls[each.call_id], each) for each in reports if each.call_id in calls]
+    lost = [(call, each) for each in reports if (call := calls.get(each.call_id))]
     ended = [
         _next(call, each)
         for call, each in lost
@@ -112,17 +118,22 @@ _OF_CALL = (
 )
 
 
-async def _lock(tx: Tx, dialer_id: int | None, call_ids: Sequence[int]) -> dict[int, CallRow]:
+async def _lock(tx: Tx, dialer_id: int | None, call_ids: Sequence[int]) -> dict[int, CallRow | None]:
+    """The calls that there are, by id; None for one that this version can't read."""
     actor = "hub" if dialer_id is None else Actor(ActorKind.DIALER, str(dialer_id)).label
     rows = await tx.execute(_LOCK, {"dialer_id": dialer_id, "call_ids": list(call_ids), "actor": actor})
     return {row["call_id"]: _call_row(dict(row)) for row in rows.mappings()}
 
 
-def _call_row(columns: dict[str, Any]) -> CallRow:
+def _call_row(columns: dict[str, Any]) -> CallRow | None:
     del columns["acting"]
     call = {name: columns.pop(name) for name in _OF_CALL}
-    state, outcome = CallState(columns.pop("call_state")), columns.pop("call_outcome")
-    return CallRow(**call, state=state, outcome=outcome, lead=LeadRow.of(columns))
+    try:
+        state, outcome = CallState(columns.pop("call_state")), columns.pop("call_outcome")
+        return CallRow(**call, state=state, outcome=outcome, lead=LeadRow.of(columns))
+    except (ValueError, TypeError) as error:
+        log.warning("call passed over", call_id=call["call_id"], failure=type(error).__name__)
+        return None
 
 
 def _end(call: CallRow | None, report: CallReport) -> Ended | LeadState | HubError:

@@ -115,3 +115,17 @@ def test_a_lead_that_can_not_be_read_holds_up_no_outcome(hub: Hub, partner: dict
     assert [each["status"] for each in answer.json()["results"]] == [200, 200]
     told = "SELECT DISTINCT lead_id FROM event WHERE type = 'call.completed' AND partner_id = $1"
     assert hub.query(told, partner["id"]) == [(fine["lead_id"],)]
+
+
+def test_a_lead_that_can_not_be_read_holds_up_no_other_outcome(
+    hub: Hub, partner: dict[str, Any], dialer: Dialer
+) -> None:
+    first, second = leased(hub, partner, dialer, 2)
+    state = "UPDATE lead SET state = $2 WHERE id = $1"
+    hub.query(state, first["lead_id"], "of a later version")
+    results = dialer.report_all(of(first, "interested"), of(second, "interested")).json()["results"]
+    assert [each["status"] for each in results] == [503, 200]
+    assert "again" in results[0]["detail"]
+    assert dialer.report(first, "interested").status_code == 503
+    hub.query(state, first["lead_id"], "calling")
+    assert dialer.report(first, "interested").status_code == 200

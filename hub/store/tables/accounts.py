@@ -4,6 +4,7 @@ from sqlalchemy import BigInteger, ForeignKey, Identity, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from hub.accounts import Role
+from hub.actors import ActorKind
 from hub.store.tables.base import Base, EnumText, Id, Moment, Now
 
 
@@ -25,6 +26,7 @@ class Account(Base):
     totp_step: Mapped[int] = mapped_column(server_default=text("0"))
     oidc_subject: Mapped[str | None] = mapped_column(unique=True)
     disabled_at: Mapped[Moment | None]
+    disabled_by: Mapped[ActorKind | None] = mapped_column(EnumText(ActorKind))
     created_at: Mapped[Now]
     signed_in_at: Mapped[Moment | None]
 

@@ -81,3 +81,10 @@ def test_the_status_says_how_the_hub_is_doing(admin: Client) -> None:
     assert status["level"] in {"ok", "late", "wrong"}
     assert status["checks"]
     assert {"webhooks", "leads"} <= {worker["role"] for worker in status["workers"]}
+
+
+def test_no_cache_keeps_what_a_key_was_answered(hub: Hub) -> None:
+    made = hub.partner()
+    own = partner(hub, made)
+    answers = [own("GET", "/requests"), hub.post(TRANSFER, made["key"], {"leads": []})]
+    assert [answer.headers["Cache-Control"] for answer in answers] == ["no-store"] * 2

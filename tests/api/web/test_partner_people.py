@@ -66,3 +66,17 @@ def test_wrong_input_is_named_and_others_people_are_as_missing_ones(hub: Hub) ->
     own = signed_in(hub, partner=other["id"])
     assert own.get(path).status_code == 404
     assert person["email"] not in own.get(f"/people?partner_id={partner['id']}").text
+
+
+def test_whom_an_operator_disabled_their_partner_does_not_enable(hub: Hub) -> None:
+    partner, boss = hub.partner(), signed_in(hub)
+    path, people = f"/partners/{partner['id']}/people", signed_in(hub, partner=partner["id"])
+    boss.post(path, name="Nina", email=f"nina{hub.number()[1:]}@example.com", role="viewer")
+    [(account,)] = hub.query("SELECT id FROM account WHERE partner_id = $1 AND name = 'Nina'", partner["id"])
+    people.post(f"/people/{account}/disable")
+    assert people.post(f"/people/{account}/enable").status_code == 200
+    boss.post(f"{path}/{account}/disable")
+    for action in ("enable", "disable"):  # nor makes it its own doing
+        answer = people.post(f"/people/{account}/{action}")
+        assert (answer.status_code, "An operator disabled this account" in answer.text) == (409, True)
+    assert boss.post(f"{path}/{account}/enable").status_code == 200
