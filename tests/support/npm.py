@@ -1,9 +1,10 @@
-"""Packages of npm's registry for tests, without npm: each pinned by its digest, and kept in the user's cache."""
+"""Packages of npm's registry for tests: each pinned by its digest, and kept in the user's cache."""
 
 import base64
 import hashlib
 import io
 import os
+import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -14,7 +15,6 @@ import requests
 
 from infra.cache import cache_folder
 
-PUBLIC_REGISTRY: Final = "https://registry.npmjs.org"
 TOP: Final = PurePosixPath("package")  # of every package's archive
 
 
@@ -42,8 +42,10 @@ class Package:
         """Put it into this `node_modules`. Skips the test where the package can't be had."""
         with self._open() as files:
             for member in files.getmembers():
-                member.name = str(PurePosixPath(member.name).relative_to(TOP))
-                files.extract(member, modules / self.name, filter="data")
+                if content := files.extractfile(member):
+                    file = modules / self.name / PurePosixPath(member.name).relative_to(TOP)
+                    file.parent.mkdir(parents=True, exist_ok=True)
+                    file.write_bytes(content.read())
 
     def _open(self) -> tarfile.TarFile:
         kept = cache_folder() / "npm" / self.archive
@@ -61,7 +63,7 @@ class Package:
         try:
             found = requests.get(f"{_registry()}/{self.name}/-/{self.archive}", timeout=30)
             found.raise_for_status()
-        except requests.RequestException as error:
+        except (requests.RequestException, OSError, subprocess.SubprocessError) as error:
             pytest.skip(f"npm's registry has no {self.name} for us: {type(error).__name__}")
         return found.content
 
@@ -74,13 +76,6 @@ def _keep(kept: Path, content: bytes) -> None:
 
 
 def _registry() -> str:
-    """This machine's, as npm would find it."""
-    environment = {name.lower(): value for name, value in os.environ.items()}
-    if chosen := environment.get("npm_config_registry"):
-        return chosen.rstrip("/")
-    settings = Path.home() / ".npmrc"
-    for line in settings.read_text(encoding="utf-8").splitlines() if settings.exists() else ():
-        name, _, value = line.partition("=")
-        if name.strip() == "registry":
-            return value.strip().rstrip("/")
-    return PUBLIC_REGISTRY
+    """This machine's, as npm knows it."""
+    asked = subprocess.run(("npm", "config", "get", "registry"), capture_output=True, text=True, timeout=30, check=True)
+    return asked.stdout.strip().rstrip("/")
