@@ -8,10 +8,10 @@ import subprocess
 import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import Final
 
 import pytest
-import requests
 
 from infra.cache import cache_folder
 
@@ -60,12 +60,14 @@ class Package:
         return base64.b64encode(hashlib.sha512(content).digest()).decode() == self.sha512
 
     def _fetch(self) -> bytes:
-        try:
-            found = requests.get(f"{_registry()}/{self.name}/-/{self.archive}", timeout=30)
-            found.raise_for_status()
-        except (requests.RequestException, OSError, subprocess.SubprocessError) as error:
-            pytest.skip(f"npm's registry has no {self.name} for us: {type(error).__name__}")
-        return found.content
+        with TemporaryDirectory() as folder:
+            argv = ("npm", "pack", f"{self.name}@{self.version}", "--silent", "--pack-destination", folder)
+            try:
+                subprocess.run(argv, check=True, capture_output=True, timeout=120)
+            except (OSError, subprocess.SubprocessError) as error:
+                pytest.skip(f"npm has no {self.name} for us: {type(error).__name__}")
+            [packed] = Path(folder).iterdir()
+            return packed.read_bytes()
 
 
 def _keep(kept: Path, content: bytes) -> None:
@@ -73,9 +75,3 @@ def _keep(kept: Path, content: bytes) -> None:
     whole = kept.with_suffix(f".{os.getpid()}")  # other processes may do the same
     whole.write_bytes(content)
     whole.replace(kept)
-
-
-def _registry() -> str:
-    """This machine's, as npm knows it."""
-    asked = subprocess.run(("npm", "config", "get", "registry"), capture_output=True, text=True, timeout=30, check=True)
-    return asked.stdout.strip().rstrip("/")
