@@ -43,5 +43,5 @@ lock: ## Both lock files after a change of pyproject.toml; wants uv
 pictures: $(INSTALLED) ## docs/pictures anew, from a `hub dev` of its own; wants Chromium
 	$(BIN)/python -m tests.pictures
 
-faults: $(INSTALLED) ## Processes killed at random moments, then the books are checked
-	$(BIN)/pytest -m faults $(ARGS)
+faults: $(INSTALLED) ## Processes killed and connections cut at random moments, then the books are checked [FAULT_SECONDS=60]
+	$(BIN)/pytest -m faults -s $(ARGS)
