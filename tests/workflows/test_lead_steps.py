@@ -161,10 +161,16 @@ def test_one_lead_of_a_batch_that_can_not_be_read_holds_up_no_other(hub: Hub) ->
     """Its time is beyond what Python knows."""
     partner, leads = waiting_leads(hub, 5)
     dialer = Dialer(hub, partner)
-    hub.query("UPDATE partner SET daily_calls = NULL WHERE id = $1", partner["id"])
-    late = "started = false, created_at = now() - interval '1 minute', dial_at = now()"
-    hub.query(f"UPDATE lead SET {late} WHERE partner_id = $1", partner["id"])  # noqa: S608 - a constant
-    hub.query("UPDATE lead SET created_at = '20000-01-01' WHERE id = $1", leads[2])
+    hub.query(  # at one moment, as whatever may be called is called at once
+        """
+        WITH budget AS (UPDATE partner SET daily_calls = NULL WHERE id = $1)
+        UPDATE lead SET started = false, dial_at = now(),
+            created_at = CASE WHEN id = $2 THEN timestamptz '20000-01-01' ELSE now() - interval '1 minute' END
+        WHERE partner_id = $1
+        """,
+        partner["id"],
+        leads[2],
+    )
     called: set[int] = set()
     eventually(lambda: called.update(call["lead_id"] for call in dialer.lease(most=5, wait=1)) or len(called) == 4)
     assert called == {*leads} - {leads[2]}
