@@ -60,7 +60,7 @@ def new_submission(
 def idempotency_key(request: Request) -> str | None:
     """The request's Idempotency-Key, if it has one. Raises Invalid for an unusable one."""
     key = request.headers.get("idempotency-key")
-    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004
+    if key is not None and not (0 < len(key) <= 255 and key.isascii() and key.isprintable()):  # noqa: PLR2004 - as the error says
         raise Invalid("must be 1 to 255 printable ASCII characters.", field="Idempotency-Key")
     return key
 
